@@ -1,0 +1,12 @@
+/**
+ * What a worker tells the outside: read-only facts, one way, in a compact wire form.
+ *
+ * <p>Read first: {@link dev.kindling.worker.event.WorkerEvent}, {@link
+ * dev.kindling.worker.event.StepDone}, {@link dev.kindling.worker.event.EventSink}, {@link
+ * dev.kindling.worker.event.EventCodec}. Depends on nothing but Kryo; whoever renders or stores
+ * events lives in another room.
+ */
+@NullMarked
+package dev.kindling.worker.event;
+
+import org.jspecify.annotations.NullMarked;

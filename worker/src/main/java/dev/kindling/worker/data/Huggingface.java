@@ -1,0 +1,17 @@
+package dev.kindling.worker.data;
+
+import java.util.Optional;
+
+/**
+ * A Hugging Face {@code tokenizer.json}.
+ *
+ * @param path the file, or a model folder that holds it
+ * @param documentSeparator the token between documents; default: the first of the usual end tokens
+ *     that the vocabulary has
+ */
+public record Huggingface(String path, Optional<String> documentSeparator)
+    implements TokenizerSpec {
+  public Huggingface {
+    SpecChecks.check(path.isEmpty() ? "path: expected a file, found an empty text" : "");
+  }
+}

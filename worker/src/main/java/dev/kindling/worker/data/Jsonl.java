@@ -1,0 +1,38 @@
+package dev.kindling.worker.data;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * JSON lines: one object a line, one document each, its text in a string field.
+ *
+ * @param paths files or folders (walked; names that start with a dot are left out)
+ * @param field the member that holds the text
+ * @param validationPaths the same as {@code paths}, held out for validation
+ * @param validationFraction share of documents held out, picked by content hash
+ * @param maskDocuments attention and targets stay inside one document; positions restart there
+ */
+public record Jsonl(
+    List<String> paths,
+    String field,
+    List<String> validationPaths,
+    double validationFraction,
+    boolean maskDocuments)
+    implements DataSpec {
+  public Jsonl {
+    paths = List.copyOf(paths);
+    validationPaths = List.copyOf(validationPaths);
+    SpecChecks.check(
+        SpecChecks.notEmpty("paths", paths, "at least one file or folder"),
+        field.isEmpty() ? "field: expected the name of a JSON member, found an empty text" : "",
+        SpecChecks.held(validationPaths, validationFraction));
+  }
+
+  public static Map<String, Object> defaults() {
+    return Map.of(
+        "field", "text",
+        "validationPaths", List.of(),
+        "validationFraction", 0.0,
+        "maskDocuments", false);
+  }
+}

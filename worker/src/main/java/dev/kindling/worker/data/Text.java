@@ -1,0 +1,33 @@
+package dev.kindling.worker.data;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * UTF-8 text files, one document each.
+ *
+ * @param paths files or folders (walked; names that start with a dot are left out)
+ * @param validationPaths the same, held out for validation; empty: see {@code validationFraction}
+ * @param validationFraction share of documents held out, picked by content hash, so that equal
+ *     documents never lie on both sides; 0 holds out none
+ * @param maskDocuments attention and targets stay inside one document; positions restart there
+ */
+public record Text(
+    List<String> paths,
+    List<String> validationPaths,
+    double validationFraction,
+    boolean maskDocuments)
+    implements DataSpec {
+  public Text {
+    paths = List.copyOf(paths);
+    validationPaths = List.copyOf(validationPaths);
+    SpecChecks.check(
+        SpecChecks.notEmpty("paths", paths, "at least one file or folder"),
+        SpecChecks.held(validationPaths, validationFraction));
+  }
+
+  public static Map<String, Object> defaults() {
+    return Map.of(
+        "validationPaths", List.of(), "validationFraction", 0.0, "maskDocuments", false);
+  }
+}

@@ -1,0 +1,6 @@
+package dev.kindling.worker.data;
+
+import java.io.Serializable;
+
+/** How text becomes token ids; {@code type:} in YAML picks the record. */
+public sealed interface TokenizerSpec extends Serializable permits Bytes, Huggingface {}

@@ -1,0 +1,17 @@
+/**
+ * From text to the tokens of a step: tokenizers, packing into token shards, the order of samples,
+ * and the reader that fills micro batches ahead of the step.
+ *
+ * <p>Read first: {@link dev.kindling.worker.data.DataSpec}, {@link
+ * dev.kindling.worker.data.WorkPool}.
+ *
+ * <p>Legend: {@code L} sequence length, {@code N} sequences of a split, {@code B} sequences of a
+ * global batch, {@code W} world size.
+ *
+ * <p>Must not depend on Spark or Hadoop: the Spark job in {@code driver.data} only supplies a
+ * {@link dev.kindling.worker.data.WorkPool}; what it computes is computed here.
+ */
+@NullMarked
+package dev.kindling.worker.data;
+
+import org.jspecify.annotations.NullMarked;

@@ -3,6 +3,7 @@ package dev.kindling.configs.yaml;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -143,7 +144,7 @@ public final class RecordBinder {
       return null;
     }
     origins.put(path, ValueOrigin.at(node.position()));
-    return java.util.Collections.unmodifiableMap(values);
+    return Collections.unmodifiableMap(values);
   }
 
   /**
@@ -266,7 +267,7 @@ public final class RecordBinder {
   private void unknownKeys(YamlNode.Mapping mapping, RecordType type, String path, boolean typed) {
     for (YamlNode.Entry entry : mapping.entries()) {
       boolean known =
-          type.component(entry.key()).isPresent() || typed && entry.key().equals("type");
+          type.component(entry.key()).isPresent() || (typed && entry.key().equals("type"));
       if (!known) {
         String hint = Suggestions.didYouMean(entry.key(), type.keys());
         if (hint.isEmpty()) {

@@ -1,5 +1,6 @@
 package dev.kindling.configs.yaml;
 
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -116,7 +117,7 @@ public final class RecordRenderer {
           .map(e -> quote(e.getKey()) + ": " + e.getValue())
           .collect(Collectors.joining(", ", "{", "}"));
     }
-    boolean text = value instanceof String || value instanceof java.nio.file.Path;
+    boolean text = value instanceof String || value instanceof Path;
     return text ? quote(value.toString()) : ScalarType.render(value);
   }
 

@@ -3,12 +3,14 @@ package dev.kindling.configs.yaml;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** Scalars of a configuration: text to value, value to text, and how to name what was expected. */
 final class ScalarType {
@@ -80,12 +82,12 @@ final class ScalarType {
     return words(type).stream().collect(Collectors.joining(", ", "one of ", ""));
   }
 
-  static java.util.List<String> words(Class<?> enumType) {
+  static List<String> words(Class<?> enumType) {
     return Arrays.stream(enumType.getEnumConstants()).map(ScalarType::render).toList();
   }
 
   /** The value, or null if the text is not of this type. */
-  static @org.jspecify.annotations.Nullable Object read(YamlNode.Scalar scalar, Class<?> type) {
+  static @Nullable Object read(YamlNode.Scalar scalar, Class<?> type) {
     if (scalar.isNull()) {
       return null;
     }
@@ -106,7 +108,7 @@ final class ScalarType {
     }
   }
 
-  private static @org.jspecify.annotations.Nullable Object constant(String text, Class<?> type) {
+  private static @Nullable Object constant(String text, Class<?> type) {
     for (Object constant : type.getEnumConstants()) {
       if (Suggestions.fold(render(constant)).equals(Suggestions.fold(text))) {
         return constant;
@@ -115,7 +117,7 @@ final class ScalarType {
     return null;
   }
 
-  private static @org.jspecify.annotations.Nullable Object number(String text, Class<?> type) {
+  private static @Nullable Object number(String text, Class<?> type) {
     String digits = text.replace("_", "");
     if (type == int.class || type == Integer.class) {
       return Integer.valueOf(digits);
@@ -130,8 +132,7 @@ final class ScalarType {
       Matcher matcher = DURATION.matcher(text);
       return matcher.matches()
           ? Duration.ofNanos(
-              Math.multiplyExact(
-                  Long.parseLong(matcher.group(1)), UNIT_NANOS.get(matcher.group(2))))
+              Math.multiplyExact(Long.parseLong(matcher.group(1)), unitNanos(matcher.group(2))))
           : null;
     }
     if (type == ByteSize.class) {
@@ -173,10 +174,14 @@ final class ScalarType {
     return String.valueOf(value);
   }
 
+  private static long unitNanos(String unit) {
+    return UNIT_NANOS.getOrDefault(unit, 1L);
+  }
+
   private static String duration(Duration duration) {
     long nanos = duration.toNanos();
     for (String unit : new String[] {"d", "h", "m", "s", "ms", "us"}) {
-      long size = UNIT_NANOS.get(unit);
+      long size = unitNanos(unit);
       if (nanos != 0 && nanos % size == 0) {
         return nanos / size + unit;
       }

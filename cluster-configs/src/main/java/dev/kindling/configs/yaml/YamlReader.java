@@ -52,12 +52,13 @@ final class YamlReader {
       throw new ConfigException(
           where, "YAML syntax error" + context + ": " + oneLine(e.getProblem()));
     } catch (YamlEngineException e) {
-      throw new ConfigException(origin, "YAML syntax error: " + oneLine(e.getMessage()));
+      throw new ConfigException(
+          origin, "YAML syntax error: " + oneLine(String.valueOf(e.getMessage())));
     }
   }
 
   private static String oneLine(String text) {
-    return String.valueOf(text).replaceAll("\\s+", " ").trim();
+    return text.replaceAll("\\s+", " ").trim();
   }
 
   private static Position at(Position origin, int line, int column) {

@@ -30,9 +30,13 @@ public record Jsonl(
 
   public static Map<String, Object> defaults() {
     return Map.of(
-        "field", "text",
-        "validationPaths", List.of(),
-        "validationFraction", 0.0,
-        "maskDocuments", false);
+        "field",
+        "text",
+        "validationPaths",
+        List.of(),
+        "validationFraction",
+        0.0,
+        "maskDocuments",
+        false);
   }
 }

@@ -27,7 +27,6 @@ public record Text(
   }
 
   public static Map<String, Object> defaults() {
-    return Map.of(
-        "validationPaths", List.of(), "validationFraction", 0.0, "maskDocuments", false);
+    return Map.of("validationPaths", List.of(), "validationFraction", 0.0, "maskDocuments", false);
   }
 }

@@ -1,4 +1,7 @@
-/** The whole run as one immutable, validated tree of records. */
+/**
+ * The whole run as one immutable, validated record tree, read from YAML, and what follows from it
+ * by arithmetic. Must not depend on the step, the loop, the network or the file system.
+ */
 @NullMarked
 package dev.kindling.worker.plan;
 

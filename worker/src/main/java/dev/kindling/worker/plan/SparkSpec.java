@@ -1,0 +1,30 @@
+package dev.kindling.worker.plan;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * How ranks become Spark tasks.
+ *
+ * @param master Spark master URL; empty: what spark-submit says, else {@code local-cluster} with
+ *     one executor JVM per rank
+ * @param startupTimeout how long to wait for slots that may still come
+ * @param conf further Spark settings, as in {@code --conf}
+ */
+public record SparkSpec(
+    Optional<String> master, Duration startupTimeout, Map<String, String> conf) {
+  public SparkSpec {
+    PlanErrors errors = new PlanErrors();
+    errors.require(
+        !startupTimeout.isZero() && !startupTimeout.isNegative(),
+        "startup_timeout",
+        "more than 0s",
+        startupTimeout.toMillis() + "ms");
+    errors.throwIfAny();
+  }
+
+  public static Map<String, Object> defaults() {
+    return Map.of("startupTimeout", Duration.ofMinutes(5), "conf", Map.of());
+  }
+}

@@ -1,0 +1,155 @@
+package dev.kindling.kernels.autodiff;
+
+import dev.kindling.kernels.graph.Columns;
+import dev.kindling.kernels.graph.Demand;
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.None;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Linear;
+import dev.kindling.kernels.graph.rewrite.LossInPlace;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Extends a graph by the gradients that its parameters demand. The pass, not each rule, skips every node from which
+ * no demanded parameter can be reached; each operation writes its own sentence. Gradients are added to GRADIENT
+ * variables, so running again accumulates.
+ */
+public final class Autodiff {
+  /** Name of the variable that sums the losses of all micro-steps. */
+  public static final String LOSS_SUM = "loss_sum";
+
+  /** Name of the variable that counts the tokens of all micro-steps. */
+  public static final String TOKEN_COUNT = "token_count";
+
+  private static final ValueType SCALAR = ValueType.f32(1);
+
+  private Autodiff() {}
+
+  /**
+   * Gradients of lossSum, which a cross entropy or a sum with one must have written. Declares one GRADIENT variable
+   * "grad/" + name per demanded parameter in declaration order, then the scalars loss_sum and token_count.
+   *
+   * @return content of each gradient variable after accumulation, in declaration order
+   */
+  public static Map<Param, Value> gradients(GraphBuilder builder, Value lossSum) {
+    builder.fuse();
+    builder.rewrite(new LossInPlace());
+    List<Node> forward = builder.nodes();
+    Node loss = lossNode(forward);
+    Map<Param, Variable> variables = declare(builder);
+    Value lossTotal = builder.variable(new Variable(LOSS_SUM, SCALAR, Role.GRADIENT));
+    Value tokenTotal = builder.variable(new Variable(TOKEN_COUNT, SCALAR, Role.GRADIENT));
+    builder.add(new Accumulate(), lossTotal, lossSum);
+    builder.add(new Accumulate(), tokenTotal, loss.output(1));
+    Value seed = builder.fresh(lossSum.type());
+    return pullBack(builder, forward, Map.of(lossSum, seed), variables, seed);
+  }
+
+  /**
+   * Gradients of the sum over outputs of output * its given upstream gradient. Serves operations in isolation: the
+   * loss scalars are not declared.
+   */
+  public static Map<Param, Value> gradients(GraphBuilder builder, Map<Value, Value> upstream) {
+    builder.fuse();
+    Value noSeed = builder.fresh(SCALAR);
+    return pullBack(builder, builder.nodes(), upstream, declare(builder), noSeed);
+  }
+
+  private static Map<Param, Value> pullBack(
+      GraphBuilder builder,
+      List<Node> forward,
+      Map<Value, Value> upstream,
+      Map<Param, Variable> variables,
+      Value seed) {
+    GradientTape tape = new GradientTape(builder, variables, demanded(builder, forward), seed);
+    upstream.forEach(tape::begin);
+    for (int i = forward.size() - 1; i >= 0; i--) {
+      Node node = forward.get(i);
+      if (tape.enter(node)) {
+        node.op().gradient(builder, node, tape);
+      }
+    }
+    Map<Param, Value> gradients = new LinkedHashMap<>();
+    variables.forEach((param, variable) -> gradients.put(param, builder.variable(variable)));
+    return gradients;
+  }
+
+  private static Map<Param, Variable> declare(GraphBuilder builder) {
+    Map<Param, Variable> variables = new LinkedHashMap<>();
+    for (Param param : builder.params()) {
+      if (!(param.demand() instanceof None)) {
+        ValueType type = new ValueType(gradientShape(builder, param), param.type().dtype());
+        Variable variable = new Variable("grad/" + param.name(), type, Role.GRADIENT);
+        builder.variable(variable);
+        variables.put(param, variable);
+      }
+    }
+    return variables;
+  }
+
+  /** Columns are input features of a linear weight, so the layout of its reader decides the shape. */
+  private static Shape gradientShape(GraphBuilder builder, Param param) {
+    if (!(param.demand() instanceof Columns columns)) {
+      return param.shape();
+    }
+    Shape shape = null;
+    for (Node node : builder.nodes()) {
+      for (int i = 0; i < node.inputs().size(); i++) {
+        if (!param.equals(builder.paramOf(node.input(i)))) {
+          continue;
+        }
+        if (i != 1 || !(node.op() instanceof Linear linear)) {
+          throw new PlanException(
+              param.name() + ": columns are demanded, but " + node + " is no linear product with it");
+        }
+        shape = linear.layout().columns(param.shape(), columns);
+      }
+    }
+    if (shape == null) {
+      throw new PlanException(param.name() + ": columns are demanded, but nothing reads it");
+    }
+    return shape;
+  }
+
+  /** Ids of values from which a demanded parameter can be reached. */
+  private static Set<Integer> demanded(GraphBuilder builder, List<Node> forward) {
+    Set<Integer> demanded = new HashSet<>();
+    for (Node node : forward) {
+      boolean reaches = false;
+      for (Value input : node.inputs()) {
+        Param param = builder.paramOf(input);
+        Demand demand = param == null ? Demand.none() : param.demand();
+        if (!(demand instanceof None)) {
+          demanded.add(input.id());
+        }
+        reaches |= demanded.contains(input.id());
+      }
+      if (reaches) {
+        node.outputs().forEach(output -> demanded.add(output.id()));
+      }
+    }
+    return demanded;
+  }
+
+  private static Node lossNode(List<Node> forward) {
+    List<Node> losses =
+        forward.stream().filter(node -> node.op() instanceof CrossEntropyWithGradient).toList();
+    if (losses.size() != 1) {
+      throw new PlanException("expected one cross entropy in the graph, found " + losses.size());
+    }
+    return losses.get(0);
+  }
+}

@@ -1,0 +1,57 @@
+package dev.kindling.kernels.autodiff;
+
+import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.AttentionGradient;
+import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.ClipScale;
+import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.CrossEntropy;
+import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.GatherColumns;
+import dev.kindling.kernels.graph.op.GeluGradient;
+import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.LayerNormGradient;
+import dev.kindling.kernels.graph.op.LinearInputGradient;
+import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.RmsNormGradient;
+import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SwiGluGradient;
+import java.util.Map;
+
+/** The closed list of operations without a gradient, each with its reason; a test pins it. */
+public final class WithoutGradient {
+  private static final String SECOND_ORDER =
+      "is part of a backward pass; second derivatives are not offered";
+  private static final String UPDATE = "changes parameters after the gradients are complete";
+
+  /** Reason per operation. */
+  public static final Map<Class<? extends Op>, String> REASONS =
+      Map.ofEntries(
+          Map.entry(Accumulate.class, SECOND_ORDER),
+          Map.entry(AdamW.class, UPDATE),
+          Map.entry(AllReduce.class, "runs on complete gradients, after reverse mode"),
+          Map.entry(AttentionGradient.class, SECOND_ORDER),
+          Map.entry(BiasGradient.class, SECOND_ORDER),
+          Map.entry(ClipScale.class, UPDATE),
+          Map.entry(Copy.class, "publishes a value to the host; nothing downstream reads it"),
+          Map.entry(
+              CrossEntropy.class,
+              "reverse mode turns it into CrossEntropyWithGradient before it differentiates"),
+          Map.entry(EmbeddingGradient.class, SECOND_ORDER),
+          Map.entry(Fill.class, "a constant"),
+          Map.entry(GatherColumns.class, SECOND_ORDER),
+          Map.entry(GeluGradient.class, SECOND_ORDER),
+          Map.entry(GlobalNorm.class, UPDATE),
+          Map.entry(LayerNormGradient.class, SECOND_ORDER),
+          Map.entry(LinearInputGradient.class, SECOND_ORDER),
+          Map.entry(LinearWeightGradient.class, SECOND_ORDER),
+          Map.entry(RmsNormGradient.class, SECOND_ORDER),
+          Map.entry(Sgd.class, UPDATE),
+          Map.entry(SwiGluGradient.class, SECOND_ORDER));
+
+  private WithoutGradient() {}
+}

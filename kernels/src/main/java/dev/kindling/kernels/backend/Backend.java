@@ -1,0 +1,29 @@
+package dev.kindling.kernels.backend;
+
+import dev.kindling.kernels.backend.cpu.CpuBackend;
+import dev.kindling.kernels.graph.Axis;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Variable;
+import java.util.List;
+import java.util.Map;
+
+/** A device: memory for variables and programs over it. Close programs, then memory, then the backend. */
+public interface Backend extends AutoCloseable {
+  String name();
+
+  /** Zeroed memory for the variables; several programs may share it. */
+  Memory allocate(List<Variable> variables);
+
+  /**
+   * Resolves every node once. The memory must hold all variables of the graph, and each axis that a collective names
+   * must have a communicator.
+   */
+  Program compile(Graph graph, Memory memory, Map<Axis, Communicator> communicators);
+
+  @Override
+  void close();
+
+  static Backend cpu(CpuOptions options) {
+    return new CpuBackend(options);
+  }
+}

@@ -1,0 +1,68 @@
+package dev.kindling.kernels.graph;
+
+import dev.kindling.kernels.graph.op.AllReduce;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Nodes in execution order over single-assignment values. Immutable and printable.
+ *
+ * @param variables in declaration order
+ * @param params in declaration order
+ * @param contents value id to the variable whose content at the start of a run it names
+ */
+public record Graph(
+    List<Variable> variables,
+    List<Param> params,
+    Map<Integer, Variable> contents,
+    List<Node> nodes) {
+  public Graph {
+    variables = List.copyOf(variables);
+    params = List.copyOf(params);
+    contents = Map.copyOf(contents);
+    nodes = List.copyOf(nodes);
+  }
+
+  /** Multiplications and additions of one run. */
+  public long flops() {
+    return nodes.stream().mapToLong(Node::flops).sum();
+  }
+
+  /** Bytes read and written by one run if no cache existed. */
+  public long bytes() {
+    return nodes.stream().mapToLong(Node::bytes).sum();
+  }
+
+  /** SHA-256 over the ordered collective operations; equal on ranks that will meet in every call. */
+  public String fingerprintOfCollectives() {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (Node node : nodes) {
+        if (node.op() instanceof AllReduce) {
+          String line = node.op() + " " + node.inputTypes() + "\n";
+          digest.update(line.getBytes(StandardCharsets.UTF_8));
+        }
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException missing) {
+      throw new IllegalStateException("every JDK has SHA-256", missing);
+    }
+  }
+
+  @Override
+  public String toString() {
+    StringBuilder text = new StringBuilder();
+    for (Variable variable : variables) {
+      text.append(variable.role()).append(' ').append(variable.name()).append(' ');
+      text.append(variable.type()).append('\n');
+    }
+    for (Node node : nodes) {
+      text.append(node.index()).append(": ").append(node).append('\n');
+    }
+    return text.toString();
+  }
+}

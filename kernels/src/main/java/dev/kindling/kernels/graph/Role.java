@@ -1,0 +1,14 @@
+package dev.kindling.kernels.graph;
+
+/**
+ * Lifetime class of a variable. The variables of one role form one contiguous arena in declaration
+ * order, each aligned to 64 bytes, the padding between them zero.
+ */
+public enum Role {
+  PARAMETER,
+  GRADIENT,
+  STATE,
+  INPUT,
+  OUTPUT,
+  STEP
+}

@@ -1,0 +1,29 @@
+package dev.kindling.kernels.graph.op;
+
+import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.ValueType;
+import java.util.List;
+
+/** table[ids[t]] += dy[t], t ascending. dy [T, D], ids I32 [T] -> [rows, D] (+ accumulator, aliased). */
+public record EmbeddingGradient(int rows, boolean accumulate) implements Op {
+  @Override
+  public List<ValueType> infer(List<ValueType> inputs) {
+    Expect.count(this, inputs, accumulate ? 3 : 2);
+    Shape dy = Expect.matrix(this, inputs, 0);
+    Expect.i32(this, inputs, 1, dy.dim(0));
+    if (accumulate) {
+      Expect.f32(this, inputs, 2, rows, dy.dim(1));
+    }
+    return List.of(ValueType.f32(rows, dy.dim(1)));
+  }
+
+  @Override
+  public long bytes(List<ValueType> inputs) {
+    return 3 * inputs.get(0).bytes() + inputs.get(1).bytes();
+  }
+
+  @Override
+  public int alias(int output) {
+    return accumulate ? 2 : OWN_MEMORY;
+  }
+}

@@ -1,0 +1,72 @@
+package dev.kindling.kernels.graph.op;
+
+import dev.kindling.kernels.graph.DType;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.ValueType;
+import java.util.List;
+
+/** Checks of input types; each failure names the operation, the input, what was expected and found. */
+final class Expect {
+  private Expect() {}
+
+  static void count(Op op, List<ValueType> inputs, int count) {
+    if (inputs.size() != count) {
+      throw new PlanException(op + ": expected " + count + " inputs, found " + inputs.size());
+    }
+  }
+
+  static void atLeast(Op op, List<ValueType> inputs, int count) {
+    if (inputs.size() < count) {
+      throw new PlanException(
+          op + ": expected at least " + count + " inputs, found " + inputs.size());
+    }
+  }
+
+  /** An fp32 input with exactly these extents. */
+  static void f32(Op op, List<ValueType> inputs, int index, int... dims) {
+    same(op, index, new ValueType(Shape.of(dims), DType.F32), inputs.get(index));
+  }
+
+  /** An int32 input with exactly these extents. */
+  static void i32(Op op, List<ValueType> inputs, int index, int... dims) {
+    same(op, index, new ValueType(Shape.of(dims), DType.I32), inputs.get(index));
+  }
+
+  static void same(Op op, int index, ValueType expected, ValueType found) {
+    if (!expected.equals(found)) {
+      throw new PlanException(
+          op + ": input " + index + ": expected " + expected + ", found " + found);
+    }
+  }
+
+  /** An fp32 matrix; returns its shape. */
+  static Shape matrix(Op op, List<ValueType> inputs, int index) {
+    ValueType type = inputs.get(index);
+    if (type.dtype() != DType.F32 || type.shape().rank() != 2) {
+      throw new PlanException(op + ": input " + index + ": expected f32 matrix, found " + type);
+    }
+    return type.shape();
+  }
+
+  /** An fp32 vector; returns its length. */
+  static int vector(Op op, List<ValueType> inputs, int index) {
+    ValueType type = inputs.get(index);
+    if (type.dtype() != DType.F32 || type.shape().rank() != 1) {
+      throw new PlanException(op + ": input " + index + ": expected f32 vector, found " + type);
+    }
+    return type.shape().dim(0);
+  }
+
+  static void f32(Op op, List<ValueType> inputs, int index) {
+    if (inputs.get(index).dtype() != DType.F32) {
+      throw new PlanException(op + ": input " + index + ": expected f32, found " + inputs.get(index));
+    }
+  }
+
+  static void that(boolean condition, Op op, String message) {
+    if (!condition) {
+      throw new PlanException(op + ": " + message);
+    }
+  }
+}

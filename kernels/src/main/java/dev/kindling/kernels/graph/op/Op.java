@@ -1,0 +1,78 @@
+package dev.kindling.kernels.graph.op;
+
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.ValueType;
+import java.util.List;
+
+/**
+ * One coarse operation. A record says what is computed; shapes, gradient, cost and aliasing are its
+ * methods. The list is closed, and a totality test walks it.
+ */
+public sealed interface Op
+    permits Accumulate,
+        AdamW,
+        Add,
+        AllReduce,
+        Attention,
+        AttentionGradient,
+        BiasGradient,
+        ClipScale,
+        ConcatColumns,
+        Copy,
+        CrossEntropy,
+        CrossEntropyWithGradient,
+        Embedding,
+        EmbeddingGradient,
+        Fill,
+        GatherColumns,
+        Gelu,
+        GeluGradient,
+        GlobalNorm,
+        LayerNorm,
+        LayerNormGradient,
+        Linear,
+        LinearInputGradient,
+        LinearWeightGradient,
+        ResidualLayerNorm,
+        ResidualRmsNorm,
+        RmsNorm,
+        RmsNormGradient,
+        Rope,
+        Sgd,
+        SplitColumns,
+        SwiGlu,
+        SwiGluGradient {
+  /** Answer of {@link #alias}: the output has memory of its own. */
+  int OWN_MEMORY = -1;
+
+  /** Types of the outputs; throws {@link PlanException} when the inputs do not fit. */
+  List<ValueType> infer(List<ValueType> inputs);
+
+  /** Multiplications and additions of matrix products; 0 for operations bound by memory. */
+  default long flops(List<ValueType> inputs) {
+    return 0;
+  }
+
+  /** Bytes read and written without a cache. */
+  default long bytes(List<ValueType> inputs) {
+    return inputs.stream().mapToLong(ValueType::bytes).sum()
+        + infer(inputs).stream().mapToLong(ValueType::bytes).sum();
+  }
+
+  /** Index of the input whose memory this output always takes over, or {@link #OWN_MEMORY}. */
+  default int alias(int output) {
+    return OWN_MEMORY;
+  }
+
+  /** Whether the kernel stays right if this output is put over this input (same type) that dies here. */
+  default boolean mayReuse(int output, int input) {
+    return false;
+  }
+
+  /** Writes the gradient sentence of this operation; see {@link Tape}. */
+  default void gradient(GraphBuilder builder, Node node, Tape tape) {
+    throw new PlanException(getClass().getSimpleName() + " has no gradient");
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * Counter-based random numbers: a number is a pure function of a key and a counter.
+ *
+ * <p>Read first: {@code Philox}, {@code Initialization}.
+ *
+ * <p>Must not depend on backends.
+ */
+@NullMarked
+package dev.kindling.kernels.random;
+
+import org.jspecify.annotations.NullMarked;

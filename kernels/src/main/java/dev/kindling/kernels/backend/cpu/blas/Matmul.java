@@ -27,4 +27,17 @@ public interface Matmul {
 
   /** Whether the bits of a product depend neither on the CPU nor on how its rows are split over threads. */
   boolean reproducible();
+
+  /**
+   * OpenBLAS with its process-wide thread count set to {@code threads}; pure Java, and one warning line per JVM with the
+   * reason, if the native library does not load.
+   */
+  static Matmul openBlas(int threads) {
+    return OpenBlasFallback.open(threads);
+  }
+
+  /** Pure Java, reproducible. */
+  static Matmul pureJava() {
+    return new JavaMatmul();
+  }
 }

@@ -7,6 +7,8 @@ package dev.kindling.kernels.graph;
 public enum Role {
   PARAMETER,
   GRADIENT,
+  /** Sums of logical shards that wait for their sibling in the reduction tree (exact mode). */
+  PARTIAL,
   STATE,
   INPUT,
   OUTPUT,

@@ -1,0 +1,65 @@
+package dev.kindling.optim.rule;
+
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.memory.Span;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * An optimizer: its hyperparameters, the state it keeps for a parameter, and the update as ops.
+ *
+ * <p>Everything that varies with the step lives in the step block (see {@link #fillStep}), so one
+ * compiled program serves all steps. Gradients arrive as sums over tokens; {@code scale} carries
+ * the division by the token count and the clip factor, and a scale of exactly 0 means that the step
+ * is skipped: parameters and state keep their bits.
+ */
+public sealed interface UpdateRule permits AdamW, Sgd {
+
+  /** Learning rate before the schedule's factor. */
+  double lr();
+
+  /** Decay coefficient of parameters with {@link Param#decay}: the matrices, not gains or biases. */
+  double weightDecay();
+
+  /** Upper bound of the global gradient norm, 0 for none. */
+  double clipNorm();
+
+  /**
+   * State of a trained parameter, in order. All of it starts as zero.
+   *
+   * @param gradient shape of its gradient: that of the parameter, or of the demanded columns
+   */
+  List<StateVariable> state(Param p, Shape gradient);
+
+  /**
+   * Writes the update of one parameter.
+   *
+   * @param p the parameter
+   * @param gradient fp32 sum over tokens, in the shape of the demand
+   * @param state the current values of {@link #state}, by suffix
+   * @param scale fp32 [1]: clip factor over token count, 0 to skip
+   * @param step the step block
+   */
+  void emit(
+      GraphBuilder b, Param p, Value gradient, Map<String, Value> state, Value scale, Value step);
+
+  /**
+   * Writes the scalars of one step into the step block. Learning rate and bias corrections are
+   * computed in double and rounded once.
+   *
+   * @param stepBlock memory of the step block, fp32, one element for each {@code StepScalar}
+   * @param update number of this update, from 1. It counts applied updates: after a skipped step
+   *     the next attempt has the same number, because the moments that the bias corrections belong
+   *     to have seen no gradient. The schedule's factor goes on with the step number of the loop.
+   * @param lrFactor the schedule's factor
+   */
+  void fillStep(Span stepBlock, long update, double lrFactor);
+
+  /** Bytes of the state of a parameter, without the padding of the arena. */
+  default long stateBytes(Param p, Shape gradient) {
+    return state(p, gradient).stream().mapToLong(StateVariable::bytes).sum();
+  }
+}

@@ -1,0 +1,65 @@
+package dev.kindling.worker.model;
+
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Value;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A decoder-only transformer: its configuration, and the sentence that computes its logits.
+ *
+ * <p>A family is written once. Training, evaluation and generation build different programs from
+ * the same sentence, and {@link #parameters} is what the sentence asks for, not a second list.
+ */
+public sealed interface ModelFamily permits Gpt2, Llama {
+
+  /** Model width D. */
+  int width();
+
+  /** Number of transformer blocks. */
+  int layers();
+
+  /** Number of query heads H. */
+  int heads();
+
+  /** Longest sequence in tokens. */
+  int context();
+
+  /** Rows of the embedding table V; empty until {@link #withVocabulary}. */
+  Optional<Integer> vocabulary();
+
+  /**
+   * The family with its vocabulary fixed: the tokenizer's where none is configured. A larger
+   * configured vocabulary stays (rows that no token uses).
+   *
+   * @throws dev.kindling.kernels.graph.PlanException if the configured vocabulary is too small
+   */
+  ModelFamily withVocabulary(int tokenizerVocabulary);
+
+  /**
+   * Writes the forward pass.
+   *
+   * @param in token ids and positions of T tokens
+   * @param projection how the parameters take part
+   * @return logits, fp32 [T, V]
+   * @throws dev.kindling.kernels.graph.PlanException without a vocabulary, or for a sequence longer
+   *     than the context
+   */
+  Value logits(GraphBuilder b, ModelInputs in, Projection projection);
+
+  /** The text of {@code config.json} with which transformers loads the weights. */
+  String huggingFaceConfig();
+
+  /** All parameters in the order of the sentence, as full training declares them. */
+  default List<Param> parameters() {
+    GraphBuilder b = new GraphBuilder();
+    logits(b, ModelInputs.declare(b, 1, 1, false), new Full());
+    return b.build().params();
+  }
+
+  /** Number of trained scalars; a tied head counts once. */
+  default long parameterCount() {
+    return parameters().stream().mapToLong(p -> p.shape().elements()).sum();
+  }
+}

@@ -4,7 +4,8 @@ import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Value;
-import dev.kindling.worker.model.Weight.Layout;
+import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -80,14 +81,14 @@ public record Gpt2(
     return tieEmbeddings
         ? b.linear(x, projection.read(b, tokens))
         : projection.project(
-            b, new Weight("lm_head", width, rows, Layout.OUT_IN, false, initStd), x);
+            b, new Weight("lm_head", width, rows, WeightLayout.OUT_IN, false, initStd), x);
   }
 
   private Value attention(
       GraphBuilder b, Projection projection, String name, Value x, ModelInputs in) {
     AttentionShape shape = new AttentionShape(heads, heads, width / heads, in.sequence());
     Value packed = projection.project(b, conv(name + ".c_attn", width, 3 * width, initStd), x);
-    List<Value> qkv = b.splitColumns(packed, 3);
+    List<Value> qkv = b.add(new SplitColumns(List.of(width, width, width)), packed);
     Value mixed = b.attention(qkv.get(0), qkv.get(1), qkv.get(2), in.segments(), shape);
     return projection.project(b, conv(name + ".c_proj", width, width, residualStd()), mixed);
   }
@@ -105,7 +106,7 @@ public record Gpt2(
   }
 
   private static Weight conv(String name, int in, int out, double std) {
-    return new Weight(name, in, out, Layout.IN_OUT, true, std);
+    return new Weight(name, in, out, WeightLayout.IN_OUT, true, std);
   }
 
   private double residualStd() {

@@ -4,7 +4,7 @@ import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Value;
-import dev.kindling.worker.model.Weight.Layout;
+import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -124,7 +124,7 @@ public record Llama(
 
   private Value project(GraphBuilder b, Projection projection, String name, Value x, int out) {
     int in = x.type().shape().dim(1);
-    return projection.project(b, new Weight(name, in, out, Layout.OUT_IN, false, initStd), x);
+    return projection.project(b, new Weight(name, in, out, WeightLayout.OUT_IN, false, initStd), x);
   }
 
   /** Key and value heads K. */

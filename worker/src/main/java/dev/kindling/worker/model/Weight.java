@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Init;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.op.WeightLayout;
 
 /**
  * A named linear map from {@code in} to {@code out} features, before it is decided how it is
@@ -14,19 +15,11 @@ import dev.kindling.kernels.graph.Shape;
  * @param bias whether an {@code out} wide bias is added
  * @param initStd standard deviation of the initial matrix; biases start at zero
  */
-public record Weight(String name, int in, int out, Layout layout, boolean bias, double initStd) {
-
-  /** Order of the two dimensions of a matrix. */
-  public enum Layout {
-    /** [out, in], as torch.nn.Linear stores it. */
-    OUT_IN,
-    /** [in, out], as the Conv1D of GPT-2 stores it. */
-    IN_OUT
-  }
+public record Weight(String name, int in, int out, WeightLayout layout, boolean bias, double initStd) {
 
   /** The matrix as a parameter that is trained whole and decays. */
   public Param matrix() {
-    Shape shape = layout == Layout.OUT_IN ? Shape.of(out, in) : Shape.of(in, out);
+    Shape shape = layout.shape(out, in);
     return new Param(name + ".weight", shape, Demand.whole(), Init.normal(initStd), true);
   }
 

@@ -1,0 +1,165 @@
+package dev.kindling.optim.rule;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.kindling.kernels.graph.Demand;
+import dev.kindling.kernels.graph.Init;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Shape;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class UpdateRuleTest {
+  private static final long SEED = Long.getLong("seed", 20260101L);
+  private static final float TOKENS = 5;
+
+  /** Every rule, with each of its switches on and off. The totality test below reads this list. */
+  private static final List<UpdateRule> RULES =
+      List.of(
+          new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0),
+          new AdamW(3e-3, 0.8, 0.999, 1e-3, 0.0, 0.0),
+          new Sgd(1e-2, 0.0, false, 0.0, 0.0),
+          new Sgd(1e-2, 0.0, false, 0.1, 1.0),
+          new Sgd(1e-2, 0.9, false, 0.05, 1.0),
+          new Sgd(1e-2, 0.9, true, 0.05, 1.0),
+          new Sgd(1e-2, 0.5, true, 0.0, 0.0));
+
+  private static float[] normal(Random random, double size) {
+    float[] values = new float[UpdateBench.ELEMENTS];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (size * random.nextGaussian());
+    }
+    return values;
+  }
+
+  @Test
+  void everyPermittedRuleIsInTheListOfThisTest() {
+    assertThat(RULES.stream().map(Object::getClass).distinct())
+        .containsExactlyInAnyOrder((Class<?>[]) UpdateRule.class.getPermittedSubclasses());
+  }
+
+  @Test
+  void hundredUpdatesFollowThePapersInDoublePrecision() {
+    for (UpdateRule rule : RULES) {
+      Random random = new Random(SEED);
+      float[] start = normal(random, 1);
+      UpdateReference reference = new UpdateReference(rule, start);
+      try (UpdateBench bench = new UpdateBench(rule)) {
+        bench.start(start);
+        for (int update = 1; update <= 100; update++) {
+          // Every tenth gradient is large enough to be clipped, the others are not.
+          float[] gradient = normal(random, TOKENS * (update % 10 == 4 ? 5 : 0.1));
+          double lrFactor = 0.5 + 0.5 * (update % 7) / 7;
+          bench.update(gradient, TOKENS, update, lrFactor);
+          reference.update(gradient, TOKENS, lrFactor);
+          float[] found = bench.parameters();
+          for (int i = 0; i < found.length; i++) {
+            assertThat((double) found[i])
+                .as("%s, seed %d, update %d, element %d", rule, SEED, update, i)
+                .isCloseTo(reference.parameters()[i], within(2e-5));
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void theFirstAdamUpdateMovesEachElementByTheLearningRateAgainstItsGradient() {
+    AdamW rule = new AdamW(0.25, 0.9, 0.999, 1e-12, 0.0, 0.0);
+    float[] start = new float[UpdateBench.ELEMENTS];
+    float[] gradient = normal(new Random(SEED), 1);
+    try (UpdateBench bench = new UpdateBench(rule)) {
+      bench.start(start);
+      bench.update(gradient, 1, 1, 1.0);
+      float[] found = bench.parameters();
+      for (int i = 0; i < found.length; i++) {
+        assertThat(found[i]).isCloseTo(-0.25f * Math.signum(gradient[i]), within(1e-5f));
+      }
+    }
+  }
+
+  @Test
+  void onlyMatricesDecay() {
+    for (UpdateRule rule :
+        List.of(new AdamW(0.1, 0.9, 0.95, 1e-8, 0.5, 0.0), new Sgd(0.1, 0.0, false, 0.5, 0.0))) {
+      float[] ones = new float[UpdateBench.ELEMENTS];
+      Arrays.fill(ones, 1f);
+      try (UpdateBench bench = new UpdateBench(rule)) {
+        bench.start(ones);
+        bench.update(new float[UpdateBench.ELEMENTS], 1, 1, 1.0);
+        float[] found = bench.parameters();
+        for (int i = 0; i < found.length; i++) {
+          float expected = i < UpdateBench.DECAYED ? 0.95f : 1f;
+          assertThat(found[i]).as("%s element %d", rule, i).isCloseTo(expected, within(1e-6f));
+        }
+      }
+    }
+  }
+
+  @Test
+  void aGradientThatIsNotFiniteLeavesEveryBitOfParametersAndState() {
+    for (UpdateRule rule : RULES) {
+      for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+        Random random = new Random(SEED);
+        try (UpdateBench bench = new UpdateBench(rule)) {
+          bench.start(normal(random, 1));
+          bench.update(normal(random, 1), TOKENS, 1, 1.0);
+          float[] parameters = bench.parameters();
+          float[] state = bench.state();
+          float[] gradient = normal(random, 1);
+          gradient[7] = bad;
+          bench.update(gradient, TOKENS, 2, 1.0);
+          assertThat(bench.parameters()).as("%s, %s", rule, bad).isEqualTo(parameters);
+          assertThat(bench.state()).as("%s, %s", rule, bad).isEqualTo(state);
+        }
+      }
+    }
+  }
+
+  @Test
+  void stateIsAsLargeAsTheRuleSays() {
+    Param p = new Param("w", Shape.of(6, 4), Demand.whole(), Init.zeros(), true);
+    AdamW adam = new AdamW(1, 0.9, 0.95, 1e-8, 0, 0);
+    assertThat(adam.stateBytes(p, p.shape())).isEqualTo(2 * 4 * 24);
+    assertThat(adam.stateBytes(p, Shape.of(6, 3))).isEqualTo(2 * 4 * 18);
+    assertThat(adam.state(p, p.shape()).stream().map(StateVariable::name))
+        .containsExactly("state/m/w", "state/v/w");
+    assertThat(new Sgd(1, 0, false, 0, 0).stateBytes(p, p.shape())).isZero();
+    assertThat(new Sgd(1, 0.9, false, 0, 0).state(p, p.shape()).stream().map(StateVariable::name))
+        .containsExactly("state/momentum/w");
+  }
+
+  @Test
+  void wrongValuesAreReportedTogether() {
+    assertThatThrownBy(() -> new AdamW(-1, 1.0, 0.95, 0, -0.1, Double.NaN))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "lr: expected a number above 0, found -1.0\n"
+                + "beta1: expected a number in [0, 1), found 1.0\n"
+                + "eps: expected a number above 0, found 0.0\n"
+                + "weight_decay: expected a number of 0 or more, found -0.1\n"
+                + "clip_norm: expected a number of 0 or more, found NaN");
+    assertThatThrownBy(() -> new Sgd(0.1, 0, true, 0, 0))
+        .hasMessage("momentum: expected a number above 0 for nesterov, found 0.0");
+    try (UpdateBench bench = new UpdateBench(RULES.get(0))) {
+      assertThatThrownBy(() -> bench.update(new float[UpdateBench.ELEMENTS], 1, 0, 1.0))
+          .hasMessageContaining("count from 1");
+    }
+  }
+
+  @Test
+  void defaultsArePinned() {
+    assertThat(AdamW.defaults())
+        .isEqualTo(
+            Map.of(
+                "beta1", 0.9, "beta2", 0.95, "eps", 1e-8, "weightDecay", 0.1, "clipNorm", 1.0));
+    assertThat(Sgd.defaults())
+        .isEqualTo(
+            Map.of("momentum", 0.0, "nesterov", false, "weightDecay", 0.0, "clipNorm", 1.0));
+  }
+}

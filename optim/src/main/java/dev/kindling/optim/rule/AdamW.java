@@ -36,8 +36,7 @@ public record AdamW(
   }
 
   public static Map<String, Object> defaults() {
-    return Map.of(
-        "beta1", 0.9, "beta2", 0.95, "eps", 1e-8, "weightDecay", 0.1, "clipNorm", 1.0);
+    return Map.of("beta1", 0.9, "beta2", 0.95, "eps", 1e-8, "weightDecay", 0.1, "clipNorm", 1.0);
   }
 
   @Override

@@ -3,7 +3,9 @@ package dev.kindling.optim.rule;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Collects what is wrong with the components of a record, so that all of it is reported at once. */
+/**
+ * Collects what is wrong with the components of a record, so that all of it is reported at once.
+ */
 final class Expectation {
   private final List<String> errors = new ArrayList<>();
 

@@ -21,7 +21,9 @@ public sealed interface UpdateRule permits AdamW, Sgd {
   /** Learning rate before the schedule's factor. */
   double lr();
 
-  /** Decay coefficient of parameters with {@link Param#decay}: the matrices, not gains or biases. */
+  /**
+   * Decay coefficient of parameters with {@link Param#decay}: the matrices, not gains or biases.
+   */
   double weightDecay();
 
   /** Upper bound of the global gradient norm, 0 for none. */

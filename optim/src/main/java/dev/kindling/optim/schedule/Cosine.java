@@ -5,8 +5,8 @@ import java.util.Map;
 /**
  * Warm-up, then half a cosine down to {@code minRatio} of the learning rate.
  *
- * <p>After Loshchilov and Hutter 2017 (1608.03983), equation 5 without restarts. {@link
- * StrictMath} because the factor reaches the weights: the same bits on every machine.
+ * <p>After Loshchilov and Hutter 2017 (1608.03983), equation 5 without restarts. {@link StrictMath}
+ * because the factor reaches the weights: the same bits on every machine.
  */
 public record Cosine(long warmupSteps, double minRatio) implements Schedule {
   public Cosine {

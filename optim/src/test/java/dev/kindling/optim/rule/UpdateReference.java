@@ -62,8 +62,7 @@ final class UpdateReference {
       second[i] = adam.beta2() * second[i] + (1 - adam.beta2()) * g[i] * g[i];
       double mHat = first[i] / (1 - beta1Power);
       double vHat = second[i] / (1 - beta2Power);
-      theta[i] -=
-          eta * (mHat / (Math.sqrt(vHat) + adam.eps()) + decay(adam, i) * theta[i]);
+      theta[i] -= eta * (mHat / (Math.sqrt(vHat) + adam.eps()) + decay(adam, i) * theta[i]);
     }
   }
 

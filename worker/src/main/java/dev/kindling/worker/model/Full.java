@@ -12,7 +12,10 @@ public record Full() implements Projection {
   public Value project(GraphBuilder b, Weight weight, Value x) {
     Linear linear = new Linear(weight.layout(), weight.bias());
     Value matrix = read(b, weight.matrix());
-    return (weight.bias() ? b.add(linear, x, matrix, read(b, weight.offset())) : b.add(linear, x, matrix)).get(0);
+    return (weight.bias()
+            ? b.add(linear, x, matrix, read(b, weight.offset()))
+            : b.add(linear, x, matrix))
+        .get(0);
   }
 
   @Override

@@ -56,8 +56,7 @@ public record Gpt2(
   @Override
   public Gpt2 withVocabulary(int tokenizerVocabulary) {
     Optional<Integer> rows = Optional.of(Vocabulary.rows(vocabulary, tokenizerVocabulary));
-    return new Gpt2(
-        width, layers, heads, mlpWidth, rows, context, tieEmbeddings, initStd, normEps);
+    return new Gpt2(width, layers, heads, mlpWidth, rows, context, tieEmbeddings, initStd, normEps);
   }
 
   @Override

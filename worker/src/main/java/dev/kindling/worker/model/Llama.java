@@ -76,8 +76,18 @@ public record Llama(
   public Llama withVocabulary(int tokenizerVocabulary) {
     Optional<Integer> rows = Optional.of(Vocabulary.rows(vocabulary, tokenizerVocabulary));
     return new Llama(
-        width, layers, heads, kvHeads, headDim, mlpWidth, rows, context, tieEmbeddings, initStd,
-        ropeTheta, normEps);
+        width,
+        layers,
+        heads,
+        kvHeads,
+        headDim,
+        mlpWidth,
+        rows,
+        context,
+        tieEmbeddings,
+        initStd,
+        ropeTheta,
+        normEps);
   }
 
   @Override

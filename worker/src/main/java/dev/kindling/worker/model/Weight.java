@@ -15,7 +15,8 @@ import dev.kindling.kernels.graph.op.WeightLayout;
  * @param bias whether an {@code out} wide bias is added
  * @param initStd standard deviation of the initial matrix; biases start at zero
  */
-public record Weight(String name, int in, int out, WeightLayout layout, boolean bias, double initStd) {
+public record Weight(
+    String name, int in, int out, WeightLayout layout, boolean bias, double initStd) {
 
   /** The matrix as a parameter that is trained whole and decays. */
   public Param matrix() {

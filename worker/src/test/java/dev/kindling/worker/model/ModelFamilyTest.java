@@ -17,8 +17,7 @@ import org.junit.jupiter.api.Test;
 
 class ModelFamilyTest {
   private static final Gpt2 GPT2_SMALL =
-      new Gpt2(
-          768, 12, 12, Optional.empty(), Optional.of(50257), 1024, true, 0.02, 1e-5);
+      new Gpt2(768, 12, 12, Optional.empty(), Optional.of(50257), 1024, true, 0.02, 1e-5);
 
   static Llama llama(int width, int layers, int heads, int kvHeads, int mlp, boolean tied) {
     return new Llama(
@@ -109,21 +108,20 @@ class ModelFamilyTest {
     for (ModelFamily family : List.of(GPT2_SMALL, llama(256, 2, 4, 2, 512, false))) {
       GraphBuilder b = new GraphBuilder();
       Value logits = family.logits(b, ModelInputs.declare(b, 24, 8, true), new Full());
-      assertThat(logits.type().shape())
-          .isEqualTo(Shape.of(24, family.vocabulary().orElseThrow()));
+      assertThat(logits.type().shape()).isEqualTo(Shape.of(24, family.vocabulary().orElseThrow()));
     }
   }
 
   @Test
   void absentSizesFollowFromTheWidth() {
     Optional<Integer> none = Optional.empty();
-    Llama llama =
-        new Llama(288, 6, 6, none, none, none, none, 256, true, 0.02, 10000.0, 1e-5);
+    Llama llama = new Llama(288, 6, 6, none, none, none, none, 256, true, 0.02, 10000.0, 1e-5);
     assertThat(llama.keyHeads()).isEqualTo(6);
     assertThat(llama.headWidth()).isEqualTo(48);
     assertThat(llama.hiddenWidth()).isEqualTo(768);
     assertThat(llama(4096, 1, 32, 32, 1, true).withVocabulary(7).vocabulary()).contains(32000);
-    assertThat(new Llama(4096, 1, 32, none, none, none, none, 8, true, 0.02, 1e4, 1e-5).hiddenWidth())
+    assertThat(
+            new Llama(4096, 1, 32, none, none, none, none, 8, true, 0.02, 1e4, 1e-5).hiddenWidth())
         .isEqualTo(10944);
     assertThat(GPT2_SMALL.hiddenWidth()).isEqualTo(3072);
   }
@@ -157,8 +155,7 @@ class ModelFamilyTest {
     Optional<Integer> none = Optional.empty();
     assertThatThrownBy(
             () ->
-                new Llama(
-                    0, 2, 3, none, Optional.of(-1), none, none, 8, true, 0.0, 10000.0, 1e-5))
+                new Llama(0, 2, 3, none, Optional.of(-1), none, none, 8, true, 0.0, 10000.0, 1e-5))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "width: expected 1 or more, found 0\n"

@@ -1,0 +1,378 @@
+package dev.kindling.worker.checkpoint;
+
+import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageEntry;
+import dev.kindling.worker.store.StorageOutput;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes, commits, selects and loads generations under one checkpoint root.
+ *
+ * <p>Who does what: the driver claims an epoch for each attempt; every rank writes its parts with
+ * {@link #writePart}; rank 0 commits with {@link #commit}; on a restart one process selects with
+ * {@link #newestValid} and every rank loads with {@link #load}. Everything throws {@link
+ * CheckpointException}. One object may be used by several threads, except that {@code commit} is
+ * for one at a time.
+ */
+public final class CheckpointStore {
+  private static final Logger LOG = LoggerFactory.getLogger(CheckpointStore.class);
+  private static final int PIECE_BYTES = 1 << 20;
+
+  private final Storage storage;
+  private final GenerationReader reader;
+  private final int keep;
+  private final Set<Layout.Point> verified = ConcurrentHashMap.newKeySet();
+  private volatile String parent = "";
+
+  private CheckpointStore(Storage storage, int keep) {
+    this.storage = storage;
+    this.keep = keep;
+    this.reader = new GenerationReader(storage);
+  }
+
+  /**
+   * Opens a checkpoint root; nothing is read or written yet.
+   *
+   * @param keep generations to keep; at least 2 that verified are kept whatever it says
+   */
+  public static CheckpointStore open(Storage storage, int keep) {
+    return new CheckpointStore(storage, keep);
+  }
+
+  GenerationReader reader() {
+    return reader;
+  }
+
+  /**
+   * Takes the next epoch; of several concurrent callers each gets another one, and only the highest
+   * may commit.
+   */
+  public long claimEpoch() {
+    try {
+      JobIdentity.ensure(storage);
+      long epoch = highestEpoch();
+      byte[] owner = Json.object().put("pid", ProcessHandle.current().pid()).build().bytes();
+      do {
+        epoch++;
+      } while (!storage.commitExclusive(Layout.epochPath(epoch), owner));
+      return epoch;
+    } catch (IOException failed) {
+      throw failed(Layout.EPOCHS, failed);
+    }
+  }
+
+  private long highestEpoch() throws IOException {
+    long highest = 0;
+    for (StorageEntry entry : storage.list(Layout.EPOCHS)) {
+      highest = Math.max(highest, Layout.epochOf(entry.name()).orElse(0L));
+    }
+    return highest;
+  }
+
+  /**
+   * Writes the tensors that one rank owns as one safetensors file, durable on return. Tensors are
+   * written in the order of their names. On any failure the name is spent: a new try needs a new
+   * suffix on every rank.
+   *
+   * @param generationSuffix 1 to 32 of 0-9 a-z, the same on all ranks
+   */
+  public PartDescriptor writePart(
+      long epoch, long step, String generationSuffix, RankPart part, List<NamedSpan> tensors) {
+    String folder = Layout.generationFolder(new Layout.Point(epoch, step), generationSuffix);
+    String path = folder + "/" + part.file();
+    List<NamedSpan> sorted = new ArrayList<>(tensors);
+    sorted.sort(Comparator.comparing(NamedSpan::name));
+    List<SafetensorsWriter.Declared> declared = new ArrayList<>();
+    for (NamedSpan tensor : sorted) {
+      declared.add(
+          new SafetensorsWriter.Declared(
+              tensor.name(), SafetensorsType.of(tensor.dtype()), TensorEntry.dims(tensor.shape())));
+    }
+    // Other tools look for this key before they load a file as PyTorch weights.
+    try (SafetensorsWriter writer =
+        new SafetensorsWriter(storage, path, declared, Map.of("format", "pt"))) {
+      for (NamedSpan tensor : sorted) {
+        append(writer, tensor);
+      }
+      SafetensorsWriter.Written written = writer.finish();
+      return new PartDescriptor(
+          folder,
+          part.file(),
+          part.kind(),
+          part.rank(),
+          part.worldSize(),
+          written.hash(),
+          written.tensors());
+    } catch (IOException failed) {
+      throw failed(path, failed);
+    }
+  }
+
+  private static void append(SafetensorsWriter writer, NamedSpan tensor) throws IOException {
+    ByteBuffer content = tensor.span().buffer().duplicate();
+    content.clear();
+    for (int at = 0; at < content.capacity(); at += PIECE_BYTES) {
+      writer.append(
+          tensor.name(), content.slice(at, Math.min(PIECE_BYTES, content.capacity() - at)));
+    }
+  }
+
+  /**
+   * Reads every part back, then makes the generation exist by creating one small object. After that
+   * object nothing here throws: the hint and the retention are done as well as they can be.
+   */
+  public void commit(CommitRequest request) {
+    Layout.Point point = new Layout.Point(request.epoch(), request.step());
+    try {
+      requireOwner(request.epoch());
+      String folder = Layout.generationFolder(point, request.generationSuffix());
+      Coverage.check(folder, folder, request.worldSize(), request.parts());
+      for (PartDescriptor part : request.parts()) {
+        reader.verifyPart(part);
+      }
+      Manifest manifest = manifest(request, folder);
+      byte[] bytes = manifest.bytes();
+      requireOwner(request.epoch());
+      if (!storage.commitExclusive(point.commitPath(), bytes)) {
+        throw new CheckpointException(
+            point.commitPath() + ": expected a free name, found a commit");
+      }
+      verified.add(point);
+      parent = point.id() + "#" + Hashing.sha256(bytes);
+    } catch (IOException failed) {
+      throw failed(point.commitPath(), failed);
+    }
+    tidy(point);
+  }
+
+  private Manifest manifest(CommitRequest request, String folder) throws IOException {
+    List<PartDescriptor> parts = new ArrayList<>(request.parts());
+    parts.sort(Comparator.comparing(PartDescriptor::file));
+    List<StoredFile> files =
+        List.of(
+            writeFile(folder, Layout.STATE, request.state().bytes()),
+            writeFile(folder, Layout.INDEX, WeightIndex.of(parts)));
+    return new Manifest(
+        jobId(),
+        request.epoch(),
+        request.step(),
+        parent,
+        request.worldSize(),
+        request.facts(),
+        folder,
+        parts,
+        files,
+        StateHash.of(parts, request.state()));
+  }
+
+  private StoredFile writeFile(String folder, String name, byte[] content) throws IOException {
+    Hashing hashing = new Hashing(FileHash.BLOCK_BYTES);
+    hashing.update(ByteBuffer.wrap(content));
+    try (StorageOutput output = storage.create(folder + "/" + name)) {
+      output.write(ByteBuffer.wrap(content));
+      output.commit();
+    }
+    return new StoredFile(name, hashing.finish());
+  }
+
+  /** The fence: only the owner of the highest epoch may commit. */
+  private void requireOwner(long epoch) throws IOException {
+    long highest = highestEpoch();
+    if (highest != epoch) {
+      throw new CheckpointException(
+          storage.location()
+              + ": fenced: expected epoch "
+              + epoch
+              + " to be the highest, found "
+              + highest);
+    }
+  }
+
+  private String jobId() throws IOException {
+    Optional<String> id = JobIdentity.read(storage);
+    if (id.isPresent()) {
+      return id.get();
+    }
+    for (Layout.Point point : points(new ArrayList<>())) {
+      try {
+        return reader.manifest(point).jobId();
+      } catch (CheckpointException damaged) {
+        LOG.debug("{}", damaged.getMessage());
+      }
+    }
+    throw new CheckpointException(
+        storage.location()
+            + "/"
+            + Layout.JOB
+            + ": expected a job identity, found none that is whole");
+  }
+
+  private void tidy(Layout.Point point) {
+    try {
+      storage.replace(
+          Layout.LATEST, (point.id() + "\n").getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+      new Retention(storage, this, keep).run(point.epoch());
+    } catch (IOException | CheckpointException failed) {
+      LOG.warn(
+          "checkpoint {} is committed; tidying up failed: {}", point.id(), failed.getMessage());
+    }
+  }
+
+  /** Ids of all commits that are not revoked, newest first, verified or not. */
+  public List<String> commits() {
+    try {
+      return points(new ArrayList<>()).stream().map(Layout.Point::id).toList();
+    } catch (IOException failed) {
+      throw failed(Layout.COMMITS, failed);
+    }
+  }
+
+  /**
+   * Commits by (epoch, step) descending without the revoked ones; names that are no commits become
+   * refusals.
+   */
+  List<Layout.Point> points(List<String> refusals) throws IOException {
+    Set<Layout.Point> revoked = new HashSet<>();
+    for (StorageEntry entry : storage.list(Layout.REVOKED)) {
+      Layout.revokedPoint(entry.name()).ifPresent(revoked::add);
+    }
+    List<Layout.Point> points = new ArrayList<>();
+    for (StorageEntry entry : storage.list(Layout.COMMITS)) {
+      Optional<Layout.Point> point = Layout.commitPoint(entry.name());
+      if (point.isEmpty() || !entry.isFile()) {
+        refusals.add(
+            Layout.COMMITS + "/" + entry.name() + ": expected a regular file named like a commit");
+      } else if (revoked.contains(point.get())) {
+        refusals.add(point.get().commitPath() + ": revoked");
+      } else {
+        points.add(point.get());
+      }
+    }
+    points.sort(Comparator.reverseOrder());
+    return points;
+  }
+
+  /**
+   * The newest generation by (epoch, step) that verifies to the last byte. Why newer ones were
+   * refused is added to {@code refusals}, one line each.
+   *
+   * @return nothing only if there is no commit at all
+   * @throws CheckpointException if commits exist and none can be loaded: never a silent fresh start
+   */
+  public Optional<Generation> newestValid(List<String> refusals) {
+    List<String> reasons = new ArrayList<>();
+    try {
+      Optional<String> job = JobIdentity.read(storage);
+      for (Layout.Point point : points(reasons)) {
+        Optional<Generation> generation = tryVerify(point, job, reasons);
+        if (generation.isPresent()) {
+          refusals.addAll(reasons);
+          remember(generation.get());
+          return generation;
+        }
+      }
+    } catch (IOException failed) {
+      throw failed(Layout.COMMITS, failed);
+    }
+    if (!reasons.isEmpty()) {
+      throw CheckpointException.noneLoadable(storage.location(), reasons);
+    }
+    return Optional.empty();
+  }
+
+  private Optional<Generation> tryVerify(
+      Layout.Point point, Optional<String> job, List<String> reasons) {
+    try {
+      Generation generation = reader.verify(point);
+      String found = generation.manifest().jobId();
+      if (job.isPresent() && !job.get().equals(found)) {
+        throw new CheckpointException(
+            point.commitPath() + ": expected job " + job.get() + ", found job " + found);
+      }
+      return Optional.of(generation);
+    } catch (CheckpointException damaged) {
+      reasons.add(damaged.getMessage());
+    } catch (IOException unreadable) {
+      reasons.add(point.commitPath() + ": " + describe(unreadable));
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * One named generation, verified; for ranks that are told which one the driver selected, and for
+   * tools.
+   */
+  public Generation generation(String id) {
+    Layout.Point point =
+        Layout.commitPoint(id + ".json")
+            .orElseThrow(
+                () ->
+                    new CheckpointException(
+                        "expected a generation like e0000000001-s000000000100, found another name"));
+    try {
+      Generation generation = reader.verify(point);
+      remember(generation);
+      return generation;
+    } catch (IOException failed) {
+      throw failed(point.commitPath(), failed);
+    }
+  }
+
+  private void remember(Generation generation) {
+    verified.add(generation.manifest().point());
+    parent = generation.id() + "#" + generation.commitSha256();
+  }
+
+  /** True if this object has read the generation back, now or before. */
+  boolean isVerified(Layout.Point point) throws IOException {
+    if (verified.contains(point)) {
+      return true;
+    }
+    boolean valid = tryVerify(point, JobIdentity.read(storage), new ArrayList<>()).isPresent();
+    if (valid) {
+      verified.add(point);
+    }
+    return valid;
+  }
+
+  /**
+   * Copies every tensor of a kind into its target. The targets' names are exactly the stored ones,
+   * each with its shape; hashes are verified before a byte reaches a target and compared with the
+   * targets' contents after.
+   */
+  public void load(Generation generation, PartKind kind, List<NamedSpan> targets) {
+    Map<String, NamedSpan> byName = new HashMap<>();
+    for (NamedSpan target : targets) {
+      if (byName.put(target.name(), target) != null) {
+        throw new CheckpointException(
+            "tensor " + target.name() + ": expected one target, found two");
+      }
+    }
+    try {
+      reader.load(generation, kind, byName);
+    } catch (IOException failed) {
+      throw failed(generation.id(), failed);
+    }
+  }
+
+  private CheckpointException failed(String name, IOException cause) {
+    return new CheckpointException(storage.location() + "/" + name + ": " + describe(cause), cause);
+  }
+
+  private static String describe(IOException cause) {
+    return cause.getClass().getSimpleName() + ": " + cause.getMessage();
+  }
+}

@@ -1,0 +1,198 @@
+package dev.kindling.worker.checkpoint;
+
+import dev.kindling.worker.store.Storage;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
+
+/** Reads generations back, believing nothing: commit, then state, then every byte of every part. */
+final class GenerationReader {
+  private static final int MAX_STATE_BYTES = 4 << 20;
+
+  private final Storage storage;
+
+  GenerationReader(Storage storage) {
+    this.storage = storage;
+  }
+
+  /** Reads a commit and checks it against its own name; parts are not touched. */
+  Manifest manifest(Layout.Point point) throws IOException {
+    String path = point.commitPath();
+    Manifest manifest = Manifest.read(storage.read(path, Layout.MAX_COMMIT_BYTES), path);
+    if (!manifest.point().equals(point)) {
+      throw new CheckpointException(
+          path + ": expected the commit of " + point.id() + ", found " + manifest.point().id());
+    }
+    if (!Layout.isGenerationFolder(manifest.folder(), point)) {
+      throw new CheckpointException(
+          path + ": expected a folder of " + point.id() + ", found another");
+    }
+    return manifest;
+  }
+
+  /** Verifies a generation whole; the exception says what is wrong with it. */
+  Generation verify(Layout.Point point) throws IOException {
+    byte[] bytes = storage.read(point.commitPath(), Layout.MAX_COMMIT_BYTES);
+    Manifest manifest = manifest(point);
+    Coverage.check(point.commitPath(), manifest.folder(), manifest.worldSize(), manifest.parts());
+    TrainState state = state(manifest);
+    if (state.step() != point.step()) {
+      throw new CheckpointException(
+          manifest.folder()
+              + "/"
+              + Layout.STATE
+              + ": expected step "
+              + point.step()
+              + ", found "
+              + state.step());
+    }
+    String stateHash = StateHash.of(manifest.parts(), state);
+    if (!stateHash.equals(manifest.stateHash())) {
+      throw new CheckpointException(
+          point.commitPath()
+              + ": expected state hash "
+              + manifest.stateHash()
+              + ", found "
+              + stateHash);
+    }
+    verifyFile(manifest.folder(), manifest.file(Layout.INDEX));
+    for (PartDescriptor part : manifest.parts()) {
+      verifyPart(part);
+    }
+    return new Generation(point.id(), Hashing.sha256(bytes), manifest, state);
+  }
+
+  private TrainState state(Manifest manifest) throws IOException {
+    StoredFile file = manifest.file(Layout.STATE);
+    String path = manifest.folder() + "/" + Layout.STATE;
+    if (file.hash().bytes() > MAX_STATE_BYTES) {
+      throw new CheckpointException(
+          path + ": expected at most " + MAX_STATE_BYTES + " bytes, found " + file.hash().bytes());
+    }
+    try (VerifiedInput input = new VerifiedInput(storage.open(path), path, file.hash())) {
+      input.verifyAll();
+      ByteBuffer content = ByteBuffer.allocate((int) file.hash().bytes());
+      input.readFully(0, content);
+      return TrainState.read(content.array(), path);
+    }
+  }
+
+  private void verifyFile(String folder, StoredFile file) throws IOException {
+    String path = folder + "/" + file.name();
+    try (VerifiedInput input = new VerifiedInput(storage.open(path), path, file.hash())) {
+      input.verifyAll();
+    }
+  }
+
+  /** Length, every CRC, SHA-256, header rules, and the header's agreement with the descriptor. */
+  void verifyPart(PartDescriptor part) throws IOException {
+    try (SafetensorsFile file = openVerified(part)) {
+      checkHeader(part, file.header());
+    }
+  }
+
+  private SafetensorsFile openVerified(PartDescriptor part) throws IOException {
+    VerifiedInput input = new VerifiedInput(storage.open(part.path()), part.path(), part.hash());
+    try {
+      input.verifyAll();
+      return SafetensorsFile.of(input, part.path());
+    } catch (IOException | RuntimeException broken) {
+      input.close();
+      throw broken;
+    }
+  }
+
+  private static void checkHeader(PartDescriptor part, SafetensorsHeader header) {
+    if (header.tensors().size() != part.tensors().size()) {
+      throw new CheckpointException(
+          part.path()
+              + ": expected "
+              + part.tensors().size()
+              + " tensors, found "
+              + header.tensors().size());
+    }
+    for (StoredTensor expected : part.tensors()) {
+      TensorEntry found = header.tensors().get(expected.name());
+      if (found == null
+          || found.dtype() != expected.dtype()
+          || !found.dims().equals(expected.dims())
+          || header.dataStart() + found.begin() != expected.offset()
+          || found.bytes() != expected.bytes()) {
+        throw new CheckpointException(
+            part.path()
+                + ": tensor "
+                + expected.name()
+                + ": expected "
+                + expected
+                + ", found "
+                + found);
+      }
+    }
+  }
+
+  /**
+   * Fills the targets; shapes and coverage are checked before the first byte is copied, contents
+   * after the last.
+   */
+  void load(Generation generation, PartKind kind, Map<String, NamedSpan> targets)
+      throws IOException {
+    checkTargets(generation, kind, targets);
+    for (PartDescriptor part : generation.manifest().parts(kind)) {
+      try (SafetensorsFile file = openVerified(part)) {
+        checkHeader(part, file.header());
+        for (StoredTensor tensor : part.tensors()) {
+          NamedSpan target = java.util.Objects.requireNonNull(targets.get(tensor.name()));
+          file.read(tensor.name(), target.span());
+          requireSame(part, tensor, target);
+        }
+      }
+    }
+  }
+
+  private static void requireSame(PartDescriptor part, StoredTensor tensor, NamedSpan target) {
+    String found = Hashing.sha256(target.span().buffer().duplicate().clear());
+    if (!found.equals(tensor.sha256())) {
+      throw new CheckpointException(
+          part.path()
+              + ": tensor "
+              + tensor.name()
+              + ": expected sha256 "
+              + tensor.sha256()
+              + " in memory, found "
+              + found);
+    }
+  }
+
+  private static void checkTargets(
+      Generation generation, PartKind kind, Map<String, NamedSpan> targets) {
+    String where = generation.id() + " (" + kind.word() + ")";
+    Map<String, StoredTensor> stored = generation.tensors(kind);
+    for (NamedSpan target : targets.values()) {
+      StoredTensor tensor = stored.get(target.name());
+      if (tensor == null) {
+        throw new CheckpointException(
+            where + ": tensor " + target.name() + ": expected in the checkpoint, found none");
+      }
+      List<Long> dims = TensorEntry.dims(target.shape());
+      if (!dims.equals(tensor.dims()) || tensor.dtype() != SafetensorsType.of(target.dtype())) {
+        throw new CheckpointException(
+            where
+                + ": tensor "
+                + target.name()
+                + ": expected "
+                + target.dtype()
+                + dims
+                + ", found "
+                + tensor.dtype()
+                + tensor.dims());
+      }
+    }
+    for (String name : stored.keySet()) {
+      if (!targets.containsKey(name)) {
+        throw new CheckpointException(
+            where + ": tensor " + name + ": found in the checkpoint, expected none of that name");
+      }
+    }
+  }
+}

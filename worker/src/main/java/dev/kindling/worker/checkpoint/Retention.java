@@ -1,0 +1,148 @@
+package dev.kindling.worker.checkpoint;
+
+import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonException;
+import dev.kindling.worker.store.JsonReader;
+import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageEntry;
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * Deletes old generations so that a kill at any point leaves at least two that verified, if there
+ * ever were two.
+ *
+ * <p>Order for one generation: revocation record, commit, parts, record. Whoever runs next finishes
+ * what a dead one began. Nothing is ever judged by its modification time.
+ */
+final class Retention {
+  private static final int MIN_KEEP = 2;
+  private static final int MAX_RECORD_BYTES = 4096;
+  private static final String REASON = "retention";
+
+  private final Storage storage;
+  private final CheckpointStore store;
+  private final int keep;
+
+  Retention(Storage storage, CheckpointStore store, int keep) {
+    this.storage = storage;
+    this.store = store;
+    this.keep = Math.max(MIN_KEEP, keep);
+  }
+
+  void run(long epoch) throws IOException {
+    finishBegun();
+    int verified = 0;
+    for (Layout.Point point : store.points(new java.util.ArrayList<>())) {
+      if (verified >= keep) {
+        retire(epoch, point);
+      } else if (store.isVerified(point)) {
+        verified++;
+      }
+    }
+    removeOrphans(epoch);
+    storage.sweep(Layout.COMMITS);
+    storage.sweep(Layout.REVOKED);
+  }
+
+  private void retire(long epoch, Layout.Point point) throws IOException {
+    String folder = "";
+    try {
+      folder = store.reader().manifest(point).folder();
+    } catch (CheckpointException damaged) {
+      // Its parts become orphans, and the next epoch removes them.
+      folder = "";
+    }
+    Json.Obj record =
+        Json.object()
+            .put("reason", REASON)
+            .put("commit", point.id())
+            .put("folder", folder)
+            .put("by", epoch)
+            .build();
+    String path = Layout.revokedPath(epoch, point);
+    storage.commitExclusive(path, SealedText.seal(record.bytes()));
+    remove(path, point, folder);
+  }
+
+  private void finishBegun() throws IOException {
+    for (StorageEntry entry : storage.list(Layout.REVOKED)) {
+      Optional<Layout.Point> point = Layout.revokedPoint(entry.name());
+      if (point.isEmpty() || !entry.isFile()) {
+        continue;
+      }
+      String path = Layout.REVOKED + "/" + entry.name();
+      try {
+        byte[] body = SealedText.open(storage.read(path, MAX_RECORD_BYTES), path);
+        Json.Obj record = JsonReader.read(body, path).asObject("revocation");
+        if (record.text("reason").equals(REASON)
+            && record.text("commit").equals(point.get().id())) {
+          remove(path, point.get(), record.text("folder"));
+        }
+      } catch (CheckpointException | JsonException damaged) {
+        // The name alone still revokes; without a readable reason nothing is deleted.
+        continue;
+      }
+    }
+  }
+
+  private void remove(String record, Layout.Point point, String folder) throws IOException {
+    storage.delete(point.commitPath());
+    if (Layout.isGenerationFolder(folder, point)) {
+      storage.deleteFolder(folder);
+    }
+    storage.delete(record);
+  }
+
+  /**
+   * Parts of earlier epochs that no commit names. The current epoch may still be writing, so its
+   * folder is left alone.
+   */
+  private void removeOrphans(long epoch) throws IOException {
+    Map<Layout.Point, String> referenced = new TreeMap<>();
+    Set<Layout.Point> unreadable = new HashSet<>();
+    for (StorageEntry entry : storage.list(Layout.COMMITS)) {
+      Optional<Layout.Point> point = Layout.commitPoint(entry.name());
+      if (point.isPresent()) {
+        try {
+          referenced.put(point.get(), store.reader().manifest(point.get()).folder());
+        } catch (CheckpointException | IOException damaged) {
+          unreadable.add(point.get());
+        }
+      }
+    }
+    for (StorageEntry entry : storage.list(Layout.DATA)) {
+      Optional<Long> of = Layout.epochOfFolder(entry.name());
+      if (of.isPresent() && of.get() < epoch && entry.kind() == StorageEntry.Kind.FOLDER) {
+        removeOrphansOf(of.get(), Set.copyOf(referenced.values()), unreadable);
+      }
+    }
+  }
+
+  private void removeOrphansOf(long epoch, Set<String> referenced, Set<Layout.Point> unreadable)
+      throws IOException {
+    String parent = Layout.epochFolder(epoch);
+    List<StorageEntry> folders = storage.list(parent);
+    int left = 0;
+    for (StorageEntry entry : folders) {
+      String folder = parent + "/" + entry.name();
+      boolean needed =
+          referenced.contains(folder)
+              || entry.kind() != StorageEntry.Kind.FOLDER
+              || unreadable.stream().anyMatch(point -> Layout.isGenerationFolder(folder, point));
+      if (needed) {
+        left++;
+      } else {
+        storage.deleteFolder(folder);
+      }
+    }
+    if (left == 0) {
+      storage.deleteFolder(parent);
+    }
+  }
+}

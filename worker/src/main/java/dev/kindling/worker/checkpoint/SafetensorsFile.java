@@ -1,0 +1,155 @@
+package dev.kindling.worker.checkpoint;
+
+import dev.kindling.kernels.memory.Span;
+import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageInput;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * An open safetensors file whose header has been checked. Files of strangers are welcome; pickle
+ * files are refused by name.
+ */
+public final class SafetensorsFile implements Closeable {
+  private static final int COPY_BYTES = 1 << 20;
+
+  private final StorageInput input;
+  private final SafetensorsHeader header;
+
+  private SafetensorsFile(StorageInput input, SafetensorsHeader header) {
+    this.input = input;
+    this.header = header;
+  }
+
+  /** Opens a file of a Hugging Face model directory or any other. */
+  public static SafetensorsFile open(Storage storage, String name) {
+    if (name.endsWith(".bin")
+        || name.endsWith(".pt")
+        || name.endsWith(".pth")
+        || name.endsWith(".ckpt")) {
+      throw new CheckpointException(
+          name
+              + ": a pickle file can run code when it is read; convert it to .safetensors where you trust it");
+    }
+    try {
+      return of(storage.open(name), name);
+    } catch (IOException broken) {
+      throw new CheckpointException(name + ": " + broken.getMessage(), broken);
+    }
+  }
+
+  static SafetensorsFile of(StorageInput input, String name) throws IOException {
+    try {
+      return new SafetensorsFile(input, SafetensorsHeader.read(input, name));
+    } catch (IOException | RuntimeException broken) {
+      input.close();
+      throw broken;
+    }
+  }
+
+  public SafetensorsHeader header() {
+    return header;
+  }
+
+  /** The entry of a tensor that must be there. */
+  public TensorEntry entry(String tensor) {
+    TensorEntry entry = header.tensors().get(tensor);
+    if (entry == null) {
+      throw new CheckpointException(
+          header.file() + ": tensor " + tensor + ": expected in this file, found none");
+    }
+    return entry;
+  }
+
+  /** Copies a tensor's bytes as they are; the target has exactly its size. */
+  public void read(String tensor, Span target) {
+    TensorEntry entry = entry(tensor);
+    if (entry.bytes() != target.bytes()) {
+      throw new CheckpointException(
+          header.file()
+              + ": tensor "
+              + tensor
+              + ": expected "
+              + target.bytes()
+              + " bytes, found "
+              + entry.bytes());
+    }
+    readBytes(entry, 0, target.buffer().duplicate());
+  }
+
+  /**
+   * Copies a floating-point tensor into fp32 elements: F32 as it is, BF16 and F16 widened exactly.
+   */
+  public void readFloats(String tensor, Span target) {
+    TensorEntry entry = entry(tensor);
+    if (entry.dtype() == SafetensorsType.F32) {
+      read(tensor, target);
+      return;
+    }
+    if (entry.dtype() != SafetensorsType.BF16 && entry.dtype() != SafetensorsType.F16) {
+      throw new CheckpointException(
+          header.file()
+              + ": tensor "
+              + tensor
+              + ": expected F32, BF16 or F16, found "
+              + entry.dtype());
+    }
+    if (entry.bytes() * 2 != target.bytes()) {
+      throw new CheckpointException(
+          header.file()
+              + ": tensor "
+              + tensor
+              + ": expected "
+              + target.bytes() / 4
+              + " elements, found "
+              + entry.bytes() / 2);
+    }
+    ByteBuffer out = target.buffer().duplicate().order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer piece = ByteBuffer.allocate(COPY_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (long at = 0; at < entry.bytes(); at += COPY_BYTES) {
+      piece.clear().limit((int) Math.min(COPY_BYTES, entry.bytes() - at));
+      readBytes(entry, at, piece);
+      piece.flip();
+      while (piece.hasRemaining()) {
+        short bits = piece.getShort();
+        out.putFloat(
+            entry.dtype() == SafetensorsType.BF16
+                ? Float.intBitsToFloat(bits << 16)
+                : ofHalf(bits));
+      }
+    }
+  }
+
+  /** Fills the buffer's remaining space with a tensor's bytes from {@code offset}. */
+  void readBytes(TensorEntry entry, long offset, ByteBuffer target) {
+    try {
+      input.readFully(header.dataStart() + entry.begin() + offset, target);
+    } catch (IOException broken) {
+      throw new CheckpointException(
+          header.file() + ": tensor " + entry.name() + ": " + broken.getMessage(), broken);
+    }
+  }
+
+  /** IEEE binary16 to binary32, exact for every value; subnormals are scaled, not flushed. */
+  static float ofHalf(short half) {
+    int sign = (half & 0x8000) << 16;
+    int exponent = (half >> 10) & 0x1f;
+    int fraction = half & 0x3ff;
+    if (exponent == 0) {
+      return Float.intBitsToFloat(sign | Float.floatToRawIntBits(fraction * 0x1p-24f));
+    }
+    int wide = exponent == 31 ? 255 : exponent + 112;
+    return Float.intBitsToFloat(sign | (wide << 23) | (fraction << 13));
+  }
+
+  @Override
+  public void close() {
+    try {
+      input.close();
+    } catch (IOException broken) {
+      throw new CheckpointException(header.file() + ": " + broken.getMessage(), broken);
+    }
+  }
+}

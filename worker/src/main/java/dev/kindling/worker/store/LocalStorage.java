@@ -1,0 +1,282 @@
+package dev.kindling.worker.store;
+
+import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * {@link Storage} on a local file system through java.nio: files 0600, folders 0700, every visible
+ * name forced to disk together with its folder.
+ *
+ * <p>An exclusive commit is a temporary file, forced, then a hard link to the final name: {@code
+ * link(2)} fails when the name exists and shows the content whole. {@code ATOMIC_MOVE} would
+ * replace the winner without a word.
+ *
+ * <p>The root itself may be reached through links (the user chose it); below it a link is refused.
+ */
+public final class LocalStorage implements Storage {
+  static final String TEMPORARY_PREFIX = ".tmp-";
+  private static final FileAttribute<?> FILE_MODE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+  private static final FileAttribute<?> FOLDER_MODE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private final Path root;
+
+  public LocalStorage(Path root) {
+    this.root = root.toAbsolutePath().normalize();
+  }
+
+  public Path root() {
+    return root;
+  }
+
+  @Override
+  public String location() {
+    return root.toString();
+  }
+
+  @Override
+  public List<StorageEntry> list(String folder) throws IOException {
+    Path path = resolve(folder);
+    List<StorageEntry> entries = new ArrayList<>();
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(path)) {
+      for (Path child : stream) {
+        String name = child.getFileName().toString();
+        if (!name.startsWith(TEMPORARY_PREFIX)) {
+          describe(name, child, entries);
+        }
+      }
+    } catch (NoSuchFileException absent) {
+      return List.of();
+    } catch (java.nio.file.DirectoryIteratorException broken) {
+      throw broken.getCause();
+    }
+    entries.sort(Comparator.comparing(StorageEntry::name));
+    return List.copyOf(entries);
+  }
+
+  private static void describe(String name, Path child, List<StorageEntry> entries)
+      throws IOException {
+    try {
+      BasicFileAttributes attributes =
+          Files.readAttributes(child, BasicFileAttributes.class, NOFOLLOW_LINKS);
+      StorageEntry.Kind kind =
+          attributes.isRegularFile()
+              ? StorageEntry.Kind.FILE
+              : attributes.isDirectory() ? StorageEntry.Kind.FOLDER : StorageEntry.Kind.OTHER;
+      entries.add(
+          new StorageEntry(name, kind, kind == StorageEntry.Kind.FILE ? attributes.size() : 0));
+    } catch (NoSuchFileException gone) {
+      // Another owner deleted it between the listing and this look: it is not there, and that is
+      // the answer.
+      return;
+    }
+  }
+
+  @Override
+  public StorageInput open(String name) throws IOException {
+    Path path = resolve(name);
+    requireRegular(path);
+    return new LocalInput(
+        path, FileChannel.open(path, Set.of(StandardOpenOption.READ, NOFOLLOW_LINKS)));
+  }
+
+  @Override
+  public StorageOutput create(String name) throws IOException {
+    Path path = resolve(name);
+    makeFolders(path.getParent());
+    return new LocalOutput(path, openNew(path));
+  }
+
+  @Override
+  public boolean commitExclusive(String name, byte[] content) throws IOException {
+    Path path = resolve(name);
+    Path folder = makeFolders(path.getParent());
+    Path temporary = writeTemporary(folder, content);
+    try {
+      Files.createLink(path, temporary);
+    } catch (FileAlreadyExistsException taken) {
+      return false;
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+    forceFolder(folder);
+    return true;
+  }
+
+  @Override
+  public void replace(String name, byte[] content) throws IOException {
+    Path path = resolve(name);
+    Path folder = makeFolders(path.getParent());
+    Path temporary = writeTemporary(folder, content);
+    try {
+      Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+    forceFolder(folder);
+  }
+
+  @Override
+  public boolean delete(String name) throws IOException {
+    Path path = resolve(name);
+    boolean deleted = Files.deleteIfExists(path);
+    if (deleted) {
+      forceFolder(path.getParent());
+    }
+    return deleted;
+  }
+
+  @Override
+  public boolean deleteFolder(String folder) throws IOException {
+    Path path = resolve(folder);
+    if (!Files.exists(path, NOFOLLOW_LINKS)) {
+      return false;
+    }
+    if (!Files.isDirectory(path, NOFOLLOW_LINKS)) {
+      throw new NotDirectoryException(path.toString());
+    }
+    deleteTree(path);
+    forceFolder(path.getParent());
+    return true;
+  }
+
+  private static void deleteTree(Path folder) throws IOException {
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder)) {
+      for (Path child : stream) {
+        if (Files.isDirectory(child, NOFOLLOW_LINKS)) {
+          deleteTree(child);
+        } else {
+          Files.deleteIfExists(child);
+        }
+      }
+    }
+    Files.deleteIfExists(folder);
+  }
+
+  @Override
+  public boolean exists(String name) throws IOException {
+    return Files.exists(resolve(name), NOFOLLOW_LINKS);
+  }
+
+  @Override
+  public long length(String name) throws IOException {
+    return requireRegular(resolve(name)).size();
+  }
+
+  @Override
+  public void sweep(String folder) throws IOException {
+    Path path = resolve(folder);
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(path, TEMPORARY_PREFIX + "*")) {
+      for (Path child : stream) {
+        if (!Files.isDirectory(child, NOFOLLOW_LINKS)) {
+          Files.deleteIfExists(child);
+        }
+      }
+    } catch (NoSuchFileException absent) {
+      return;
+    }
+  }
+
+  /** Root plus checked components; every existing folder on the way must be a real folder. */
+  private Path resolve(String name) throws IOException {
+    List<String> components = StorageName.components(name);
+    Path path = root;
+    for (int i = 0; i < components.size() - 1; i++) {
+      path = path.resolve(components.get(i));
+      if (Files.exists(path, NOFOLLOW_LINKS) && !Files.isDirectory(path, NOFOLLOW_LINKS)) {
+        throw new FileSystemException(
+            path.toString(), null, "expected a folder, found a link or a file");
+      }
+    }
+    return path.resolve(components.get(components.size() - 1));
+  }
+
+  private static BasicFileAttributes requireRegular(Path path) throws IOException {
+    BasicFileAttributes attributes =
+        Files.readAttributes(path, BasicFileAttributes.class, NOFOLLOW_LINKS);
+    if (!attributes.isRegularFile()) {
+      throw new FileSystemException(
+          path.toString(), null, "expected a regular file, found a link or a folder");
+    }
+    return attributes;
+  }
+
+  private Path makeFolders(Path folder) throws IOException {
+    if (Files.isDirectory(folder, NOFOLLOW_LINKS)) {
+      return folder;
+    }
+    if (folder.equals(root)) {
+      // Above the root the user's own umask and links apply.
+      Files.createDirectories(root, FOLDER_MODE);
+      return root;
+    }
+    Path parent = makeFolders(folder.getParent());
+    try {
+      Files.createDirectory(folder, FOLDER_MODE);
+      forceFolder(parent);
+    } catch (FileAlreadyExistsException raced) {
+      if (!Files.isDirectory(folder, NOFOLLOW_LINKS)) {
+        throw new FileSystemException(
+            folder.toString(), null, "expected a folder, found a link or a file");
+      }
+    }
+    return folder;
+  }
+
+  private static FileChannel openNew(Path path) throws IOException {
+    return FileChannel.open(
+        path,
+        Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW, NOFOLLOW_LINKS),
+        FILE_MODE);
+  }
+
+  private static Path writeTemporary(Path folder, byte[] content) throws IOException {
+    byte[] random = new byte[12];
+    RANDOM.nextBytes(random);
+    Path temporary = folder.resolve(TEMPORARY_PREFIX + HexFormat.of().formatHex(random));
+    try (FileChannel channel = openNew(temporary)) {
+      ByteBuffer buffer = ByteBuffer.wrap(content);
+      while (buffer.hasRemaining()) {
+        channel.write(buffer);
+      }
+      channel.force(true);
+    } catch (IOException failed) {
+      Files.deleteIfExists(temporary);
+      throw failed;
+    }
+    return temporary;
+  }
+
+  /**
+   * A new name is durable only when its folder is; Linux allows fsync on a folder opened for
+   * reading.
+   */
+  static void forceFolder(Path folder) throws IOException {
+    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+}

@@ -11,7 +11,7 @@ public record ValueOrigin(Source source, Optional<Position> position) {
     SET
   }
 
-  static final ValueOrigin DEFAULT = new ValueOrigin(Source.DEFAULT, Optional.empty());
+  public static final ValueOrigin DEFAULT = new ValueOrigin(Source.DEFAULT, Optional.empty());
 
   static ValueOrigin at(Position position) {
     boolean set = position.file().equals(ConfigDocument.SET);

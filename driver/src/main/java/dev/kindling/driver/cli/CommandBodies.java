@@ -1,0 +1,49 @@
+package dev.kindling.driver.cli;
+
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.plan.TrainPlan;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+
+/** What the commands do once their words are understood. Each returns an exit code. */
+public interface CommandBodies {
+  /** Trains or resumes until done, stopped or out of retries. */
+  int train(RunRequest request, PrintWriter out) throws Exception;
+
+  /** Runs all variations of an experiment file. */
+  int experiment(Path file, ProgressMode progress, PrintWriter out) throws Exception;
+
+  /** Builds the pinned corpus below {@code folder}. */
+  int dataCorpus(Path folder, PrintWriter out) throws Exception;
+
+  /** Tokenises and packs what the plan names. */
+  int dataPrepare(TrainPlan plan, PrintWriter out) throws Exception;
+
+  /** Shows what a prepared set holds. */
+  int dataInspect(String path, PrintWriter out) throws Exception;
+
+  /** Samples text from a model directory or run folder. */
+  int generate(GenerateRequest request, PrintWriter out) throws Exception;
+
+  /** Writes a Hugging Face model directory. */
+  int export(String runDir, String target, PrintWriter out) throws Exception;
+
+  /**
+   * Words of {@code generate}.
+   *
+   * @param model Hugging Face model directory or run folder
+   * @param tokens number of tokens to add, at least 1
+   * @param temperature 0 picks the most likely token
+   */
+  record GenerateRequest(String model, String prompt, int tokens, long seed, double temperature) {
+    public GenerateRequest {
+      if (tokens < 1 || !(temperature >= 0)) {
+        throw new PlanException(
+            "expected --tokens of 1 or more and a --temperature of 0 or more, found "
+                + tokens
+                + " and "
+                + temperature);
+      }
+    }
+  }
+}

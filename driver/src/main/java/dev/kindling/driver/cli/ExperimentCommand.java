@@ -1,0 +1,38 @@
+package dev.kindling.driver.cli;
+
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code experiment FILE.yaml}. */
+@Command(
+    name = "experiment",
+    mixinStandardHelpOptions = true,
+    description = {
+      "Runs a grid or list of variations of one configuration.",
+      "Called again, it repeats no finished run and resumes broken ones."
+    })
+final class ExperimentCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Parameters(paramLabel = "FILE.yaml", description = "The experiment.")
+  private Path file;
+
+  @Option(names = "--progress", paramLabel = "MODE", description = "auto (default), plain or off.")
+  private ProgressMode progress = ProgressMode.AUTO;
+
+  private final CommandBodies bodies;
+
+  ExperimentCommand(CommandBodies bodies) {
+    this.bodies = bodies;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    return bodies.experiment(file, progress, spec.commandLine().getOut());
+  }
+}

@@ -1,0 +1,152 @@
+package dev.kindling.worker.plan;
+
+import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.optim.schedule.Cosine;
+import dev.kindling.optim.schedule.Schedule;
+import dev.kindling.worker.data.Bytes;
+import dev.kindling.worker.data.DataSpec;
+import dev.kindling.worker.data.TokenizerSpec;
+import dev.kindling.worker.model.ModelFamily;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The whole run. Batches are counted in tokens. Travels between processes as the YAML text of
+ * {@link PlanReader#toYaml}, so that every JVM checks it again.
+ *
+ * @param ranks number of workers
+ * @param seed key of weights, sample order and everything else that is random
+ * @param steps optimizer updates of the whole run
+ * @param globalBatch tokens per step over all ranks
+ * @param microBatch tokens per rank in one forward and backward pass
+ * @param logicalShards in exact mode, the fixed number of summands of a gradient; a power of two
+ * @param sequenceLength tokens per sample
+ * @param matmul who multiplies matrices on the CPU
+ * @param threads CPU threads per rank; 0 = cores of the machine / ranks on it, 1 in exact mode
+ */
+public record TrainPlan(
+    ModelFamily model,
+    DataSpec data,
+    TokenizerSpec tokenizer,
+    UpdateRule optimizer,
+    Schedule schedule,
+    SyncSpec sync,
+    CheckpointSpec checkpoint,
+    ValidationSpec validation,
+    LogSpec log,
+    Determinism determinism,
+    Device device,
+    int ranks,
+    long seed,
+    long steps,
+    long globalBatch,
+    int microBatch,
+    int logicalShards,
+    int sequenceLength,
+    LauncherKind launcher,
+    MatrixProduct matmul,
+    int threads,
+    SparkSpec spark) {
+
+  public TrainPlan {
+    PlanErrors errors = new PlanErrors();
+    boolean counts = errors.atLeast("ranks", ranks, 1);
+    counts &= errors.atLeast("steps", steps, 1);
+    counts &= errors.atLeast("global_batch", globalBatch, 1);
+    counts &= errors.atLeast("micro_batch", microBatch, 1);
+    counts &= errors.atLeast("sequence_length", sequenceLength, 1);
+    counts &= errors.atLeast("logical_shards", logicalShards, 1);
+    errors.atLeast("threads", threads, 0);
+    if (counts) {
+      new Batches(ranks, globalBatch, microBatch, logicalShards, sequenceLength)
+          .check(determinism, errors);
+    }
+    crossField(errors, model, schedule, steps, sequenceLength, new Threads(determinism, threads));
+    errors.throwIfAny();
+  }
+
+  private record Threads(Determinism determinism, int count) {}
+
+  /** Rules between sections; those of batches are in {@link Batches}. */
+  private static void crossField(
+      PlanErrors errors,
+      ModelFamily model,
+      Schedule schedule,
+      long steps,
+      int sequenceLength,
+      Threads threads) {
+    errors.require(
+        sequenceLength <= model.context(),
+        "sequence_length",
+        "at most model.context " + model.context(),
+        sequenceLength);
+    errors.require(
+        schedule.warmupSteps() <= Math.max(1, steps),
+        "schedule.warmup_steps",
+        "at most steps " + steps,
+        schedule.warmupSteps());
+    errors.require(
+        threads.determinism() != Determinism.EXACT || threads.count() <= 1,
+        "threads",
+        "0 or 1 with determinism exact (more threads change the order of sums)",
+        threads.count());
+  }
+
+  /** The numbers that must divide each other. */
+  private record Batches(int ranks, long global, int micro, int shards, int sequence) {
+    void check(Determinism determinism, PlanErrors errors) {
+      errors.multipleOf("micro_batch", micro, sequence, "sequence_length");
+      errors.require(
+          Integer.bitCount(shards) == 1,
+          "logical_shards",
+          "a power of two",
+          shards + " (nearest: " + nearestPowers() + ")");
+      switch (determinism) {
+        case REPLAY ->
+            errors.multipleOf(
+                "global_batch",
+                global,
+                (long) ranks * micro,
+                "ranks * micro_batch = " + ranks + " * " + micro);
+        case EXACT -> {
+          errors.divisorOf("ranks", ranks, shards, "logical_shards");
+          errors.multipleOf(
+              "global_batch",
+              global,
+              (long) shards * micro,
+              "logical_shards * micro_batch = " + shards + " * " + micro);
+        }
+      }
+    }
+
+    private String nearestPowers() {
+      int below = Integer.highestOneBit(shards);
+      return below + " or " + 2L * below;
+    }
+  }
+
+  /** Counts that follow from this plan. */
+  public BatchArithmetic arithmetic() {
+    return BatchArithmetic.of(this);
+  }
+
+  public static Map<String, Object> defaults() {
+    return Map.ofEntries(
+        Map.entry("tokenizer", new Bytes()),
+        Map.entry("schedule", new Cosine(0, 0.1)),
+        Map.entry("sync", new EveryStep()),
+        Map.entry("checkpoint", new CheckpointSpec(200, 2)),
+        Map.entry("validation", new ValidationSpec(100, 8)),
+        Map.entry("log", new LogSpec(1)),
+        Map.entry("determinism", Determinism.REPLAY),
+        Map.entry("device", Device.CPU),
+        Map.entry("ranks", 1),
+        Map.entry("seed", 1L),
+        Map.entry("logicalShards", 8),
+        Map.entry("launcher", LauncherKind.SPARK),
+        Map.entry("matmul", MatrixProduct.OPENBLAS),
+        Map.entry("threads", 0),
+        Map.entry("spark", new SparkSpec(Optional.empty(), Duration.ofMinutes(5), Map.of())));
+  }
+}

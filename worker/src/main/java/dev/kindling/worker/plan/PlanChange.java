@@ -36,12 +36,12 @@ public record PlanChange(String path, String before, String after, Verdict verdi
     return path + ": was " + before + ", now " + after;
   }
 
-  /** Every differing key, in the order of the configuration. */
+  /** Every differing key, in the order of the new configuration; keys that are gone come last. */
   public static List<PlanChange> compare(TrainPlan before, TrainPlan after) {
     Map<String, String> old = RecordRenderer.leaves(before);
     Map<String, String> fresh = RecordRenderer.leaves(after);
-    Set<String> paths = new LinkedHashSet<>(old.keySet());
-    paths.addAll(fresh.keySet());
+    Set<String> paths = new LinkedHashSet<>(fresh.keySet());
+    paths.addAll(old.keySet());
     List<PlanChange> changes = new ArrayList<>();
     for (String path : paths) {
       String was = old.getOrDefault(path, ABSENT);

@@ -10,6 +10,7 @@ import dev.kindling.worker.model.ModelFamily;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The whole run. Batches are counted in tokens. Travels between processes as the YAML text of
@@ -68,24 +69,31 @@ public record TrainPlan(
 
   private record Threads(Determinism determinism, int count) {}
 
-  /** Rules between sections; those of batches are in {@link Batches}. */
+  /**
+   * Rules between sections; those of batches are in {@link Batches}. A section is null only when
+   * the binder has already refused it and looks for further errors.
+   */
   private static void crossField(
       PlanErrors errors,
-      ModelFamily model,
-      Schedule schedule,
+      @Nullable ModelFamily model,
+      @Nullable Schedule schedule,
       long steps,
       int sequenceLength,
       Threads threads) {
-    errors.require(
-        sequenceLength <= model.context(),
-        "sequence_length",
-        "at most model.context " + model.context(),
-        sequenceLength);
-    errors.require(
-        schedule.warmupSteps() <= Math.max(1, steps),
-        "schedule.warmup_steps",
-        "at most steps " + steps,
-        schedule.warmupSteps());
+    if (model != null) {
+      errors.require(
+          sequenceLength <= model.context(),
+          "sequence_length",
+          "at most model.context " + model.context(),
+          sequenceLength);
+    }
+    if (schedule != null) {
+      errors.require(
+          schedule.warmupSteps() <= Math.max(1, steps),
+          "schedule.warmup_steps",
+          "at most steps " + steps,
+          schedule.warmupSteps());
+    }
     errors.require(
         threads.determinism() != Determinism.EXACT || threads.count() <= 1,
         "threads",

@@ -1,0 +1,60 @@
+package dev.kindling.worker.plan;
+
+import static dev.kindling.worker.plan.TrainPlanTest.SMALLEST;
+import static dev.kindling.worker.plan.TrainPlanTest.plan;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.plan.PlanChange.Verdict;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class PlanChangeTest {
+  private final TrainPlan before = plan(SMALLEST);
+
+  @Test
+  void stepsIntervalsLoggingAndLauncherAreFree() {
+    TrainPlan after =
+        plan(
+            SMALLEST,
+            "steps=200",
+            "checkpoint.every_steps=7",
+            "validation.batches=3",
+            "log.every_steps=5",
+            "launcher=threads",
+            "spark.conf.a=b",
+            "spark.master=local");
+    assertThat(PlanChange.compare(before, after))
+        .hasSize(7)
+        .allMatch(c -> c.verdict() == Verdict.HARMLESS);
+    assertThat(PlanChange.check(before, after, List.of())).isEmpty();
+    assertThat(PlanChange.compare(before, before)).isEmpty();
+  }
+
+  @Test
+  void ranksMayChangeWithTheSameGlobalBatchButAreFlaggedInReplay() {
+    assertThat(PlanChange.check(before, plan(SMALLEST, "ranks=2"), List.of()))
+        .containsExactly("ranks: was 1, now 2 (trajectory not bit-identical from here on)");
+    TrainPlan exact = plan(SMALLEST, "determinism=exact", "global_batch=2048");
+    TrainPlan wider = plan(SMALLEST, "determinism=exact", "global_batch=2048", "ranks=4");
+    assertThat(PlanChange.check(exact, wider, List.of())).isEmpty();
+  }
+
+  @Test
+  void anyOtherKeyIsRefusedWithOldAndNewValueUnlessAccepted() {
+    TrainPlan after =
+        plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "seed=2", "steps=300", "model.kv_heads=2");
+    assertThatThrownBy(() -> PlanChange.check(before, after, List.of("optimizer")))
+        .isInstanceOf(PlanException.class)
+        .hasMessage(
+            """
+            a resumed run may change steps, intervals, logging, launcher and ranks only:
+              model.kv_heads: was (absent), now 2 (add --accept-change model.kv_heads to go on with it)
+              seed: was 1, now 2 (add --accept-change seed to go on with it)""");
+    assertThat(PlanChange.check(before, after, List.of("optimizer", "seed", "model")))
+        .contains("seed: was 1, now 2 (accepted; trajectory not bit-identical from here on)")
+        .contains(
+            "optimizer.type: was adamw, now sgd (accepted; trajectory not bit-identical from here on)");
+  }
+}

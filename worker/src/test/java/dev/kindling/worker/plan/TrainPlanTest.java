@@ -1,0 +1,234 @@
+package dev.kindling.worker.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kindling.configs.yaml.ConfigDocument;
+import dev.kindling.configs.yaml.ConfigException;
+import dev.kindling.configs.yaml.RecordRenderer;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class TrainPlanTest {
+  static final String SMALLEST =
+      """
+      model: {type: llama, width: 64, layers: 2, heads: 4}
+      data: {type: text, paths: [corpus]}
+      optimizer: {type: adamw, lr: 1e-3}
+      steps: 100
+      sequence_length: 128
+      micro_batch: 256
+      global_batch: 1024
+      """;
+
+  static TrainPlan plan(String yaml, String... sets) {
+    return PlanReader.read(ConfigDocument.parse(yaml, "exp.yaml"), List.of(sets)).value();
+  }
+
+  private static String refused(String yaml, String... sets) {
+    try {
+      plan(yaml, sets);
+    } catch (ConfigException e) {
+      return String.valueOf(e.getMessage());
+    }
+    throw new AssertionError("expected a refusal of:\n" + yaml + String.join("\n", sets));
+  }
+
+  /** Pins every default: a changed default is a changed line here. */
+  @Test
+  void everyDefault() {
+    assertThat(PlanReader.toYaml(plan(SMALLEST)))
+        .isEqualTo(
+            """
+            model:
+              type: llama
+              width: 64
+              layers: 2
+              heads: 4
+              context: 1024
+              tie_embeddings: true
+              init_std: 0.02
+              rope_theta: 10000.0
+              norm_eps: "1.0E-5"
+            data:
+              type: text
+              paths: [corpus]
+              validation_paths: []
+              validation_fraction: 0.0
+              mask_documents: false
+            tokenizer:
+              type: bytes
+            optimizer:
+              type: adamw
+              lr: 0.001
+              beta1: 0.9
+              beta2: 0.95
+              eps: 1.0E-8
+              weight_decay: 0.1
+              clip_norm: 1.0
+            schedule:
+              type: cosine
+              warmup_steps: 0
+              min_ratio: 0.1
+            sync:
+              type: every_step
+            checkpoint:
+              every_steps: 200
+              keep: 2
+            validation:
+              every_steps: 100
+              batches: 8
+            log:
+              every_steps: 1
+            determinism: replay
+            device: cpu
+            ranks: 1
+            seed: 1
+            steps: 100
+            global_batch: 1024
+            micro_batch: 256
+            logical_shards: 8
+            sequence_length: 128
+            launcher: spark
+            matmul: openblas
+            threads: 0
+            spark:
+              startup_timeout: 5m
+              conf: {}
+            """
+                .replace("\"1.0E-5\"", "1.0E-5"));
+  }
+
+  @Test
+  void defaultsOfSectionsAndOfThePlanAgree() {
+    String sections =
+        SMALLEST + "checkpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type: cosine}\n";
+    assertThat(plan(sections)).isEqualTo(plan(SMALLEST));
+    TrainPlan sgd = plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "schedule.type=linear");
+    assertThat(RecordRenderer.render(sgd))
+        .contains(
+            """
+            optimizer:
+              type: sgd
+              lr: 0.1
+              momentum: 0.0
+              nesterov: false
+              weight_decay: 0.0
+              clip_norm: 1.0
+            schedule:
+              type: linear
+              warmup_steps: 0
+              min_ratio: 0.0
+            """);
+  }
+
+  @Test
+  void resolvedYamlReadsBackToAnEqualPlan() {
+    TrainPlan plan =
+        plan(
+            SMALLEST,
+            "seed=-7",
+            "ranks=4",
+            "model.kv_heads=2",
+            "spark.master=local-cluster[2,1,1024]",
+            "spark.conf.spark.executor.memory=2g",
+            "spark.startup_timeout=90s",
+            "optimizer.lr=3.0000000000000004e-4",
+            "data={type: sources_jars, jars: [{coordinates: 'a.b:c:1', sha256: '"
+                + "0f".repeat(32)
+                + "'}]}");
+    assertThat(PlanReader.fromYaml(PlanReader.toYaml(plan))).isEqualTo(plan);
+  }
+
+  @Test
+  void batchThatDoesNotDivideNamesTheNumbersAndTheNearestValidOnes() {
+    assertThat(refused(SMALLEST, "ranks=2", "global_batch=5000", "micro_batch=1000"))
+        .isEqualTo(
+            """
+            --set:2:14 global_batch: expected a multiple of ranks * micro_batch = 2 * 1000 = 2000, found 5000 (nearest: 4000 or 6000)
+            --set:3:13 micro_batch: expected a multiple of sequence_length 128, found 1000 (nearest: 896 or 1024)""");
+    assertThat(refused(SMALLEST.replace("1024", "100")))
+        .isEqualTo(
+            "exp.yaml:7:15 global_batch: expected a multiple of ranks * micro_batch = 1 * 256 ="
+                + " 256, found 100 (nearest: 256)");
+  }
+
+  @Test
+  void exactModeHasRulesOfItsOwn() {
+    assertThat(refused(SMALLEST, "determinism=exact", "ranks=3", "threads=2"))
+        .isEqualTo(
+            """
+            exp.yaml:7:15 global_batch: expected a multiple of logical_shards * micro_batch = 8 * 256 = 2048, found 1024 (nearest: 2048)
+            --set:2:7 ranks: expected a divisor of logical_shards 8, found 3 (nearest: 2 or 4)
+            --set:3:9 threads: expected 0 or 1 with determinism exact (more threads change the order of sums), found 2""");
+    assertThat(refused(SMALLEST, "logical_shards=6"))
+        .isEqualTo("--set:1:16 logical_shards: expected a power of two, found 6 (nearest: 4 or 8)");
+  }
+
+  @Test
+  void everyMistakeInOneReport() {
+    assertThat(
+            refused(
+                """
+                modle: {type: llama}
+                model: {type: lama, width: 64}
+                data: {type: text, path: [a]}
+                optimizer: {type: adamw, lr: -1, beta1: 2}
+                schedule: {type: cosine, warmup_steps: 500, min_ratio: 0.1}
+                determinism: exakt
+                lr: 0.1
+                steps: 100
+                ranks: two
+                sequence_length: 128
+                micro_batch: 250
+                global_batch: 1024
+                """))
+        .isEqualTo(
+            """
+            exp.yaml:1:1 modle: unknown key "modle" (did you mean "model"?)
+            exp.yaml:2:15 model.type: expected one of gpt2, llama, found "lama" (did you mean "llama"?)
+            exp.yaml:3:7 data.paths: missing required key
+            exp.yaml:3:20 data.path: unknown key "path" (did you mean "paths"?)
+            exp.yaml:4:30 optimizer.lr: expected a number above 0, found -1.0
+            exp.yaml:4:41 optimizer.beta1: expected a number in [0, 1), found 2.0
+            exp.yaml:5:40 schedule.warmup_steps: expected at most steps 100, found 500
+            exp.yaml:6:14 determinism: expected one of replay, exact, found "exakt" (did you mean "exact"?)
+            exp.yaml:7:1 lr: unknown key "lr" (did you mean "optimizer.lr"?)
+            exp.yaml:9:8 ranks: expected integer, found "two"
+            exp.yaml:11:14 micro_batch: expected a multiple of sequence_length 128, found 250 (nearest: 128 or 256)""");
+  }
+
+  @Test
+  void rangesAndContext() {
+    assertThat(
+            refused(
+                SMALLEST,
+                "ranks=0",
+                "steps=0",
+                "threads=-1",
+                "checkpoint.keep=0",
+                "log.every_steps=0",
+                "spark.startup_timeout=0s"))
+        .isEqualTo(
+            """
+            --set:1:7 ranks: expected 1 or more, found 0
+            --set:2:7 steps: expected 1 or more, found 0
+            --set:3:9 threads: expected 0 or more, found -1
+            --set:4:17 checkpoint.keep: expected 1 or more, found 0
+            --set:5:17 log.every_steps: expected 1 or more, found 0
+            --set:6:23 spark.startup_timeout: expected more than 0s, found 0ms""");
+    assertThat(refused(SMALLEST, "model.context=64"))
+        .isEqualTo("exp.yaml:5:18 sequence_length: expected at most model.context 64, found 128");
+  }
+
+  @Test
+  void derivedCounts() {
+    TrainPlan replay = plan(SMALLEST, "ranks=2", "global_batch=4096");
+    assertThat(replay.arithmetic()).isEqualTo(new BatchArithmetic(2, 8, 512, 32, 1, 8));
+    TrainPlan exact = plan(SMALLEST, "ranks=2", "global_batch=4096", "determinism=exact");
+    assertThat(exact.arithmetic()).isEqualTo(new BatchArithmetic(2, 8, 512, 32, 4, 2));
+    assertThat(BatchArithmetic.threadsPerRank(replay, 8, 2)).isEqualTo(4);
+    assertThat(BatchArithmetic.threadsPerRank(replay, 2, 4)).isEqualTo(1);
+    assertThat(BatchArithmetic.threadsPerRank(exact, 8, 2)).isEqualTo(1);
+    assertThat(BatchArithmetic.threadsPerRank(plan(SMALLEST, "threads=3"), 8, 2)).isEqualTo(3);
+  }
+}

@@ -12,6 +12,12 @@ import dev.kindling.kernels.backend.cpu.vector.ScalarLosses;
 import dev.kindling.kernels.backend.cpu.vector.ScalarNorms;
 import dev.kindling.kernels.backend.cpu.vector.ScalarUpdates;
 import dev.kindling.kernels.backend.cpu.vector.UpdateKernels;
+import dev.kindling.kernels.backend.cpu.vector.VectorActivations;
+import dev.kindling.kernels.backend.cpu.vector.VectorAttention;
+import dev.kindling.kernels.backend.cpu.vector.VectorElements;
+import dev.kindling.kernels.backend.cpu.vector.VectorLosses;
+import dev.kindling.kernels.backend.cpu.vector.VectorNorms;
+import dev.kindling.kernels.backend.cpu.vector.VectorUpdates;
 
 /** One flavour of all row kernels. Both flavours give the same bits. */
 public record RowKernels(
@@ -23,9 +29,11 @@ public record RowKernels(
     LossKernels losses,
     UpdateKernels updates) {
 
-  /** The fastest flavour that this JVM can load. */
+  /**
+   * Vector kernels if this JVM was started with the incubating module, else plain Java and one warning line per JVM.
+   */
   public static RowKernels best() {
-    return scalar();
+    return VectorChoice.kernels();
   }
 
   /** Plain Java: slower, needs no module, oracle of the tests. */
@@ -38,5 +46,17 @@ public record RowKernels(
         new ScalarActivations(),
         new ScalarLosses(),
         new ScalarUpdates());
+  }
+
+  /** Vector API: needs {@code --add-modules=jdk.incubator.vector}. */
+  public static RowKernels vector() {
+    return new RowKernels(
+        "vector",
+        new VectorElements(),
+        new VectorNorms(),
+        new VectorAttention(),
+        new VectorActivations(),
+        new VectorLosses(),
+        new VectorUpdates());
   }
 }

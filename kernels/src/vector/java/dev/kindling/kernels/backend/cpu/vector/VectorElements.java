@@ -1,0 +1,169 @@
+package dev.kindling.kernels.backend.cpu.vector;
+
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.vectorEnd;
+
+import java.nio.ByteBuffer;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/** Vector API {@link ElementKernels}. */
+public final class VectorElements implements ElementKernels {
+  private static final ScalarElements SCALAR = new ScalarElements();
+
+  @Override
+  public void add(Operand x, Operand y, Operand z, int from, int to) {
+    ByteBuffer xb = x.buffer();
+    ByteBuffer yb = y.buffer();
+    ByteBuffer zb = z.buffer();
+    int xa = x.at();
+    int ya = y.at();
+    int za = z.at();
+    int end = vectorEnd(from, to);
+    for (int i = from; i < end; i += W) {
+      store(load(xb, xa + i).add(load(yb, ya + i)), zb, za + i);
+    }
+    SCALAR.add(x, y, z, end, to);
+  }
+
+  @Override
+  public void axpy(float a, Operand x, Operand y, int from, int to) {
+    ByteBuffer xb = x.buffer();
+    ByteBuffer yb = y.buffer();
+    int xa = x.at();
+    int ya = y.at();
+    int end = vectorEnd(from, to);
+    FloatVector factor = VectorMath.splat(a);
+    for (int i = from; i < end; i += W) {
+      store(load(xb, xa + i).fma(factor, load(yb, ya + i)), yb, ya + i);
+    }
+    SCALAR.axpy(a, x, y, end, to);
+  }
+
+  @Override
+  public void scale(float a, Operand x, Operand y, int from, int to) {
+    ByteBuffer xb = x.buffer();
+    ByteBuffer yb = y.buffer();
+    int xa = x.at();
+    int ya = y.at();
+    int end = vectorEnd(from, to);
+    for (int i = from; i < end; i += W) {
+      store(load(xb, xa + i).mul(a), yb, ya + i);
+    }
+    SCALAR.scale(a, x, y, end, to);
+  }
+
+  @Override
+  public void copy(Operand x, Operand y, int from, int to) {
+    y.buffer().put((y.at() + from) << 2, x.buffer(), (x.at() + from) << 2, (to - from) << 2);
+  }
+
+  @Override
+  public void fill(float value, Operand y, int from, int to) {
+    ByteBuffer yb = y.buffer();
+    int ya = y.at();
+    int end = vectorEnd(from, to);
+    FloatVector all = VectorMath.splat(value);
+    for (int i = from; i < end; i += W) {
+      store(all, yb, ya + i);
+    }
+    SCALAR.fill(value, y, end, to);
+  }
+
+  @Override
+  public void addBias(Operand bias, Operand y, int width, int from, int to) {
+    ByteBuffer bb = bias.buffer();
+    ByteBuffer yb = y.buffer();
+    int ba = bias.at();
+    int end = vectorEnd(0, width);
+    for (int row = from; row < to; row++) {
+      int ya = y.at() + row * width;
+      for (int i = 0; i < end; i += W) {
+        store(load(yb, ya + i).add(load(bb, ba + i)), yb, ya + i);
+      }
+      for (int i = end; i < width; i++) {
+        y.set(row * width + i, y.get(row * width + i) + bias.get(i));
+      }
+    }
+  }
+
+  @Override
+  public void columnSums(Operand x, Operand sums, int rows, int width, int from, int to) {
+    ByteBuffer xb = x.buffer();
+    ByteBuffer sb = sums.buffer();
+    int sa = sums.at();
+    int end = vectorEnd(from, to);
+    for (int row = 0; row < rows; row++) {
+      int xa = x.at() + row * width;
+      for (int c = from; c < end; c += W) {
+        store(load(sb, sa + c).add(load(xb, xa + c)), sb, sa + c);
+      }
+    }
+    SCALAR.columnSums(x, sums, rows, width, end, to);
+  }
+
+  @Override
+  public double sum(Operand x, int from, int to) {
+    return VectorDoubles.sum(x, from, to);
+  }
+
+  @Override
+  public double sumOfSquares(Operand x, int from, int to) {
+    return VectorDoubles.sumOfSquares(x, from, to);
+  }
+
+  @Override
+  public boolean allFinite(Operand x, int from, int to) {
+    ByteBuffer xb = x.buffer();
+    int xa = x.at();
+    int end = vectorEnd(from, to);
+    // x - x is zero exactly for the finite ones, and NaN stays NaN through the sum.
+    FloatVector sum = Lanes.zero();
+    for (int i = from; i < end; i += W) {
+      FloatVector v = load(xb, xa + i);
+      sum = sum.add(v.sub(v));
+    }
+    return !sum.compare(VectorOperators.NE, sum).anyTrue() && SCALAR.allFinite(x, end, to);
+  }
+
+  @Override
+  public void exp(Operand x, Operand y, int from, int to) {
+    ByteBuffer xb = x.buffer();
+    ByteBuffer yb = y.buffer();
+    int xa = x.at();
+    int ya = y.at();
+    int end = vectorEnd(from, to);
+    for (int i = from; i < end; i += W) {
+      store(VectorMath.exp(load(xb, xa + i)), yb, ya + i);
+    }
+    SCALAR.exp(x, y, end, to);
+  }
+
+  @Override
+  public void tanh(Operand x, Operand y, int from, int to) {
+    ByteBuffer xb = x.buffer();
+    ByteBuffer yb = y.buffer();
+    int xa = x.at();
+    int ya = y.at();
+    int end = vectorEnd(from, to);
+    for (int i = from; i < end; i += W) {
+      store(VectorMath.tanh(load(xb, xa + i)), yb, ya + i);
+    }
+    SCALAR.tanh(x, y, end, to);
+  }
+
+  @Override
+  public void sigmoid(Operand x, Operand y, int from, int to) {
+    ByteBuffer xb = x.buffer();
+    ByteBuffer yb = y.buffer();
+    int xa = x.at();
+    int ya = y.at();
+    int end = vectorEnd(from, to);
+    for (int i = from; i < end; i += W) {
+      store(VectorMath.sigmoid(load(xb, xa + i)), yb, ya + i);
+    }
+    SCALAR.sigmoid(x, y, end, to);
+  }
+}

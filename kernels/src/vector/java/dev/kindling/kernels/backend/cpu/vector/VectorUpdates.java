@@ -1,0 +1,94 @@
+package dev.kindling.kernels.backend.cpu.vector;
+
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.vectorEnd;
+
+import java.nio.ByteBuffer;
+import jdk.incubator.vector.FloatVector;
+
+/** Vector API {@link UpdateKernels}. */
+public final class VectorUpdates implements UpdateKernels {
+  private static final ScalarUpdates SCALAR = new ScalarUpdates();
+
+  @Override
+  public void adamW(
+      Operand param,
+      Operand grad,
+      Operand m,
+      Operand v,
+      float scale,
+      float rate,
+      float beta1,
+      float beta2,
+      float eps,
+      float decay,
+      float c1,
+      float c2,
+      int from,
+      int to) {
+    if (scale == 0f) {
+      return;
+    }
+    ByteBuffer pb = param.buffer();
+    ByteBuffer gb = grad.buffer();
+    ByteBuffer mb = m.buffer();
+    ByteBuffer vb = v.buffer();
+    FloatVector keep = VectorMath.splat(1f - rate * decay);
+    FloatVector stepSize = VectorMath.splat(rate / c1);
+    FloatVector rootScale = VectorMath.splat((float) (1.0 / Math.sqrt(c2)));
+    FloatVector floor = VectorMath.splat(eps);
+    FloatVector fresh1 = VectorMath.splat(1f - beta1);
+    FloatVector fresh2 = VectorMath.splat(1f - beta2);
+    int end = vectorEnd(from, to);
+    for (int i = from; i < end; i += W) {
+      FloatVector g = load(gb, grad.at() + i).mul(scale);
+      FloatVector mOld = load(mb, m.at() + i);
+      FloatVector vOld = load(vb, v.at() + i);
+      FloatVector mNew = fresh1.fma(g.sub(mOld), mOld);
+      FloatVector vNew = fresh2.fma(g.fma(g, vOld.neg()), vOld);
+      store(mNew, mb, m.at() + i);
+      store(vNew, vb, v.at() + i);
+      FloatVector change = stepSize.mul(mNew).div(vNew.sqrt().fma(rootScale, floor));
+      store(load(pb, param.at() + i).fma(keep, change.neg()), pb, param.at() + i);
+    }
+    SCALAR.adamW(
+        param, grad, m, v, scale, rate, beta1, beta2, eps, decay, c1, c2, end, to);
+  }
+
+  @Override
+  public void sgd(
+      Operand param,
+      Operand grad,
+      Operand buffer,
+      float scale,
+      float rate,
+      float momentum,
+      float decay,
+      boolean nesterov,
+      int from,
+      int to) {
+    if (scale == 0f) {
+      return;
+    }
+    ByteBuffer pb = param.buffer();
+    ByteBuffer gb = grad.buffer();
+    ByteBuffer bb = buffer.buffer();
+    FloatVector scales = VectorMath.splat(scale);
+    FloatVector mu = VectorMath.splat(momentum);
+    FloatVector down = VectorMath.splat(-rate);
+    int end = vectorEnd(from, to);
+    for (int i = from; i < end; i += W) {
+      FloatVector p = load(pb, param.at() + i);
+      FloatVector g = load(gb, grad.at() + i).fma(scales, p.mul(decay));
+      if (momentum != 0f) {
+        FloatVector b = load(bb, buffer.at() + i).fma(mu, g);
+        store(b, bb, buffer.at() + i);
+        g = nesterov ? b.fma(mu, g) : b;
+      }
+      store(g.fma(down, p), pb, param.at() + i);
+    }
+    SCALAR.sgd(param, grad, buffer, scale, rate, momentum, decay, nesterov, end, to);
+  }
+}

@@ -1,6 +1,7 @@
 package dev.kindling.worker.checkpoint;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A checkpoint that cannot be written, read or believed. The message names the file and, where it
@@ -10,11 +11,11 @@ import java.util.List;
 public final class CheckpointException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  public CheckpointException(String message) {
+  public CheckpointException(@Nullable String message) {
     super(message);
   }
 
-  public CheckpointException(String message, Throwable cause) {
+  public CheckpointException(@Nullable String message, Throwable cause) {
     super(message, cause);
   }
 

@@ -1,10 +1,10 @@
 package dev.kindling.worker.checkpoint;
 
-import java.util.Arrays;
-import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Which rank writes which whole tensor in replicated training, balanced by bytes. Largest first to
@@ -16,25 +16,20 @@ public final class TensorOwners {
 
   /** Owner of every tensor, in ascending order of names. */
   public static Map<String, Integer> of(Map<String, Long> bytesByName, int worldSize) {
-    List<String> order =
-        bytesByName.keySet().stream()
-            .sorted(
-                Comparator.comparing((String name) -> -bytesByName.get(name))
-                    .thenComparing(Comparator.naturalOrder()))
-            .toList();
+    List<Map.Entry<String, Long>> order = new ArrayList<>(bytesByName.entrySet());
+    order.sort(
+        Map.Entry.<String, Long>comparingByValue()
+            .reversed()
+            .thenComparing(Map.Entry.comparingByKey()));
     long[] load = new long[worldSize];
-    Map<String, Integer> owners = new LinkedHashMap<>();
-    for (String name : bytesByName.keySet().stream().sorted().toList()) {
-      owners.put(name, 0);
-    }
-    for (String name : order) {
-      long least = Arrays.stream(load).min().orElseThrow();
+    Map<String, Integer> owners = new TreeMap<>();
+    for (Map.Entry<String, Long> tensor : order) {
       int rank = 0;
-      while (load[rank] != least) {
-        rank++;
+      for (int other = 1; other < worldSize; other++) {
+        rank = load[other] < load[rank] ? other : rank;
       }
-      load[rank] += bytesByName.get(name);
-      owners.put(name, rank);
+      load[rank] += tensor.getValue();
+      owners.put(tensor.getKey(), rank);
     }
     return owners;
   }

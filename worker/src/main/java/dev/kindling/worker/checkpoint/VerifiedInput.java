@@ -21,7 +21,7 @@ final class VerifiedInput implements StorageInput {
     this.file = file;
     this.expected = expected;
     this.block =
-        ByteBuffer.allocateDirect(
+        ByteBuffer.allocate(
             (int) Math.min(expected.blockBytes(), Math.max(1, expected.bytes())));
     long found = input.length();
     if (found != expected.bytes()) {

@@ -31,7 +31,7 @@ final class LocalOutput implements StorageOutput {
   public void commit() throws IOException {
     channel.force(true);
     channel.close();
-    LocalStorage.forceFolder(path.getParent());
+    LocalStorage.forceFolder(LocalStorage.folderOf(path));
     committed = true;
   }
 

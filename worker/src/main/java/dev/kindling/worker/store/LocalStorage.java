@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -106,14 +107,14 @@ public final class LocalStorage implements Storage {
   @Override
   public StorageOutput create(String name) throws IOException {
     Path path = resolve(name);
-    makeFolders(path.getParent());
+    makeFolders(folderOf(path));
     return new LocalOutput(path, openNew(path));
   }
 
   @Override
   public boolean commitExclusive(String name, byte[] content) throws IOException {
     Path path = resolve(name);
-    Path folder = makeFolders(path.getParent());
+    Path folder = makeFolders(folderOf(path));
     Path temporary = writeTemporary(folder, content);
     try {
       Files.createLink(path, temporary);
@@ -129,7 +130,7 @@ public final class LocalStorage implements Storage {
   @Override
   public void replace(String name, byte[] content) throws IOException {
     Path path = resolve(name);
-    Path folder = makeFolders(path.getParent());
+    Path folder = makeFolders(folderOf(path));
     Path temporary = writeTemporary(folder, content);
     try {
       Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
@@ -144,7 +145,7 @@ public final class LocalStorage implements Storage {
     Path path = resolve(name);
     boolean deleted = Files.deleteIfExists(path);
     if (deleted) {
-      forceFolder(path.getParent());
+      forceFolder(folderOf(path));
     }
     return deleted;
   }
@@ -159,7 +160,7 @@ public final class LocalStorage implements Storage {
       throw new NotDirectoryException(path.toString());
     }
     deleteTree(path);
-    forceFolder(path.getParent());
+    forceFolder(folderOf(path));
     return true;
   }
 
@@ -233,7 +234,7 @@ public final class LocalStorage implements Storage {
       Files.createDirectories(root, FOLDER_MODE);
       return root;
     }
-    Path parent = makeFolders(folder.getParent());
+    Path parent = makeFolders(folderOf(folder));
     try {
       Files.createDirectory(folder, FOLDER_MODE);
       forceFolder(parent);
@@ -268,6 +269,11 @@ public final class LocalStorage implements Storage {
       throw failed;
     }
     return temporary;
+  }
+
+  /** Every resolved name lies below the root, so it has a folder. */
+  static Path folderOf(Path path) {
+    return Objects.requireNonNull(path.getParent());
   }
 
   /**

@@ -1,7 +1,10 @@
 package dev.kindling.driver.cli;
 
 import dev.kindling.configs.yaml.ConfigException;
+import dev.kindling.kernels.backend.CollectiveException;
+import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
@@ -21,7 +24,10 @@ public final class ExitCodes {
       List.of(
           new Known(ConfigException.class, FailureKind.CONFIGURATION),
           new Known(PlanException.class, FailureKind.CONFIGURATION),
-          new Known(DataException.class, FailureKind.DATA));
+          new Known(DataException.class, FailureKind.DATA),
+          new Known(CheckpointException.class, FailureKind.CHECKPOINT),
+          new Known(DeviceException.class, FailureKind.DEVICE),
+          new Known(CollectiveException.class, FailureKind.COMMUNICATION));
 
   private ExitCodes() {}
 
@@ -44,7 +50,7 @@ public final class ExitCodes {
   static int report(Throwable failure, PrintWriter err) {
     int code = of(failure);
     if (failure instanceof ConfigException) {
-      err.println(failure.getMessage());
+      err.println(failure.getMessage()); // Each line says where it is wrong.
     } else if (failure instanceof InterruptedException) {
       err.println("kindling: interrupted");
     } else if (code == UNEXPECTED) {

@@ -1,0 +1,303 @@
+package dev.kindling.driver.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kindling.configs.yaml.ConfigDocument;
+import dev.kindling.kernels.backend.CollectiveException;
+import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.data.DataException;
+import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.plan.PlanReader;
+import dev.kindling.worker.plan.TrainPlan;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class KindlingTest {
+  private static final String CONFIG =
+      """
+      model: {type: llama, width: 32, layers: 2, heads: 2}
+      data: {type: text, paths: [corpus]}
+      optimizer: {type: adamw, lr: 1e-3}
+      steps: 100
+      sequence_length: 64
+      micro_batch: 128
+      global_batch: 256
+      """;
+
+  @TempDir private Path folder;
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+  private final RecordingBodies bodies = new RecordingBodies();
+  private String config = "";
+
+  @BeforeEach
+  void writeConfig() throws IOException {
+    config = Files.writeString(folder.resolve("exp.yaml"), CONFIG).toString();
+  }
+
+  private int run(String... arguments) {
+    out.getBuffer().setLength(0);
+    err.getBuffer().setLength(0);
+    return Kindling.execute(
+        bodies, new PrintWriter(out, true), new PrintWriter(err, true), arguments);
+  }
+
+  private String errors() {
+    return err.toString().replace(folder.toString(), "DIR");
+  }
+
+  @Test
+  void trainResolvesWritesTheConfigurationAndHandsOver() throws IOException {
+    Path runDir = folder.resolve("run");
+    assertThat(
+            run(
+                "train",
+                config,
+                "--set",
+                "optimizer.lr=0.01",
+                "--set=steps=7",
+                "--run-dir",
+                runDir.toString(),
+                "--progress",
+                "plain"))
+        .as(errors())
+        .isZero();
+    RunRequest request = bodies.runs.get(0);
+    assertThat(request.plan().steps()).isEqualTo(7);
+    assertThat(request.resume()).isFalse();
+    String written = Files.readString(runDir.resolve("config.yaml"), StandardCharsets.UTF_8);
+    assertThat(written).isEqualTo(request.configYaml()).contains("lr: 0.01");
+    assertThat(PlanReader.fromYaml(written)).isEqualTo(request.plan());
+  }
+
+  @Test
+  void trainIntoAFolderThatHoldsARunNamesResume() {
+    String runDir = folder.resolve("run").toString();
+    assertThat(run("train", config, "--run-dir", runDir)).isZero();
+    assertThat(run("train", config, "--run-dir", runDir)).isEqualTo(2);
+    assertThat(errors())
+        .isEqualTo(
+            "kindling: DIR/run already holds a run (config.yaml); go on with: kindling resume"
+                + " DIR/run, or choose another --run-dir\n");
+    assertThat(bodies.runs).hasSize(1);
+  }
+
+  @Test
+  void resumeKeepsTheConfigurationAndRefusesToStartAfresh() throws IOException {
+    String runDir = folder.resolve("run").toString();
+    assertThat(run("resume", runDir)).isEqualTo(2);
+    assertThat(errors())
+        .isEqualTo(
+            "kindling: DIR/run holds no run (no config.yaml); start one with: kindling train"
+                + " CONFIG.yaml --run-dir DIR/run\n");
+    assertThat(run("train", config, "--run-dir", runDir)).isZero();
+    assertThat(run("resume", runDir, "--set", "steps=200", "--set", "ranks=2")).isZero();
+    assertThat(errors())
+        .isEqualTo("kindling: ranks: was 1, now 2 (trajectory not bit-identical from here on)\n");
+    assertThat(bodies.runs.get(1).resume()).isTrue();
+    assertThat(bodies.runs.get(1).plan().steps()).isEqualTo(200);
+    TrainPlan kept =
+        PlanReader.read(ConfigDocument.read(Path.of(runDir, "config.yaml")), List.of()).value();
+    assertThat(kept).isEqualTo(bodies.runs.get(1).plan());
+  }
+
+  @Test
+  void resumeWithAnotherExperimentNamesOldAndNewValue() {
+    String runDir = folder.resolve("run").toString();
+    run("train", config, "--run-dir", runDir);
+    assertThat(run("resume", runDir, "--set", "optimizer.lr=0.5", "--set", "seed=3")).isEqualTo(2);
+    assertThat(errors())
+        .isEqualTo(
+            """
+            kindling: a resumed run may change steps, intervals, logging, launcher and ranks only:
+              optimizer.lr: was 0.001, now 0.5 (add --accept-change optimizer.lr to go on with it)
+              seed: was 1, now 3 (add --accept-change seed to go on with it)
+            """);
+    assertThat(
+            run(
+                "resume",
+                runDir,
+                "--set",
+                "seed=3",
+                "--set",
+                "optimizer.lr=0.5",
+                "--accept-change",
+                "seed",
+                "--accept-change",
+                "optimizer"))
+        .isZero();
+  }
+
+  @Test
+  void configurationErrorsAreLinesWithoutAStackTrace() throws IOException {
+    Files.writeString(folder.resolve("bad.yaml"), CONFIG.replace("steps", "step") + "rank: 2\n");
+    String bad = folder.resolve("bad.yaml").toString();
+    assertThat(run("train", bad, "--set", "seed=x")).isEqualTo(2);
+    assertThat(errors())
+        .isEqualTo(
+            """
+            DIR/bad.yaml:1:1 steps: missing required key
+            DIR/bad.yaml:4:1 step: unknown key "step" (did you mean "steps"?)
+            DIR/bad.yaml:8:1 rank: unknown key "rank" (did you mean "ranks"?)
+            --set:1:6 seed: expected integer, found "x"
+            """);
+    assertThat(run("explain", folder.resolve("none.yaml").toString())).isEqualTo(2);
+    assertThat(errors()).isEqualTo("DIR/none.yaml:1:1 no such file\n");
+    assertThat(bodies.runs).isEmpty();
+  }
+
+  @Test
+  void commandLineErrorsExitWithTwo() {
+    assertThat(run()).isEqualTo(2);
+    assertThat(errors()).startsWith("kindling: Missing required command");
+    assertThat(run("trian")).isEqualTo(2);
+    assertThat(errors()).contains("trian").contains("train");
+    assertThat(run("train")).isEqualTo(2);
+    assertThat(errors()).contains("Missing required parameter: 'CONFIG.yaml'");
+    assertThat(run("train", config, "--progress", "loud")).isEqualTo(2);
+    assertThat(errors()).contains("--progress").contains("loud");
+    assertThat(run("data")).isEqualTo(2);
+    assertThat(errors()).contains("corpus, prepare or inspect");
+    assertThat(run("generate", "run", "--prompt", "x", "--tokens", "0")).isEqualTo(2);
+    assertThat(errors()).contains("--tokens of 1 or more");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"eval", "doctor", "diff-runs", "replay"})
+  void pendingCommandsSayWhatTheyWaitFor(String command) {
+    assertThat(run(command, "a", "b", "--data", "c")).isEqualTo(2);
+    assertThat(errors())
+        .startsWith("kindling: " + command + " is not in this version: comes with ")
+        .hasLineCount(1);
+    assertThat(out.toString()).isEmpty();
+    assertThat(run(command, "--help")).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "train",
+        "resume",
+        "experiment",
+        "explain",
+        "data",
+        "data corpus",
+        "data prepare",
+        "data inspect",
+        "generate",
+        "export",
+        "bench"
+      })
+  void helpIsEverywhere(String command) {
+    List<String> words = new ArrayList<>(List.of(command.split(" ", -1)));
+    words.removeIf(String::isEmpty);
+    words.add("--help");
+    assertThat(run(words.toArray(String[]::new))).isZero();
+    assertThat(out.toString())
+        .contains("Usage: kindling" + (command.isEmpty() ? "" : " ") + command);
+  }
+
+  @Test
+  void failuresBecomeTheExitCodesOfTheContract() {
+    assertThat(ExitCodes.of(new PlanException("x"))).isEqualTo(2);
+    assertThat(ExitCodes.of(new DataException("x"))).isEqualTo(3);
+    assertThat(ExitCodes.of(new DeviceException("x"))).isEqualTo(5);
+    assertThat(ExitCodes.of(new CollectiveException("x"))).isEqualTo(6);
+    assertThat(ExitCodes.of(new InterruptedException())).isEqualTo(130);
+    assertThat(ExitCodes.of(new IllegalStateException())).isEqualTo(1);
+    for (FailureKind kind : FailureKind.values()) {
+      assertThat(ExitCodes.of(new AttemptFailedException(kind, 0, "x", null)))
+          .isEqualTo(kind.exitCode());
+    }
+  }
+
+  @Test
+  void knownFailuresPrintTheirMessageUnexpectedOnesTheirTrace() {
+    bodies.failure = new DataException("corpus/a.txt: expected UTF-8 text, found byte 0xff");
+    assertThat(run("train", config, "--run-dir", folder.resolve("a").toString())).isEqualTo(3);
+    assertThat(errors())
+        .isEqualTo("kindling: corpus/a.txt: expected UTF-8 text, found byte 0xff\n");
+    bodies.failure = new IllegalStateException("surprise");
+    assertThat(run("train", config, "--run-dir", folder.resolve("b").toString())).isEqualTo(1);
+    assertThat(errors())
+        .startsWith("kindling: unexpected failure")
+        .contains("surprise")
+        .contains("\tat dev.kindling.driver.cli.");
+  }
+
+  @Test
+  void explainShowsValuesWithTheirOrigin() {
+    assertThat(run("explain", config, "--set", "ranks=2")).as(errors()).isZero();
+    assertThat(out.toString().replace(folder.toString(), "DIR"))
+        .containsPattern("optimizer.lr +0.001 +DIR/exp.yaml:3\n")
+        .containsPattern("ranks +2 +--set\n")
+        .containsPattern("optimizer.beta1 +0.9 +default\n")
+        .containsPattern("tokens per step +256 ")
+        .containsPattern("micro-steps per step +1 ");
+    assertThat(bodies.runs).isEmpty();
+  }
+
+  /** Writes down what it is asked to do. */
+  private static final class RecordingBodies implements CommandBodies {
+    final List<RunRequest> runs = new ArrayList<>();
+    @org.jspecify.annotations.Nullable RuntimeException failure;
+
+    private int done() {
+      if (failure != null) {
+        throw failure;
+      }
+      return 0;
+    }
+
+    @Override
+    public int train(RunRequest request, PrintWriter out) {
+      runs.add(request);
+      return done();
+    }
+
+    @Override
+    public int experiment(Path file, ProgressMode progress, PrintWriter out) {
+      return done();
+    }
+
+    @Override
+    public int dataCorpus(Path folder, PrintWriter out) {
+      return done();
+    }
+
+    @Override
+    public int dataPrepare(TrainPlan plan, PrintWriter out) {
+      return done();
+    }
+
+    @Override
+    public int dataInspect(String path, PrintWriter out) {
+      return done();
+    }
+
+    @Override
+    public int generate(GenerateRequest request, PrintWriter out) {
+      return done();
+    }
+
+    @Override
+    public int export(String runDir, String target, PrintWriter out) {
+      return done();
+    }
+  }
+}

@@ -1,0 +1,202 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.driver.plugin.ControlPoint;
+import dev.kindling.driver.plugin.RankEnded;
+import dev.kindling.driver.plugin.RankStarted;
+import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogLine;
+import dev.kindling.worker.event.WorkerEvent;
+import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.loop.StopRequest;
+import dev.kindling.worker.loop.StopSignal;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** What the driver knows of the ranks of one launch, and the story it tells when they fail. */
+final class RankLedger implements ControlPoint.Run {
+  private static final int TAIL_LINES = 20;
+  private static final int TAIL_BYTES = 16 * 1024;
+
+  private final EventSink events;
+  private final StopSignal stop;
+  private final Map<Integer, RankStarted> started = new TreeMap<>();
+  private final Map<Integer, RankEnded> ended = new TreeMap<>();
+  private final List<RankEnded> failures = new ArrayList<>();
+  private final Map<Integer, Deque<String>> lines = new HashMap<>();
+  private final Set<String> lostExecutors = new HashSet<>();
+
+  RankLedger(EventSink events, StopSignal stop) {
+    this.events = events;
+    this.stop = stop;
+  }
+
+  @Override
+  public synchronized void started(RankStarted message) {
+    started.put(message.rank(), message);
+  }
+
+  @Override
+  public void event(WorkerEvent event) {
+    if (event instanceof LogLine line) {
+      remember(line);
+    }
+    events.emit(event);
+  }
+
+  private synchronized void remember(LogLine line) {
+    Deque<String> last = lines.computeIfAbsent(line.rank(), r -> new ArrayDeque<>());
+    last.addLast(line.text());
+    if (last.size() > TAIL_LINES) {
+      last.removeFirst();
+    }
+  }
+
+  @Override
+  public synchronized void ended(RankEnded message) {
+    ended.put(message.rank(), message);
+    if (!message.failure().isEmpty()) {
+      failures.add(message);
+    }
+    notifyAll();
+  }
+
+  synchronized void lostExecutor(String executor) {
+    lostExecutors.add(executor);
+    notifyAll();
+  }
+
+  @Override
+  public StopRequest wish() {
+    return stop.poll();
+  }
+
+  /** Whether any rank has begun: from then on only the ranks can end the run well. */
+  synchronized boolean anyStarted() {
+    return !started.isEmpty();
+  }
+
+  /**
+   * Waits until every rank that started has ended or lost its executor.
+   *
+   * @return false if some rank still runs after the time-out
+   */
+  synchronized boolean awaitEnd(long timeoutMillis) throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+    while (!living().isEmpty()) {
+      long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+      if (left <= 0) {
+        return false;
+      }
+      wait(left);
+    }
+    return true;
+  }
+
+  private List<Integer> living() {
+    return started.values().stream()
+        .filter(r -> !ended.containsKey(r.rank()) && !lostExecutors.contains(r.executor()))
+        .map(RankStarted::rank)
+        .toList();
+  }
+
+  /**
+   * The failure of the attempt. A rank's own mistake outranks a lost worker, which outranks the
+   * communication errors that its peers report because of it.
+   */
+  synchronized AttemptFailedException failure(Throwable spark) {
+    RankEnded told = mostTelling();
+    List<RankStarted> silent =
+        started.values().stream()
+            .filter(r -> lostExecutors.contains(r.executor()) && !ended.containsKey(r.rank()))
+            .toList();
+    boolean consequence =
+        told == null
+            || told.failure().equals(FailureKind.COMMUNICATION.name())
+            || told.message().contains("InterruptedException");
+    if (!silent.isEmpty() && consequence) {
+      StringBuilder text = new StringBuilder();
+      for (RankStarted rank : silent) {
+        text.append(text.isEmpty() ? "" : "\n").append(lastWords(rank));
+      }
+      return new AttemptFailedException(
+          FailureKind.COMMUNICATION, silent.get(0).rank(), text.toString(), spark);
+    }
+    if (told != null) {
+      String text = "rank " + told.rank() + ": " + told.message();
+      FailureKind kind = FailureKind.valueOf(told.failure());
+      String full = kind == FailureKind.UNEXPECTED ? text + "\n" + told.trace() : text;
+      return new AttemptFailedException(kind, told.rank(), full, spark);
+    }
+    return new AttemptFailedException(
+        FailureKind.UNEXPECTED, -1, "Spark ended the job: " + Failures.line(spark), spark);
+  }
+
+  private @Nullable RankEnded mostTelling() {
+    RankEnded best = null;
+    for (RankEnded failure : failures) {
+      if (best == null || weight(failure) > weight(best)) {
+        best = failure;
+      }
+    }
+    return best;
+  }
+
+  private static int weight(RankEnded failure) {
+    return switch (FailureKind.valueOf(failure.failure())) {
+      case CONFIGURATION, DATA, CHECKPOINT -> 3;
+      case DEVICE -> 2;
+      case UNEXPECTED -> failure.message().contains("InterruptedException") ? 0 : 2;
+      case COMMUNICATION -> 1;
+    };
+  }
+
+  private String lastWords(RankStarted rank) {
+    StringBuilder text =
+        new StringBuilder(
+            "rank %d: its worker died (executor %s, pid %d on %s)"
+                .formatted(rank.rank(), rank.executor(), rank.pid(), rank.host()));
+    List<String> tail = new ArrayList<>(stderrTail(rank));
+    if (tail.isEmpty()) {
+      tail.addAll(lines.getOrDefault(rank.rank(), new ArrayDeque<>()));
+    }
+    if (!tail.isEmpty()) {
+      text.append("; its last lines:");
+      tail.forEach(line -> text.append("\n  | ").append(line));
+    }
+    return text.toString();
+  }
+
+  /** The end of the executor's stderr where it lies on a disk that the driver sees, else nothing. */
+  private static List<String> stderrTail(RankStarted rank) {
+    Path file = Path.of(rank.workDir(), "stderr");
+    if (rank.workDir().isEmpty() || !Files.isReadable(file)) {
+      return List.of();
+    }
+    try (var channel = Files.newByteChannel(file)) {
+      channel.position(Math.max(0, channel.size() - TAIL_BYTES));
+      var buffer = java.nio.ByteBuffer.allocate(TAIL_BYTES);
+      while (buffer.hasRemaining() && channel.read(buffer) >= 0) {
+        continue;
+      }
+      String text = new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
+      List<String> all = text.lines().filter(l -> !l.isBlank()).toList();
+      return all.subList(Math.max(0, all.size() - TAIL_LINES), all.size());
+    } catch (IOException e) {
+      return List.of("(stderr is unreadable: " + e.getMessage() + ")");
+    }
+  }
+}

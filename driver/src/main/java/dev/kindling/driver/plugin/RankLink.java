@@ -1,0 +1,146 @@
+package dev.kindling.driver.plugin;
+
+import dev.kindling.worker.event.EventCodec;
+import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.WorkerEvent;
+import dev.kindling.worker.loop.StopRequest;
+import dev.kindling.worker.loop.StopSignal;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.apache.spark.api.plugin.PluginContext;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A rank's line to the driver. The step only puts into a queue and reads a volatile; one thread
+ * sends reports and takes the driver's wish from the answers.
+ */
+public final class RankLink implements EventSink, StopSignal, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(RankLink.class);
+
+  /** How late the driver may see an event, and a rank a stop request. */
+  private static final long REPORT_MILLIS = 200;
+
+  /** Events of one report; keeps a report far below the codec's limit. */
+  private static final int REPORT_EVENTS = 256;
+
+  /** A slow driver loses the oldest events instead of stopping the step. */
+  private static final int QUEUE_EVENTS = 65_536;
+
+  private static volatile @Nullable PluginContext executor;
+
+  private final PluginContext context;
+  private final String run;
+  private final int rank;
+  private final LinkedBlockingQueue<WorkerEvent> queue = new LinkedBlockingQueue<>(QUEUE_EVENTS);
+  private final Object sending = new Object();
+  private final ControlCodec codec = new ControlCodec();
+  private final EventCodec events = new EventCodec();
+  private final CountDownLatch closing = new CountDownLatch(1);
+  private final Thread thread;
+  private volatile StopRequest wish = StopRequest.NONE;
+
+  private RankLink(PluginContext context, String run, int rank) {
+    this.context = context;
+    this.run = run;
+    this.rank = rank;
+    thread = new Thread(this::report, "kindling-link-" + rank);
+    thread.setDaemon(true);
+  }
+
+  static void connect(PluginContext context) {
+    executor = context;
+  }
+
+  /**
+   * Says that the rank started and opens its line.
+   *
+   * @throws IllegalStateException if this executor runs without the plugin
+   */
+  public static RankLink open(String run, int rank) throws Exception {
+    PluginContext context = executor;
+    if (context == null) {
+      throw new IllegalStateException(
+          "spark.plugins: expected " + KindlingPlugin.class.getName() + " in every executor");
+    }
+    RankLink link = new RankLink(context, run, rank);
+    link.ask(
+        new RankStarted(
+            run,
+            rank,
+            context.executorID(),
+            context.hostname(),
+            ProcessHandle.current().pid(),
+            System.getProperty("user.dir", "")));
+    link.thread.start();
+    return link;
+  }
+
+  @Override
+  public void emit(WorkerEvent event) {
+    while (!queue.offer(event)) {
+      queue.poll();
+    }
+  }
+
+  @Override
+  public StopRequest poll() {
+    return wish;
+  }
+
+  /** Sends what is queued and the last words; the driver has them all when this returns. */
+  public void end(String failure, String message, String trace) throws Exception {
+    close();
+    flush();
+    ask(new RankEnded(run, rank, failure, message, trace));
+  }
+
+  @Override
+  public void close() {
+    closing.countDown();
+  }
+
+  private void report() {
+    while (true) {
+      try {
+        if (closing.await(REPORT_MILLIS, TimeUnit.MILLISECONDS)) {
+          return;
+        }
+        flush();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      } catch (Exception e) {
+        // A driver that is gone ends the executor by itself; one late answer is no reason to fail.
+        LOG.warn("rank {}: the driver did not answer a report", rank, e);
+      }
+    }
+  }
+
+  private void flush() throws Exception {
+    synchronized (sending) {
+      do {
+        List<WorkerEvent> batch = new ArrayList<>();
+        queue.drainTo(batch, REPORT_EVENTS);
+        byte[][] encoded = new byte[batch.size()][];
+        for (int i = 0; i < encoded.length; i++) {
+          encoded[i] = events.encode(batch.get(i));
+        }
+        ask(new RankReport(run, rank, encoded));
+      } while (!queue.isEmpty());
+    }
+  }
+
+  private void ask(RankMessage message) throws Exception {
+    synchronized (sending) {
+      if (context.ask(codec.encode(message)) instanceof byte[] reply
+          && codec.reply(reply) == StopRequest.CHECKPOINT_AND_STOP) {
+        wish = StopRequest.CHECKPOINT_AND_STOP;
+      }
+    }
+  }
+}

@@ -1,0 +1,81 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.Launcher;
+import dev.kindling.worker.loop.StopRequest;
+import dev.kindling.worker.loop.StopSignal;
+import dev.kindling.worker.loop.WorkerAssignment;
+import dev.kindling.worker.loop.WorkerResult;
+import java.security.SecureRandom;
+import java.util.List;
+import java.util.function.LongSupplier;
+
+/**
+ * A run is a row of attempts. An attempt starts all ranks from the newest committed checkpoint under
+ * a new fencing epoch and a new secret; any failure ends all of them, and the next attempt follows
+ * unless the failure is the user's or the budget is spent. There is no other recovery.
+ */
+public final class AttemptLoop {
+  private static final int SECRET_BYTES = 32;
+
+  private final Launcher launcher;
+  private final AttemptTerms terms;
+  private final LongSupplier epochs;
+  private final RunObserver observer;
+  private final StopSignal stop;
+  private final RetryBudget budget;
+
+  /**
+   * @param epochs claims the fencing epoch of one attempt
+   */
+  public AttemptLoop(
+      Launcher launcher,
+      AttemptTerms terms,
+      LongSupplier epochs,
+      RunObserver observer,
+      StopSignal stop,
+      RetryBudget budget) {
+    this.launcher = launcher;
+    this.terms = terms;
+    this.epochs = epochs;
+    this.observer = observer;
+    this.stop = stop;
+    this.budget = budget;
+  }
+
+  /**
+   * @return the results of the attempt that ended well, in rank order
+   * @throws AttemptFailedException the last failure, when no attempt may follow it
+   */
+  public List<WorkerResult> run() throws InterruptedException {
+    RetryBudget.Account account = budget.open();
+    for (int attempt = terms.firstAttempt(); ; attempt++) {
+      observer.attemptStarts(attempt);
+      try {
+        return launcher.run(assignment(attempt), terms.ranks(), observer, stop);
+      } catch (AttemptFailedException e) {
+        boolean again =
+            e.kind().retryable()
+                && stop.poll() == StopRequest.NONE
+                && account.take(System.nanoTime());
+        observer.attemptFailed(attempt, e, again);
+        if (!again) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private WorkerAssignment assignment(int attempt) {
+    byte[] secret = new byte[SECRET_BYTES];
+    new SecureRandom().nextBytes(secret);
+    return new WorkerAssignment(
+        terms.configYaml(),
+        terms.runDir(),
+        terms.dataDir(),
+        attempt,
+        epochs.getAsLong(),
+        terms.bindAddress(),
+        secret);
+  }
+}

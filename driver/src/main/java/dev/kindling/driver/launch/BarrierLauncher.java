@@ -1,0 +1,177 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.driver.plugin.ControlPoint;
+import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.launch.Launcher;
+import dev.kindling.worker.loop.StopRequest;
+import dev.kindling.worker.loop.StopSignal;
+import dev.kindling.worker.loop.WorkerAssignment;
+import dev.kindling.worker.loop.WorkerResult;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaFutureAction;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.resource.ResourceProfile;
+import org.apache.spark.resource.ResourceProfileBuilder;
+import org.apache.spark.resource.TaskResourceRequests;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
+import scala.reflect.ClassTag;
+import scala.reflect.ClassTag$;
+
+/**
+ * One barrier stage that is the result stage, one task per executor JVM, one task per rank. Spark
+ * never retries such a stage: retrying is {@link AttemptLoop}'s, with a new job.
+ */
+public final class BarrierLauncher implements Launcher {
+  private static final Duration NOTICE_AFTER = Duration.ofSeconds(5);
+  private static final long POLL_MILLIS = 50;
+
+  /** The reaper's kill time-out, the heartbeat that tells of it, and some air. */
+  private static final long END_MILLIS = 20_000;
+
+  private final SparkApplication application;
+  private final RankBody body;
+  private final Consumer<String> notices;
+
+  /**
+   * @param notices one-line messages for people, such as what the run waits for
+   */
+  public BarrierLauncher(SparkApplication application, RankBody body, Consumer<String> notices) {
+    this.application = application;
+    this.body = body;
+    this.notices = notices;
+  }
+
+  @Override
+  public List<WorkerResult> run(
+      WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
+      throws InterruptedException {
+    refuseIfTooSmall(ranks);
+    JavaSparkContext spark = application.context();
+    awaitSlots(ranks, assignment.attempt(), stop);
+    String run = UUID.randomUUID().toString();
+    RankLedger ledger = new RankLedger(events, stop);
+    SparkListener listener =
+        new SparkListener() {
+          @Override
+          public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+            ledger.lostExecutor(removed.executorId());
+          }
+        };
+    spark.sc().addSparkListener(listener);
+    ControlPoint.open(run, ledger);
+    spark.setJobGroup(run, "training, attempt " + assignment.attempt(), true);
+    try {
+      return collect(submit(spark, run, ranks, assignment), spark, run, ledger);
+    } finally {
+      spark.clearJobGroup();
+      ControlPoint.close(run);
+      spark.sc().removeSparkListener(listener);
+    }
+  }
+
+  private JavaFutureAction<List<WorkerResult>> submit(
+      JavaSparkContext spark, String run, int ranks, WorkerAssignment assignment) {
+    List<Integer> seeds = IntStream.range(0, ranks).boxed().toList();
+    RDD<Integer> seed = spark.parallelize(new ArrayList<>(seeds), ranks).rdd();
+    ClassTag<WorkerResult> tag = ClassTag$.MODULE$.apply(WorkerResult.class);
+    RDD<WorkerResult> tasks =
+        seed.barrier()
+            .mapPartitions(new RankFunction(run, ranks, assignment, body), false, tag);
+    int executorCores = application.conf().getInt("spark.executor.cores", 1);
+    int taskCpus = application.conf().getInt("spark.task.cpus", 1);
+    JavaRDD<WorkerResult> results = tasks.toJavaRDD();
+    if (executorCores != taskCpus && !SparkSettings.isLocal(application.conf())) {
+      // A rank takes a whole executor; other stages of the application keep one core a task.
+      ResourceProfile whole =
+          new ResourceProfileBuilder()
+              .require(new TaskResourceRequests().cpus(executorCores))
+              .build();
+      results = results.withResources(whole);
+    }
+    return results.collectAsync();
+  }
+
+  private List<WorkerResult> collect(
+      JavaFutureAction<List<WorkerResult>> job,
+      JavaSparkContext spark,
+      String run,
+      RankLedger ledger)
+      throws InterruptedException {
+    try {
+      List<WorkerResult> results = new ArrayList<>(job.get());
+      results.sort(Comparator.comparingInt(WorkerResult::rank));
+      return List.copyOf(results);
+    } catch (ExecutionException e) {
+      application.markFailed();
+      boolean over = ledger.awaitEnd(END_MILLIS);
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      AttemptFailedException failure = ledger.failure(cause);
+      if (!over) {
+        notices.accept("a rank of the failed attempt still runs; its executor is left to Spark");
+      }
+      throw failure;
+    } catch (InterruptedException e) {
+      spark.sc().cancelJobGroup(run);
+      if (!ledger.awaitEnd(END_MILLIS)) {
+        notices.accept("a rank of the interrupted attempt still runs");
+      }
+      throw e;
+    }
+  }
+
+  private void refuseIfTooSmall(int ranks) {
+    if (application.totalSlots().orElse(Integer.MAX_VALUE) < ranks) {
+      throw new AttemptFailedException(
+          FailureKind.CONFIGURATION,
+          -1,
+          "ranks: needs %d slots, %s has %d and never more; waited 0 s"
+              .formatted(ranks, application.master(), application.totalSlots().orElse(0)),
+          null);
+    }
+  }
+
+  private void awaitSlots(int ranks, int attempt, StopSignal stop) throws InterruptedException {
+    Duration timeout = application.spec().startupTimeout();
+    long begin = System.nanoTime();
+    boolean told = false;
+    int present = application.presentSlots();
+    while (present < ranks) {
+      if (stop.poll() != StopRequest.NONE) {
+        throw new InterruptedException("stopped while waiting for slots");
+      }
+      Duration waited = Duration.ofNanos(System.nanoTime() - begin);
+      String state =
+          "ranks: needs %d slots, %d present on %s; waited %d s"
+              .formatted(ranks, present, application.master(), waited.toSeconds());
+      if (waited.compareTo(timeout) >= 0) {
+        // The first attempt asked for too much; later ones had the slots and lost them.
+        throw new AttemptFailedException(
+            attempt == 1 ? FailureKind.CONFIGURATION : FailureKind.COMMUNICATION, -1, state, null);
+      }
+      if (!told && waited.compareTo(NOTICE_AFTER) >= 0) {
+        notices.accept(state + " of " + timeout.toSeconds() + " s (spark.startup_timeout)");
+        told = true;
+      }
+      TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+      present = application.presentSlots();
+    }
+  }
+
+  @Override
+  public void close() {
+    application.close();
+  }
+}

@@ -1,0 +1,178 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.worker.event.CheckpointSaved;
+import dev.kindling.worker.event.StepDone;
+import dev.kindling.worker.event.Validated;
+import dev.kindling.worker.event.WorkerEvent;
+import dev.kindling.worker.launch.AttemptFailedException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code metrics.jsonl}: append-only, one object per logged step. Floats are printed as the double
+ * of the same value, whose shortest decimal parses back to the same bits; non-finite values are
+ * strings. After a restart a step may appear again: the line with the highest attempt counts, and of
+ * those the last.
+ */
+public final class MetricsFile implements RunObserver, AutoCloseable {
+  private static final Pattern ATTEMPT = Pattern.compile("\"attempt\":(\\d+)");
+
+  private final Writer out;
+  private final int logEverySteps;
+  private int attempt = 1;
+
+  /** A step waits for the validation that may follow it, so that both stand in one line. */
+  private @Nullable StepDone pending;
+
+  private @Nullable StepDone latest;
+
+  private MetricsFile(Writer out, int logEverySteps) {
+    this.out = out;
+    this.logEverySteps = logEverySteps;
+  }
+
+  /**
+   * Opens for appending; a torn last line of a killed driver is closed first.
+   *
+   * @param logEverySteps steps whose number is no multiple are left out, unless validated
+   */
+  public static MetricsFile open(Path file, int logEverySteps) throws IOException {
+    boolean torn = Files.exists(file) && Files.size(file) > 0 && !endsWithNewline(file);
+    Writer out =
+        Files.newBufferedWriter(
+            file,
+            StandardCharsets.UTF_8,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.APPEND,
+            StandardOpenOption.WRITE);
+    if (torn) {
+      out.write("\n");
+    }
+    return new MetricsFile(out, logEverySteps);
+  }
+
+  private static boolean endsWithNewline(Path file) throws IOException {
+    try (var channel = Files.newByteChannel(file)) {
+      channel.position(channel.size() - 1);
+      var last = java.nio.ByteBuffer.allocate(1);
+      return channel.read(last) == 1 && last.get(0) == '\n';
+    }
+  }
+
+  /** Highest attempt in the file, 0 if there is none. */
+  public static int lastAttempt(Path file) throws IOException {
+    if (!Files.exists(file)) {
+      return 0;
+    }
+    try (Stream<String> lines = Files.lines(file, StandardCharsets.UTF_8)) {
+      return lines
+          .map(ATTEMPT::matcher)
+          .filter(Matcher::find)
+          .mapToInt(m -> Integer.parseInt(m.group(1)))
+          .max()
+          .orElse(0);
+    }
+  }
+
+  @Override
+  public synchronized void attemptStarts(int number) {
+    flushPending();
+    attempt = number;
+    latest = null;
+  }
+
+  @Override
+  public synchronized void attemptFailed(
+      int number, AttemptFailedException failure, boolean retried) {
+    flushPending();
+  }
+
+  @Override
+  public synchronized void emit(WorkerEvent event) {
+    if (event instanceof StepDone step && step.rank() == 0) {
+      flushPending();
+      latest = step;
+      pending = step;
+    } else if (event instanceof Validated validated && validated.rank() == 0) {
+      validated(validated);
+    } else if (event instanceof CheckpointSaved) {
+      flushPending();
+    }
+  }
+
+  private void validated(Validated validated) {
+    StepDone step = latest;
+    if (step != null && step.step() == validated.step()) {
+      pending = null;
+      write(line(step, validated.loss()));
+    } else {
+      // Before the first step of this attempt: a line of its own, with what is known.
+      flushPending();
+      write(
+          "{\"step\":%d,\"attempt\":%d,\"val_loss\":%s}"
+              .formatted(validated.step(), attempt, number(validated.loss())));
+    }
+  }
+
+  private void flushPending() {
+    StepDone step = pending;
+    pending = null;
+    if (step != null && step.step() % logEverySteps == 0) {
+      write(line(step, null));
+    }
+  }
+
+  private String line(StepDone step, @Nullable Float validationLoss) {
+    StringBuilder text =
+        new StringBuilder(320)
+            .append("{\"step\":").append(step.step())
+            .append(",\"tokens\":").append(step.tokens())
+            .append(",\"loss\":").append(number(step.loss()))
+            .append(",\"grad_norm\":").append(number(step.gradNorm()))
+            .append(",\"lr\":").append(number(step.lr()))
+            .append(",\"step_ms\":").append(number(step.stepMillis()))
+            .append(",\"tokens_per_s\":").append(number(step.tokensPerSecond()))
+            .append(",\"mfu\":null")
+            .append(",\"device_bytes_peak\":").append(step.deviceBytesPeak())
+            .append(",\"comm_bytes\":").append(step.commBytes())
+            .append(",\"comm_exposed_ms\":").append(number(step.commExposedMillis()))
+            .append(",\"attempt\":").append(attempt);
+    if (validationLoss != null) {
+      text.append(",\"val_loss\":").append(number(validationLoss));
+    }
+    if (step.skipped()) {
+      text.append(",\"skipped\":true");
+    }
+    return text.append('}').toString();
+  }
+
+  /** JSON number that parses to the same bits; JSON has no NaN and no infinities. */
+  static String number(double value) {
+    return Double.isFinite(value) ? Double.toString(value) : "\"" + value + "\"";
+  }
+
+  private void write(String line) {
+    try {
+      out.write(line);
+      out.write("\n");
+      out.flush();
+    } catch (IOException e) {
+      throw new UncheckedIOException("metrics.jsonl", e);
+    }
+  }
+
+  @Override
+  public synchronized void close() throws IOException {
+    flushPending();
+    out.close();
+  }
+}

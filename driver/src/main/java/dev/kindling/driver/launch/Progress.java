@@ -1,0 +1,141 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.worker.event.CheckpointSaved;
+import dev.kindling.worker.event.LogLine;
+import dev.kindling.worker.event.PhaseEntered;
+import dev.kindling.worker.event.Sample;
+import dev.kindling.worker.event.StepDone;
+import dev.kindling.worker.event.Validated;
+import dev.kindling.worker.event.WorkerEvent;
+import dev.kindling.worker.launch.AttemptFailedException;
+import java.io.PrintStream;
+import java.util.Locale;
+
+/** What a person sees of a run: one live line on a terminal, or plain lines. Thread-safe. */
+public final class Progress implements RunObserver {
+  private static final String CLEAR_LINE = "\r\u001b[K";
+  private static final long LIVE_NANOS = 100_000_000;
+  private static final double PLAIN_SECONDS = 1.0;
+
+  private final PrintStream out;
+  private final ProgressMode mode;
+  private final boolean live;
+  private final long steps;
+  private boolean lineOpen;
+  private long shownNanos;
+  private String validation = "";
+  private String phase = "";
+
+  /**
+   * @param terminal whether {@code out} is one
+   * @param steps planned number of steps
+   */
+  public Progress(PrintStream out, ProgressMode mode, boolean terminal, long steps) {
+    this.out = out;
+    this.mode = mode;
+    this.live = mode == ProgressMode.AUTO && terminal;
+    this.steps = steps;
+  }
+
+  /** A line for people, whatever the mode. */
+  public synchronized void say(String text) {
+    if (lineOpen) {
+      out.print(CLEAR_LINE);
+      lineOpen = false;
+    }
+    out.println(text);
+    out.flush();
+  }
+
+  @Override
+  public synchronized void attemptStarts(int attempt) {
+    shownNanos = 0;
+    if (attempt > 1 && mode != ProgressMode.OFF) {
+      say("attempt " + attempt);
+    }
+  }
+
+  @Override
+  public void attemptFailed(int attempt, AttemptFailedException failure, boolean retried) {
+    if (retried) {
+      say("attempt " + attempt + " failed, trying again: " + failure.getMessage());
+    }
+  }
+
+  @Override
+  public synchronized void emit(WorkerEvent event) {
+    if (event instanceof StepDone step && step.rank() == 0) {
+      step(step);
+    } else if (event instanceof Validated validated && validated.rank() == 0) {
+      validation = String.format(Locale.ROOT, "  val_loss %.4f", validated.loss());
+      plain(
+          String.format(
+              Locale.ROOT, "step %d  val_loss %.4f", validated.step(), validated.loss()));
+    } else if (event instanceof CheckpointSaved saved && !saved.failure().isEmpty()) {
+      say("step " + saved.step() + ": no checkpoint: " + saved.failure());
+    } else if (event instanceof Sample sample) {
+      say("--- sample after step " + sample.step() + " ---");
+      say(sample.prompt() + sample.text());
+      say("---");
+    } else if (event instanceof LogLine line && line.level() != LogLine.Level.INFO) {
+      say("rank " + line.rank() + ": " + line.text());
+    } else if (event instanceof PhaseEntered entered && entered.rank() == 0) {
+      phase(entered);
+    }
+  }
+
+  private void phase(PhaseEntered entered) {
+    String name = entered.phase().name().toLowerCase(Locale.ROOT).replace('_', ' ');
+    phase = name + (entered.detail().isEmpty() ? "" : ": " + entered.detail());
+    if (live && entered.step() <= 1) {
+      show(phase);
+    }
+  }
+
+  private void step(StepDone step) {
+    String text =
+        String.format(
+            Locale.ROOT,
+            "step %d/%d  loss %.4f%s  lr %.2e  %,d tokens/s  %.0f ms%s",
+            step.step(),
+            steps,
+            step.loss(),
+            validation,
+            step.lr(),
+            Math.round(step.tokensPerSecond()),
+            step.stepMillis(),
+            step.skipped() ? "  skipped: not finite" : "");
+    long now = System.nanoTime();
+    boolean edge = step.step() == 1 || step.step() == steps || shownNanos == 0;
+    if (live) {
+      if (edge || now - shownNanos >= LIVE_NANOS) {
+        shownNanos = now;
+        show(text);
+      }
+    } else if (edge || now - shownNanos >= PLAIN_SECONDS * 1e9) {
+      shownNanos = now;
+      plain(text);
+    }
+  }
+
+  private void plain(String text) {
+    if (mode != ProgressMode.OFF && !live) {
+      say(text);
+    }
+  }
+
+  private void show(String text) {
+    out.print(CLEAR_LINE + text);
+    out.flush();
+    lineOpen = true;
+  }
+
+  /** Leaves the last live line standing. */
+  public synchronized void finish() {
+    if (lineOpen) {
+      out.println();
+      out.flush();
+      lineOpen = false;
+    }
+  }
+}

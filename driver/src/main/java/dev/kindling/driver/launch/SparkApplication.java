@@ -1,0 +1,137 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.worker.plan.SparkSpec;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.CodeSource;
+import java.util.Comparator;
+import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.stream.Stream;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The one Spark context of a command. It starts on a thread of its own while the caller plans, reads
+ * and compiles; whoever needs it first waits.
+ */
+public final class SparkApplication implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(SparkApplication.class);
+
+  private final SparkConf conf;
+  private final SparkSpec spec;
+  private final CompletableFuture<JavaSparkContext> context;
+  private volatile boolean failed;
+
+  private SparkApplication(SparkConf conf, SparkSpec spec) {
+    this.conf = conf;
+    this.spec = spec;
+    context = CompletableFuture.supplyAsync(() -> new JavaSparkContext(conf), SparkApplication::run);
+  }
+
+  private static void run(Runnable start) {
+    Thread thread = new Thread(start, "kindling-spark-start");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /**
+   * @param ranks for which slots are wanted
+   * @throws dev.kindling.worker.launch.AttemptFailedException of kind CONFIGURATION if the plan and
+   *     spark-submit contradict each other
+   */
+  public static SparkApplication start(SparkSpec spec, int ranks) {
+    SparkConf conf = SparkSettings.of(new SparkConf(), spec, ranks, applicationJar());
+    return new SparkApplication(conf, spec);
+  }
+
+  /** The context, once it is up. */
+  public JavaSparkContext context() {
+    try {
+      return context.join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof RuntimeException cause ? cause : e;
+    }
+  }
+
+  /** For messages. */
+  public String master() {
+    return conf.get("spark.master");
+  }
+
+  SparkConf conf() {
+    return conf;
+  }
+
+  SparkSpec spec() {
+    return spec;
+  }
+
+  /** Most ranks that can ever run at a time, if the master URL says so. */
+  OptionalInt totalSlots() {
+    return SparkSettings.totalSlots(conf);
+  }
+
+  /** Executors that are registered now; in local mode the threads. */
+  int presentSlots() {
+    if (SparkSettings.isLocal(conf)) {
+      return totalSlots().orElse(0);
+    }
+    // The driver is in the list too.
+    return context().sc().statusTracker().getExecutorInfos().length - 1;
+  }
+
+  /** Keeps the executors' logs after {@link #close}. */
+  void markFailed() {
+    failed = true;
+  }
+
+  @Override
+  public void close() {
+    JavaSparkContext started;
+    try {
+      started = context.join();
+    } catch (CompletionException e) {
+      LOG.debug("Spark never came up", e);
+      return;
+    }
+    String id = started.sc().applicationId();
+    started.stop();
+    if (!failed && master().startsWith("local-cluster")) {
+      deleteWork(id);
+    }
+  }
+
+  /** The embedded worker leaves a folder per application under SPARK_HOME. */
+  private static void deleteWork(String applicationId) {
+    String home = System.getenv("SPARK_HOME");
+    if (home == null) {
+      return;
+    }
+    try (Stream<Path> paths = Files.walk(Path.of(home, "work", applicationId))) {
+      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(path);
+      }
+    } catch (IOException e) {
+      LOG.debug("the work folder of {} stays", applicationId, e);
+    }
+  }
+
+  private static String applicationJar() {
+    CodeSource source = SparkApplication.class.getProtectionDomain().getCodeSource();
+    if (source == null) {
+      return "";
+    }
+    try {
+      Path path = Path.of(source.getLocation().toURI());
+      return Files.isRegularFile(path) ? path.toString() : "";
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException("our own jar has no path: " + source.getLocation(), e);
+    }
+  }
+}

@@ -1,0 +1,163 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.driver.plugin.KindlingPlugin;
+import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.plan.SparkSpec;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.spark.SparkConf;
+
+/** From the plan's {@code spark:} section and what spark-submit set to one complete SparkConf. */
+final class SparkSettings {
+  private static final Pattern LOCAL = Pattern.compile("local(?:\\[(\\d+|\\*)(?:,\\s*\\d+)?])?");
+  private static final Pattern LOCAL_CLUSTER =
+      Pattern.compile("local-cluster\\[\\s*(\\d+)\\s*,\\s*(\\d+)\\s*,\\s*(\\d+)\\s*]");
+  private static final int SECRET_BYTES = 32;
+
+  private SparkSettings() {}
+
+  /**
+   * @param submitted what is already set, from spark-submit
+   * @param ranks executors that the embedded master is made for
+   * @param application path of our jar, empty if classes lie elsewhere (tests)
+   * @throws AttemptFailedException of kind CONFIGURATION with every conflict, one a line
+   */
+  static SparkConf of(SparkConf submitted, SparkSpec spec, int ranks, String application) {
+    SparkConf conf = submitted.clone();
+    List<String> conflicts = new ArrayList<>();
+    spec.master().ifPresent(master -> set(conf, "spark.master", master, conflicts));
+    spec.conf().forEach((key, value) -> set(conf, key, value, conflicts));
+    if (conf.getBoolean("spark.dynamicAllocation.enabled", false)) {
+      conflicts.add(
+          "spark.dynamicAllocation.enabled: expected false, found true:"
+              + " all ranks of a run start together and live together");
+    }
+    if (!conflicts.isEmpty()) {
+      throw new AttemptFailedException(
+          FailureKind.CONFIGURATION, -1, String.join("\n", conflicts), null);
+    }
+    conf.setIfMissing("spark.app.name", "kindling");
+    defaults(spec, ranks).forEach(conf::setIfMissing);
+    if (!conf.contains("spark.master")) {
+      embed(conf, ranks, application);
+    } else if (!application.isEmpty() && !conf.contains("spark.jars")) {
+      conf.set("spark.jars", application);
+    }
+    append(conf, "spark.plugins", ",", KindlingPlugin.class.getName());
+    // CPU tensors are direct buffers and JavaCPP counts the whole process: neither limit fits.
+    append(
+        conf,
+        "spark.executor.extraJavaOptions",
+        " ",
+        "-XX:MaxDirectMemorySize=1t -Dorg.bytedeco.javacpp.maxBytes=0"
+            + " -Dorg.bytedeco.javacpp.maxPhysicalBytes=0");
+    return conf;
+  }
+
+  private static Map<String, String> defaults(SparkSpec spec, int ranks) {
+    return Map.ofEntries(
+        Map.entry("spark.executor.cores", "1"),
+        Map.entry("spark.executor.memory", "1g"),
+        Map.entry("spark.cores.max", String.valueOf(ranks)),
+        // Every second instead of every 15: executors register while the check already asks.
+        Map.entry("spark.scheduler.barrier.maxConcurrentTasksCheck.interval", "1s"),
+        Map.entry(
+            "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures",
+            String.valueOf(Math.max(1, spec.startupTimeout().toSeconds()))),
+        Map.entry("spark.barrier.sync.timeout", "600"),
+        // A rank that hangs in native code does not react to an interrupt: its JVM goes after 5 s.
+        Map.entry("spark.task.reaper.enabled", "true"),
+        Map.entry("spark.task.reaper.killTimeout", "5s"),
+        Map.entry("spark.locality.wait", "0"),
+        Map.entry("spark.dynamicAllocation.enabled", "false"),
+        Map.entry("spark.speculation", "false"),
+        Map.entry("spark.network.timeout", "60s"),
+        Map.entry("spark.executor.heartbeatInterval", "5s"),
+        Map.entry("spark.ui.showConsoleProgress", "false"),
+        Map.entry("spark.log.legacyTaskNameMdc.enabled", "false"));
+  }
+
+  /** One worker on this machine that starts one executor JVM per rank, closed to strangers. */
+  private static void embed(SparkConf conf, int ranks, String application) {
+    long memory = conf.getSizeAsMb("spark.executor.memory", "1g");
+    long cores = conf.getInt("spark.executor.cores", 1);
+    conf.setMaster("local-cluster[1,%d,%d]".formatted(ranks * cores, ranks * memory));
+    conf.set("spark.cores.max", String.valueOf(ranks * cores));
+    conf.setIfMissing("spark.ui.enabled", "false");
+    conf.setIfMissing("spark.master.rest.enabled", "false");
+    conf.setIfMissing("spark.authenticate", "true");
+    if (conf.getBoolean("spark.authenticate", true)
+        && !conf.contains("spark.authenticate.secret")) {
+      byte[] secret = new byte[SECRET_BYTES];
+      new SecureRandom().nextBytes(secret);
+      conf.set("spark.authenticate.secret", HexFormat.of().formatHex(secret));
+      conf.setIfMissing("spark.network.crypto.enabled", "true");
+      conf.setIfMissing("spark.network.crypto.cipher", "AES/GCM/NoPadding");
+    }
+    if (!application.isEmpty()) {
+      // On the class path of the executors: no copy of 30 MB to each of them at every start.
+      append(conf, "spark.executor.extraClassPath", java.io.File.pathSeparator, application);
+    }
+    String logging = System.getProperty("log4j2.configurationFile", "");
+    if (!logging.isEmpty() && logging.indexOf(' ') < 0) {
+      append(
+          conf,
+          "spark.executor.extraJavaOptions",
+          " ",
+          "-Dlog4j2.configurationFile=" + logging);
+    }
+  }
+
+  private static void set(SparkConf conf, String key, String value, List<String> conflicts) {
+    String other = conf.get(key, value);
+    if (other.equals(value)) {
+      conf.set(key, value);
+    } else {
+      conflicts.add(
+          "spark.%s: the configuration says %s, spark-submit says %s; leave it to one of them"
+              .formatted(key.replaceFirst("^spark\\.", ""), value, other));
+    }
+  }
+
+  private static void append(SparkConf conf, String key, String separator, String value) {
+    String present = conf.get(key, "");
+    conf.set(key, present.isEmpty() ? value : present + separator + value);
+  }
+
+  /** Most ranks that can ever run at a time, where the master URL alone says so. */
+  static OptionalInt totalSlots(SparkConf conf) {
+    String master = conf.get("spark.master", "");
+    Matcher local = LOCAL.matcher(master);
+    if (local.matches()) {
+      String threads = local.group(1);
+      if (threads == null) {
+        return OptionalInt.of(1);
+      }
+      return OptionalInt.of(
+          threads.equals("*")
+              ? Runtime.getRuntime().availableProcessors()
+              : Integer.parseInt(threads));
+    }
+    Matcher cluster = LOCAL_CLUSTER.matcher(master);
+    if (cluster.matches()) {
+      int byCores = Integer.parseInt(cluster.group(2)) / conf.getInt("spark.executor.cores", 1);
+      long memory = Long.parseLong(cluster.group(3));
+      long byMemory = memory / Math.max(1, conf.getSizeAsMb("spark.executor.memory", "1g"));
+      return OptionalInt.of(
+          Integer.parseInt(cluster.group(1)) * (int) Math.min(byCores, byMemory));
+    }
+    return OptionalInt.empty();
+  }
+
+  /** Whether tasks run as threads of the driver. */
+  static boolean isLocal(SparkConf conf) {
+    return LOCAL.matcher(conf.get("spark.master", "")).matches();
+  }
+}

@@ -1,0 +1,83 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.driver.plugin.SystemSignals;
+import dev.kindling.worker.loop.StopRequest;
+import dev.kindling.worker.loop.StopSignal;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Ctrl-C and SIGTERM, and {@link #trip} for programs: the first asks the ranks to finish their step,
+ * save and stop; the second ends the JVM at once. A handler and not a shutdown hook, because Spark's
+ * own hook would stop the executors before they could save.
+ */
+public final class StopSwitch implements StopSignal {
+  /** A run must be gone 30 s after the signal. */
+  private static final long LIMIT_MILLIS = 28_000;
+
+  private static final int EXIT_SIGNAL = 128;
+  private static final int INT = 2;
+  private static final int TERM = 15;
+
+  private final AtomicInteger signal = new AtomicInteger();
+  private final Consumer<String> notices;
+  private volatile @Nullable Thread waiting;
+
+  public StopSwitch(Consumer<String> notices) {
+    this.notices = notices;
+  }
+
+  /** Takes over both signals for the rest of this JVM's life. */
+  public void install() {
+    SystemSignals.on("INT", () -> receive(INT));
+    SystemSignals.on("TERM", () -> receive(TERM));
+  }
+
+  /** A thread that waits without polling this switch, interrupted by the first signal. */
+  public void interruptOnStop(@Nullable Thread thread) {
+    waiting = thread;
+    if (thread != null && signal.get() != 0) {
+      thread.interrupt();
+    }
+  }
+
+  private void receive(int number) {
+    if (!signal.compareAndSet(0, number)) {
+      Runtime.getRuntime().halt(EXIT_SIGNAL + number);
+    }
+    notices.accept("stopping after this step; the last checkpoint is being written");
+    Thread thread = waiting;
+    if (thread != null) {
+      thread.interrupt();
+    }
+    Thread limit = new Thread(() -> haltAfterLimit(number), "kindling-stop-limit");
+    limit.setDaemon(true);
+    limit.start();
+  }
+
+  private static void haltAfterLimit(int number) {
+    try {
+      TimeUnit.MILLISECONDS.sleep(LIMIT_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    Runtime.getRuntime().halt(EXIT_SIGNAL + number);
+  }
+
+  /** Asks the ranks to stop, without a signal and without a limit. */
+  public void trip() {
+    signal.compareAndSet(0, INT);
+  }
+
+  @Override
+  public StopRequest poll() {
+    return signal.get() == 0 ? StopRequest.NONE : StopRequest.CHECKPOINT_AND_STOP;
+  }
+
+  /** 130 or 143 after a signal, else 0. */
+  public int exitCode() {
+    return signal.get() == 0 ? 0 : EXIT_SIGNAL + signal.get();
+  }
+}

@@ -1,0 +1,133 @@
+package dev.kindling.driver.launch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.WorkerEvent;
+import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.launch.Launcher;
+import dev.kindling.worker.loop.StopRequest;
+import dev.kindling.worker.loop.StopSignal;
+import dev.kindling.worker.loop.WorkerAssignment;
+import dev.kindling.worker.loop.WorkerResult;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class AttemptLoopTest {
+  /** Fails as the script says, then succeeds. */
+  private static final class ScriptedLauncher implements Launcher {
+    private final Deque<FailureKind> script;
+    private final List<WorkerAssignment> seen = new ArrayList<>();
+
+    ScriptedLauncher(FailureKind... script) {
+      this.script = new ArrayDeque<>(Arrays.asList(script));
+    }
+
+    @Override
+    public List<WorkerResult> run(
+        WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop) {
+      seen.add(assignment);
+      FailureKind kind = script.poll();
+      if (kind != null) {
+        throw new AttemptFailedException(kind, 0, "scripted", null);
+      }
+      return List.of(new WorkerResult(0, 10, false, "c"));
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  private static final class Notes implements RunObserver {
+    private final List<String> lines = new ArrayList<>();
+
+    @Override
+    public void attemptStarts(int attempt) {
+      lines.add("start " + attempt);
+    }
+
+    @Override
+    public void attemptFailed(int attempt, AttemptFailedException failure, boolean retried) {
+      lines.add((retried ? "retry " : "give up ") + attempt);
+    }
+
+    @Override
+    public void emit(WorkerEvent event) {
+      lines.add(event.toString());
+    }
+  }
+
+  private final AtomicLong epoch = new AtomicLong(40);
+  private final Notes notes = new Notes();
+
+  private AttemptLoop loop(Launcher launcher, StopSignal stop, int retries) {
+    return new AttemptLoop(
+        launcher,
+        new AttemptTerms("a: 1", "/run", "/data", "", 1, 5),
+        epoch::incrementAndGet,
+        notes,
+        stop,
+        new RetryBudget(retries, Duration.ofHours(1)));
+  }
+
+  @Test
+  void eachAttemptHasItsOwnNumberEpochAndSecret() throws InterruptedException {
+    var launcher = new ScriptedLauncher(FailureKind.COMMUNICATION, FailureKind.UNEXPECTED);
+    assertThat(loop(launcher, StopSignal.NEVER, 3).run()).hasSize(1);
+    assertThat(launcher.seen).extracting(WorkerAssignment::attempt).containsExactly(5, 6, 7);
+    assertThat(launcher.seen).extracting(WorkerAssignment::epoch).containsExactly(41L, 42L, 43L);
+    assertThat(launcher.seen.get(0).secret()).isNotEqualTo(launcher.seen.get(1).secret());
+    assertThat(notes.lines)
+        .containsExactly("start 5", "retry 5", "start 6", "retry 6", "start 7");
+  }
+
+  @ParameterizedTest
+  @EnumSource(FailureKind.class)
+  void theUsersErrorsAreNeverRetried(FailureKind kind) throws InterruptedException {
+    var launcher = new ScriptedLauncher(kind);
+    if (kind.exitCode() >= 2 && kind.exitCode() <= 4) {
+      assertThatThrownBy(() -> loop(launcher, StopSignal.NEVER, 3).run())
+          .isInstanceOf(AttemptFailedException.class);
+      assertThat(notes.lines).containsExactly("start 5", "give up 5");
+    } else {
+      assertThat(loop(launcher, StopSignal.NEVER, 3).run()).hasSize(1);
+    }
+  }
+
+  @Test
+  void theBudgetEnds() {
+    var launcher = new ScriptedLauncher(FailureKind.DEVICE, FailureKind.DEVICE, FailureKind.DEVICE);
+    assertThatThrownBy(() -> loop(launcher, StopSignal.NEVER, 2).run())
+        .isInstanceOf(AttemptFailedException.class);
+    assertThat(launcher.seen).hasSize(3);
+  }
+
+  @Test
+  void aRunThatShouldStopIsNotRetried() {
+    var launcher = new ScriptedLauncher(FailureKind.COMMUNICATION);
+    assertThatThrownBy(() -> loop(launcher, () -> StopRequest.CHECKPOINT_AND_STOP, 3).run())
+        .isInstanceOf(AttemptFailedException.class);
+    assertThat(launcher.seen).hasSize(1);
+  }
+
+  @Test
+  void retriesComeBackWhenTheWindowHasPassed() {
+    RetryBudget.Account account = new RetryBudget(2, Duration.ofNanos(100)).open();
+    assertThat(account.take(0)).isTrue();
+    assertThat(account.take(50)).isTrue();
+    assertThat(account.take(99)).isFalse();
+    assertThat(account.take(100)).isTrue();
+    assertThat(account.take(149)).isFalse();
+    assertThat(account.take(150)).isTrue();
+  }
+}

@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.function.LongSupplier;
 
 /**
- * A run is a row of attempts. An attempt starts all ranks from the newest committed checkpoint under
- * a new fencing epoch and a new secret; any failure ends all of them, and the next attempt follows
- * unless the failure is the user's or the budget is spent. There is no other recovery.
+ * A run is a row of attempts. An attempt starts all ranks from the newest committed checkpoint
+ * under a new fencing epoch and a new secret; any failure ends all of them, and the next attempt
+ * follows unless the failure is the user's or the budget is spent. There is no other recovery.
  */
 public final class AttemptLoop {
   private static final int SECRET_BYTES = 32;

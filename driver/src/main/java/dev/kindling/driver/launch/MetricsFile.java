@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * {@code metrics.jsonl}: append-only, one object per logged step. Floats are printed as the double
  * of the same value, whose shortest decimal parses back to the same bits; non-finite values are
- * strings. After a restart a step may appear again: the line with the highest attempt counts, and of
- * those the last.
+ * strings. After a restart a step may appear again: the line with the highest attempt counts, and
+ * of those the last.
  */
 public final class MetricsFile implements RunObserver, AutoCloseable {
   private static final Pattern ATTEMPT = Pattern.compile("\"attempt\":(\\d+)");
@@ -134,18 +134,29 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
   private String line(StepDone step, @Nullable Float validationLoss) {
     StringBuilder text =
         new StringBuilder(320)
-            .append("{\"step\":").append(step.step())
-            .append(",\"tokens\":").append(step.tokens())
-            .append(",\"loss\":").append(number(step.loss()))
-            .append(",\"grad_norm\":").append(number(step.gradNorm()))
-            .append(",\"lr\":").append(number(step.lr()))
-            .append(",\"step_ms\":").append(number(step.stepMillis()))
-            .append(",\"tokens_per_s\":").append(number(step.tokensPerSecond()))
+            .append("{\"step\":")
+            .append(step.step())
+            .append(",\"tokens\":")
+            .append(step.tokens())
+            .append(",\"loss\":")
+            .append(number(step.loss()))
+            .append(",\"grad_norm\":")
+            .append(number(step.gradNorm()))
+            .append(",\"lr\":")
+            .append(number(step.lr()))
+            .append(",\"step_ms\":")
+            .append(number(step.stepMillis()))
+            .append(",\"tokens_per_s\":")
+            .append(number(step.tokensPerSecond()))
             .append(",\"mfu\":null")
-            .append(",\"device_bytes_peak\":").append(step.deviceBytesPeak())
-            .append(",\"comm_bytes\":").append(step.commBytes())
-            .append(",\"comm_exposed_ms\":").append(number(step.commExposedMillis()))
-            .append(",\"attempt\":").append(attempt);
+            .append(",\"device_bytes_peak\":")
+            .append(step.deviceBytesPeak())
+            .append(",\"comm_bytes\":")
+            .append(step.commBytes())
+            .append(",\"comm_exposed_ms\":")
+            .append(number(step.commExposedMillis()))
+            .append(",\"attempt\":")
+            .append(attempt);
     if (validationLoss != null) {
       text.append(",\"val_loss\":").append(number(validationLoss));
     }

@@ -69,8 +69,7 @@ public final class Progress implements RunObserver {
     } else if (event instanceof Validated validated && validated.rank() == 0) {
       validation = String.format(Locale.ROOT, "  val_loss %.4f", validated.loss());
       plain(
-          String.format(
-              Locale.ROOT, "step %d  val_loss %.4f", validated.step(), validated.loss()));
+          String.format(Locale.ROOT, "step %d  val_loss %.4f", validated.step(), validated.loss()));
     } else if (event instanceof CheckpointSaved saved && !saved.failure().isEmpty()) {
       say("step " + saved.step() + ": no checkpoint: " + saved.failure());
     } else if (event instanceof Sample sample) {

@@ -180,7 +180,9 @@ final class RankLedger implements ControlPoint.Run {
     return text.toString();
   }
 
-  /** The end of the executor's stderr where it lies on a disk that the driver sees, else nothing. */
+  /**
+   * The end of the executor's stderr where it lies on a disk that the driver sees, else nothing.
+   */
   private static List<String> stderrTail(RankStarted rank) {
     Path file = Path.of(rank.workDir(), "stderr");
     if (rank.workDir().isEmpty() || !Files.isReadable(file)) {

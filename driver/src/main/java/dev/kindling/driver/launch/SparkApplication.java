@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The one Spark context of a command. It starts on a thread of its own while the caller plans, reads
- * and compiles; whoever needs it first waits.
+ * The one Spark context of a command. It starts on a thread of its own while the caller plans,
+ * reads and compiles; whoever needs it first waits.
  */
 public final class SparkApplication implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SparkApplication.class);
@@ -31,7 +31,8 @@ public final class SparkApplication implements AutoCloseable {
   private SparkApplication(SparkConf conf, SparkSpec spec) {
     this.conf = conf;
     this.spec = spec;
-    context = CompletableFuture.supplyAsync(() -> new JavaSparkContext(conf), SparkApplication::run);
+    context =
+        CompletableFuture.supplyAsync(() -> new JavaSparkContext(conf), SparkApplication::run);
   }
 
   private static void run(Runnable start) {

@@ -107,11 +107,7 @@ final class SparkSettings {
     }
     String logging = System.getProperty("log4j2.configurationFile", "");
     if (!logging.isEmpty() && logging.indexOf(' ') < 0) {
-      append(
-          conf,
-          "spark.executor.extraJavaOptions",
-          " ",
-          "-Dlog4j2.configurationFile=" + logging);
+      append(conf, "spark.executor.extraJavaOptions", " ", "-Dlog4j2.configurationFile=" + logging);
     }
   }
 
@@ -150,8 +146,7 @@ final class SparkSettings {
       int byCores = Integer.parseInt(cluster.group(2)) / conf.getInt("spark.executor.cores", 1);
       long memory = Long.parseLong(cluster.group(3));
       long byMemory = memory / Math.max(1, conf.getSizeAsMb("spark.executor.memory", "1g"));
-      return OptionalInt.of(
-          Integer.parseInt(cluster.group(1)) * (int) Math.min(byCores, byMemory));
+      return OptionalInt.of(Integer.parseInt(cluster.group(1)) * (int) Math.min(byCores, byMemory));
     }
     return OptionalInt.empty();
   }

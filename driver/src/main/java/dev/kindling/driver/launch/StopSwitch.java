@@ -9,9 +9,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Ctrl-C and SIGTERM, and {@link #trip} for programs: the first asks the ranks to finish their step,
- * save and stop; the second ends the JVM at once. A handler and not a shutdown hook, because Spark's
- * own hook would stop the executors before they could save.
+ * Ctrl-C and SIGTERM, and {@link #trip} for programs: the first asks the ranks to finish their
+ * step, save and stop; the second ends the JVM at once. A handler and not a shutdown hook, because
+ * Spark's own hook would stop the executors before they could save.
  */
 public final class StopSwitch implements StopSignal {
   /** A run must be gone 30 s after the signal. */

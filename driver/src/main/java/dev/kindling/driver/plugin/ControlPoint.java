@@ -7,8 +7,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where the driver receives what ranks say. Static because Spark creates the plugin by name; several
- * runs may share one Spark context, each under its own key.
+ * Where the driver receives what ranks say. Static because Spark creates the plugin by name;
+ * several runs may share one Spark context, each under its own key.
  */
 public final class ControlPoint {
   /** One launch of all ranks, as the driver sees it. Called one message at a time. */

@@ -1,7 +1,8 @@
 package dev.kindling.driver.plugin;
 
 /**
- * Events since the last report, oldest first; may be empty, then it only asks for the driver's wish.
+ * Events since the last report, oldest first; may be empty, then it only asks for the driver's
+ * wish.
  *
  * @param events each in the wire form of {@link dev.kindling.worker.event.EventCodec}
  */

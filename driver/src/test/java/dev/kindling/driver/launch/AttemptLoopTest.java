@@ -87,8 +87,7 @@ class AttemptLoopTest {
     assertThat(launcher.seen).extracting(WorkerAssignment::attempt).containsExactly(5, 6, 7);
     assertThat(launcher.seen).extracting(WorkerAssignment::epoch).containsExactly(41L, 42L, 43L);
     assertThat(launcher.seen.get(0).secret()).isNotEqualTo(launcher.seen.get(1).secret());
-    assertThat(notes.lines)
-        .containsExactly("start 5", "retry 5", "start 6", "retry 6", "start 7");
+    assertThat(notes.lines).containsExactly("start 5", "retry 5", "start 6", "retry 6", "start 7");
   }
 
   @ParameterizedTest

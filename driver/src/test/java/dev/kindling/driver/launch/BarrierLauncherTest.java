@@ -82,10 +82,7 @@ class BarrierLauncherTest {
     for (int rank = 0; rank < 2; rank++) {
       int wanted = rank;
       List<String> lines =
-          events.stream()
-              .filter(e -> e.rank() == wanted)
-              .map(e -> ((LogLine) e).text())
-              .toList();
+          events.stream().filter(e -> e.rank() == wanted).map(e -> ((LogLine) e).text()).toList();
       assertThat(lines).hasSize(1000);
       assertThat(lines.get(999)).isEqualTo("999 [from 0, from 1]");
       assertThat(lines.get(500)).startsWith("500 ");

@@ -3,26 +3,43 @@ package dev.kindling.kernels.backend.cpu;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CpuOptions;
-import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
+import dev.kindling.kernels.backend.cpu.blas.Matmul;
+import dev.kindling.kernels.backend.cpu.row.RowKernels;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.rewrite.GraphCheck;
+import dev.kindling.kernels.memory.MemoryPlan;
+import dev.kindling.kernels.memory.Span;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** The CPU as a device. */
+/**
+ * The CPU as a device. One backend belongs to one rank; its threads are its own, and one thread at a time may run its
+ * programs.
+ */
 public final class CpuBackend implements Backend {
-  private final CpuOptions options;
+  private final Workers workers;
+  private final RowKernels rows;
+  private final Matmul matmul;
 
   public CpuBackend(CpuOptions options) {
-    this.options = options;
+    workers = new Workers(options.threads(), "kindling-cpu");
+    rows = RowKernels.best();
+    matmul =
+        switch (options.matmul()) {
+          case OPENBLAS -> Matmul.openBlas(1);
+          case JAVA -> Matmul.pureJava();
+        };
   }
 
   @Override
   public String name() {
-    return "cpu";
+    return "cpu/" + matmul.name() + "/" + rows.name();
   }
 
   @Override
@@ -32,9 +49,22 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Program compile(Graph graph, Memory memory, Map<Axis, Communicator> communicators) {
-    throw new DeviceException("cpu: the executor lands next " + options);
+    if (!(memory instanceof CpuMemory cpuMemory)) {
+      throw new PlanException("memory of another backend: " + memory);
+    }
+    GraphCheck.check(graph);
+    MemoryPlan plan = MemoryPlan.of(graph);
+    List<Span> arenas = new ArrayList<>();
+    for (long bytes : plan.arenaBytes()) {
+      arenas.add(cpuMemory.workspace(arenas.size(), bytes));
+    }
+    Engine engine =
+        new Engine(cpuMemory, plan, arenas, workers, rows, matmul, Map.copyOf(communicators));
+    return new CpuProgram(graph, engine);
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    workers.close();
+  }
 }

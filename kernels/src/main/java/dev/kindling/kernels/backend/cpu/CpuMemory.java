@@ -5,6 +5,7 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
@@ -13,9 +14,11 @@ import java.util.Map;
 /** One span per role, one slice per variable, and the activation arena that programs share in turn. */
 final class CpuMemory implements Memory {
   private final Map<Role, Span> arenas = new EnumMap<>(Role.class);
-  private final Map<String, Span> spans = new HashMap<>();
+  private final Map<String, Piece> pieces = new HashMap<>();
   private final Map<String, Variable> variables = new HashMap<>();
-  private final java.util.ArrayList<Span> workspaces = new java.util.ArrayList<>();
+  private final List<Span> workspaces = new ArrayList<>();
+  private final List<Span> outgrown = new ArrayList<>();
+  private final List<Span> scratches = new ArrayList<>();
 
   CpuMemory(List<Variable> declared) {
     for (Role role : Role.values()) {
@@ -35,27 +38,29 @@ final class CpuMemory implements Memory {
         throw new PlanException("variable " + variable.name() + " declared twice");
       }
       long offset = offsets.getOrDefault(variable.role(), 0L);
-      spans.put(variable.name(), arena(variable.role()).slice(offset, variable.type().bytes()));
+      pieces.put(
+          variable.name(), new Piece(arena(variable.role()), offset, variable.type().bytes()));
       offsets.put(variable.role(), offset + Span.aligned(variable.type().bytes()));
     }
   }
 
   @Override
   public Span span(String variable) {
-    Span span = spans.get(variable);
-    if (span == null) {
+    Piece piece = pieces.get(variable);
+    if (piece == null) {
       throw new IllegalArgumentException("no variable " + variable + " in this memory");
     }
-    return span;
+    return piece.span();
   }
 
-  /** The span of this very variable; another type or role under its name is an error. */
-  Span span(Variable variable) {
-    if (!variable.equals(variables.get(variable.name()))) {
+  /** The place of this very variable; another type or role under its name is an error. */
+  Piece piece(Variable variable) {
+    Piece piece = pieces.get(variable.name());
+    if (piece == null || !variable.equals(variables.get(variable.name()))) {
       throw new PlanException(
           "memory holds " + variables.get(variable.name()) + ", the graph wants " + variable);
     }
-    return span(variable.name());
+    return piece;
   }
 
   @Override
@@ -68,22 +73,35 @@ final class CpuMemory implements Memory {
     return arena(role).bytes();
   }
 
-  /** Activation memory. Programs run one after the other, so one block of the largest size serves all. */
-  Span workspace(long bytes) {
-    for (Span workspace : workspaces) {
-      if (workspace.bytes() >= bytes) {
-        return workspace;
+  /** Activation memory. Programs run one after the other, so blocks of the largest size serve all. */
+  Span workspace(int arena, long bytes) {
+    while (workspaces.size() <= arena) {
+      workspaces.add(Span.allocate(bytes));
+    }
+    if (workspaces.get(arena).bytes() < bytes) {
+      outgrown.add(workspaces.get(arena)); // Programs compiled before still use it.
+      workspaces.set(arena, Span.allocate(bytes));
+    }
+    return workspaces.get(arena);
+  }
+
+  /** Memory within one node. Nodes run one after the other, so the largest request serves all. */
+  Span scratch(long bytes) {
+    for (Span scratch : scratches) {
+      if (scratch.bytes() >= bytes) {
+        return scratch;
       }
     }
-    Span larger = Span.allocate(bytes);
-    workspaces.add(larger);
+    Span larger = Span.allocate(Span.aligned(bytes));
+    scratches.add(larger);
     return larger;
   }
 
   @Override
   public void close() {
     workspaces.forEach(Span::close);
-    workspaces.clear();
+    outgrown.forEach(Span::close);
+    scratches.forEach(Span::close);
     arenas.values().forEach(Span::close);
   }
 }

@@ -60,6 +60,6 @@ public record LayerNormGradient(boolean residual, Accumulation gain, Accumulatio
 
   @Override
   public boolean mayReuse(int output, int input) {
-    return output == 0 && (input == 3 || (residual && input == 4));
+    return output == 0 && input == (residual ? 4 : 3);
   }
 }

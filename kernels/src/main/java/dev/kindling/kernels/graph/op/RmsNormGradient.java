@@ -39,6 +39,6 @@ public record RmsNormGradient(boolean residual, Accumulation gain) implements Op
 
   @Override
   public boolean mayReuse(int output, int input) {
-    return output == 0 && (input == 3 || (residual && input == 4));
+    return output == 0 && input == (residual ? 4 : 3);
   }
 }

@@ -1,0 +1,58 @@
+package dev.kindling.kernels.backend.cpu;
+
+import dev.kindling.kernels.backend.cpu.vector.ElementKernels;
+import dev.kindling.kernels.backend.cpu.vector.LossKernels;
+import dev.kindling.kernels.backend.cpu.vector.Operand;
+import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+
+/** Cross entropy; row losses in fp32, their sum in fp64 with a fixed order. */
+final class LossCpu {
+  private LossCpu() {}
+
+  static Runnable loss(Binding binding) {
+    return bind(binding, binding.in(0), false);
+  }
+
+  static Runnable lossWithGradient(Binding binding) {
+    Operand gradient = binding.out(2);
+    Runnable loss = bind(binding, gradient, true);
+    if (binding.op(CrossEntropyWithGradient.class).inPlace()) {
+      return loss;
+    }
+    Operand logits = binding.in(0);
+    ElementKernels elements = binding.rows().elements();
+    int count = binding.inElements(0);
+    return () -> {
+      elements.copy(logits, gradient, 0, count);
+      loss.run();
+    };
+  }
+
+  private static Runnable bind(Binding binding, Operand logits, boolean gradient) {
+    int tokens = binding.inShape(0).dim(0);
+    int vocabulary = binding.inShape(0).dim(1);
+    Operand targets = binding.in(1);
+    Operand lossSum = binding.out(0);
+    Operand tokenCount = binding.out(1);
+    Operand losses = binding.scratch(tokens);
+    LossKernels kernels = binding.rows().losses();
+    ElementKernels elements = binding.rows().elements();
+    Workers workers = binding.workers();
+    int[] counted = new int[workers.count()];
+    Workers.Task task =
+        (from, to, worker) ->
+            counted[worker] =
+                kernels.crossEntropy(
+                    logits, targets, losses, vocabulary, vocabulary, 1f, gradient, from, to);
+    return () -> {
+      java.util.Arrays.fill(counted, 0);
+      workers.run(task, tokens, Grain.rows(vocabulary));
+      int total = 0;
+      for (int count : counted) {
+        total += count;
+      }
+      lossSum.set(0, (float) elements.sum(losses, 0, tokens));
+      tokenCount.set(0, total);
+    };
+  }
+}

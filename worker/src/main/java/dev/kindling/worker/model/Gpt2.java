@@ -4,7 +4,6 @@ import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Value;
-import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -87,7 +86,7 @@ public record Gpt2(
       GraphBuilder b, Projection projection, String name, Value x, ModelInputs in) {
     AttentionShape shape = new AttentionShape(heads, heads, width / heads, in.sequence());
     Value packed = projection.project(b, conv(name + ".c_attn", width, 3 * width, initStd), x);
-    List<Value> qkv = b.add(new SplitColumns(List.of(width, width, width)), packed);
+    List<Value> qkv = b.splitColumns(packed, width, width, width);
     Value mixed = b.attention(qkv.get(0), qkv.get(1), qkv.get(2), in.segments(), shape);
     return projection.project(b, conv(name + ".c_proj", width, width, residualStd()), mixed);
   }

@@ -1,0 +1,76 @@
+package dev.kindling.worker.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * A refactoring keeps the loss of 20 steps bit for bit, on every CPU: the pure Java matrix product
+ * and all row kernels fold in a fixed order.
+ *
+ * <p>A change that alters numerics on purpose says so in its title and writes the list anew: {@code
+ * mvn -pl worker -am test -Dtest=GoldenLossTest -Dsurefire.failIfNoSpecifiedTests=false
+ * -Dgolden.write=true}. That run writes the file and fails, so that it is never mistaken for a
+ * check.
+ */
+class GoldenLossTest {
+  private static final Path FILE =
+      Path.of("src/test/resources/dev/kindling/worker/model/golden-losses.txt");
+
+  @Test
+  void twentyStepsGiveTheStoredLossBits() throws IOException {
+    List<String> found = GoldenLosses.lines();
+    if (Boolean.getBoolean("golden.write")) {
+      Files.write(FILE, found, StandardCharsets.US_ASCII);
+      throw new AssertionError("golden losses written anew: read the diff and commit it");
+    }
+    assertThat(found).isEqualTo(Files.readAllLines(FILE, StandardCharsets.US_ASCII));
+  }
+
+  @Test
+  void bothModelsLearnInTheStoredList() throws IOException {
+    List<String> stored = Files.readAllLines(FILE, StandardCharsets.US_ASCII);
+    assertThat(stored).hasSize(40);
+    for (int model = 0; model < 2; model++) {
+      assertThat(loss(stored.get(20 * model + 19)))
+          .isLessThan(loss(stored.get(20 * model)) - 0.5f);
+    }
+  }
+
+  private static float loss(String line) {
+    return Float.parseFloat(line.substring(line.lastIndexOf(' ') + 1));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 2})
+  void narrowerVectorsGiveTheSameBits(int avx) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("--add-modules=jdk.incubator.vector");
+    command.add("-XX:UseAVX=" + avx);
+    command.add("-cp");
+    command.add(System.getProperty("java.class.path"));
+    command.add(GoldenLosses.class.getName());
+    Path errors = Files.createTempFile("golden", ".txt");
+    try {
+      Process process =
+          new ProcessBuilder(command).redirectError(errors.toFile()).start();
+      List<String> found =
+          new String(process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII)
+              .lines()
+              .toList();
+      assertThat(process.waitFor()).as(Files.readString(errors)).isZero();
+      assertThat(found).isEqualTo(Files.readAllLines(FILE, StandardCharsets.US_ASCII));
+    } finally {
+      Files.delete(errors);
+    }
+  }
+}

@@ -33,8 +33,7 @@ class OptimizerFixtureTest {
 
   @BeforeAll
   static void readFixture() {
-    try (InputStream in =
-        OptimizerFixtureTest.class.getResourceAsStream("trajectories.txt")) {
+    try (InputStream in = OptimizerFixtureTest.class.getResourceAsStream("trajectories.txt")) {
       String text =
           new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.US_ASCII);
       text.lines().map(SPACE::split).forEach(OptimizerFixtureTest::line);

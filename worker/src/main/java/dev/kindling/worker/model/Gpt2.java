@@ -5,7 +5,6 @@ import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.WeightLayout;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -50,6 +49,22 @@ public record Gpt2(
 
   public static Map<String, Object> defaults() {
     return Map.of("context", 1024, "tieEmbeddings", true, "initStd", 0.02, "normEps", 1e-5);
+  }
+
+  static Gpt2 of(HuggingFaceConfig config) {
+    config.require("activation_function", "gelu_new");
+    config.require("scale_attn_weights", true);
+    config.require("scale_attn_by_inverse_layer_idx", false);
+    return new Gpt2(
+        config.size("n_embd"),
+        config.size("n_layer"),
+        config.size("n_head"),
+        config.optionalSize("n_inner"),
+        Optional.of(config.size("vocab_size")),
+        config.size("n_positions"),
+        config.flag("tie_word_embeddings", true),
+        config.number("initializer_range", 0.02),
+        config.number("layer_norm_epsilon", 1e-5));
   }
 
   @Override
@@ -118,23 +133,25 @@ public record Gpt2(
 
   @Override
   public String huggingFaceConfig() {
-    Map<String, Object> config = new LinkedHashMap<>();
-    config.put("architectures", List.of("GPT2LMHeadModel"));
-    config.put("model_type", "gpt2");
-    config.put("vocab_size", Vocabulary.known(vocabulary));
-    config.put("n_embd", width);
-    config.put("n_layer", layers);
-    config.put("n_head", heads);
-    config.put("n_inner", hiddenWidth());
-    config.put("n_positions", context);
-    config.put("activation_function", "gelu_new");
-    config.put("initializer_range", initStd);
-    config.put("layer_norm_epsilon", normEps);
-    for (String dropout : List.of("attn_pdrop", "embd_pdrop", "resid_pdrop")) {
-      config.put(dropout, 0.0);
-    }
-    config.put("tie_word_embeddings", tieEmbeddings);
-    config.put("torch_dtype", "float32");
-    return JsonText.of(config);
+    return new ConfigText()
+        .architecture("GPT2LMHeadModel")
+        .put("model_type", "gpt2")
+        .put("vocab_size", Vocabulary.known(vocabulary))
+        .put("n_embd", width)
+        .put("n_layer", layers)
+        .put("n_head", heads)
+        .put("n_inner", hiddenWidth())
+        .put("n_positions", context)
+        .put("activation_function", "gelu_new")
+        .put("initializer_range", initStd)
+        .put("layer_norm_epsilon", normEps)
+        .put("attn_pdrop", 0.0)
+        .put("embd_pdrop", 0.0)
+        .put("resid_pdrop", 0.0)
+        .put("tie_word_embeddings", tieEmbeddings)
+        .put("torch_dtype", "float32")
+        .absent("bos_token_id")
+        .absent("eos_token_id")
+        .text();
   }
 }

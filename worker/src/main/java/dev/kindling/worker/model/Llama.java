@@ -5,8 +5,6 @@ import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.WeightLayout;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -70,6 +68,25 @@ public record Llama(
         "initStd", 0.02,
         "ropeTheta", 10000.0,
         "normEps", 1e-5);
+  }
+
+  static Llama of(HuggingFaceConfig config) {
+    config.require("hidden_act", "silu");
+    config.require("attention_bias", false);
+    config.require("mlp_bias", false);
+    return new Llama(
+        config.size("hidden_size"),
+        config.size("num_hidden_layers"),
+        config.size("num_attention_heads"),
+        config.optionalSize("num_key_value_heads"),
+        config.optionalSize("head_dim"),
+        Optional.of(config.size("intermediate_size")),
+        Optional.of(config.size("vocab_size")),
+        config.size("max_position_embeddings"),
+        config.flag("tie_word_embeddings", false),
+        config.number("initializer_range", 0.02),
+        config.ropeTheta(),
+        config.number("rms_norm_eps", 1e-6));
   }
 
   @Override
@@ -158,25 +175,27 @@ public record Llama(
 
   @Override
   public String huggingFaceConfig() {
-    Map<String, Object> config = new LinkedHashMap<>();
-    config.put("architectures", List.of("LlamaForCausalLM"));
-    config.put("model_type", "llama");
-    config.put("vocab_size", Vocabulary.known(vocabulary));
-    config.put("hidden_size", width);
-    config.put("intermediate_size", hiddenWidth());
-    config.put("num_hidden_layers", layers);
-    config.put("num_attention_heads", heads);
-    config.put("num_key_value_heads", keyHeads());
-    config.put("head_dim", headWidth());
-    config.put("hidden_act", "silu");
-    config.put("max_position_embeddings", context);
-    config.put("initializer_range", initStd);
-    config.put("rms_norm_eps", normEps);
-    config.put("rope_theta", ropeTheta);
-    config.put("attention_bias", false);
-    config.put("mlp_bias", false);
-    config.put("tie_word_embeddings", tieEmbeddings);
-    config.put("torch_dtype", "float32");
-    return JsonText.of(config);
+    return new ConfigText()
+        .architecture("LlamaForCausalLM")
+        .put("model_type", "llama")
+        .put("vocab_size", Vocabulary.known(vocabulary))
+        .put("hidden_size", width)
+        .put("intermediate_size", hiddenWidth())
+        .put("num_hidden_layers", layers)
+        .put("num_attention_heads", heads)
+        .put("num_key_value_heads", keyHeads())
+        .put("head_dim", headWidth())
+        .put("hidden_act", "silu")
+        .put("max_position_embeddings", context)
+        .put("initializer_range", initStd)
+        .put("rms_norm_eps", normEps)
+        .put("rope_theta", ropeTheta)
+        .put("attention_bias", false)
+        .put("mlp_bias", false)
+        .put("tie_word_embeddings", tieEmbeddings)
+        .put("torch_dtype", "float32")
+        .absent("bos_token_id")
+        .absent("eos_token_id")
+        .text();
   }
 }

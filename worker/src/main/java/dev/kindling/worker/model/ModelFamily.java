@@ -2,7 +2,9 @@ package dev.kindling.worker.model;
 
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Value;
+import dev.kindling.worker.store.Json;
 import java.util.List;
 import java.util.Optional;
 
@@ -33,7 +35,7 @@ public sealed interface ModelFamily permits Gpt2, Llama {
    * The family with its vocabulary fixed: the tokenizer's where none is configured. A larger
    * configured vocabulary stays (rows that no token uses).
    *
-   * @throws dev.kindling.kernels.graph.PlanException if the configured vocabulary is too small
+   * @throws PlanException if the configured vocabulary is too small
    */
   ModelFamily withVocabulary(int tokenizerVocabulary);
 
@@ -43,13 +45,29 @@ public sealed interface ModelFamily permits Gpt2, Llama {
    * @param in token ids and positions of T tokens
    * @param projection how the parameters take part
    * @return logits, fp32 [T, V]
-   * @throws dev.kindling.kernels.graph.PlanException without a vocabulary, or for a sequence longer
-   *     than the context
+   * @throws PlanException without a vocabulary, or for a sequence longer than the context
    */
   Value logits(GraphBuilder b, ModelInputs in, Projection projection);
 
   /** The text of {@code config.json} with which transformers loads the weights. */
   String huggingFaceConfig();
+
+  /**
+   * The family that a config.json of transformers describes.
+   *
+   * @throws PlanException for another architecture, or a setting that changes the arithmetic and is
+   *     not supported
+   */
+  static ModelFamily ofHuggingFace(Json.Obj config) {
+    HuggingFaceConfig known = new HuggingFaceConfig(config);
+    return switch (known.modelType()) {
+      case "gpt2" -> Gpt2.of(known);
+      case "llama" -> Llama.of(known);
+      default ->
+          throw new PlanException(
+              "config.json: model_type: expected gpt2 or llama, found " + known.modelType());
+    };
+  }
 
   /** All parameters in the order of the sentence, as full training declares them. */
   default List<Param> parameters() {

@@ -40,8 +40,7 @@ class GoldenLossTest {
     List<String> stored = Files.readAllLines(FILE, StandardCharsets.US_ASCII);
     assertThat(stored).hasSize(40);
     for (int model = 0; model < 2; model++) {
-      assertThat(loss(stored.get(20 * model + 19)))
-          .isLessThan(loss(stored.get(20 * model)) - 0.5f);
+      assertThat(loss(stored.get(20 * model + 19))).isLessThan(loss(stored.get(20 * model)) - 0.5f);
     }
   }
 
@@ -61,8 +60,7 @@ class GoldenLossTest {
     command.add(GoldenLosses.class.getName());
     Path errors = Files.createTempFile("golden", ".txt");
     try {
-      Process process =
-          new ProcessBuilder(command).redirectError(errors.toFile()).start();
+      Process process = new ProcessBuilder(command).redirectError(errors.toFile()).start();
       List<String> found =
           new String(process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII)
               .lines()

@@ -4,6 +4,7 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.schedule.Cosine;
 import java.util.ArrayList;
@@ -46,7 +47,7 @@ final class GoldenLosses {
     List<String> lines = new ArrayList<>();
     try (TrainingBench bench = new TrainingBench(family, rule, backend, layout)) {
       for (Param p : family.parameters()) {
-        p.init().fill(SEED, p.name(), bench.span(p.name()));
+        Initialization.fill(p, SEED, bench.span(p.name()));
       }
       bench.documents(List.of(5, 11));
       for (int step = 1; step <= STEPS; step++) {

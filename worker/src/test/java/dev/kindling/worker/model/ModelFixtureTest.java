@@ -117,7 +117,7 @@ class ModelFixtureTest {
       for (Param p : FAMILIES.get(name).parameters()) {
         assertThat(p.shape().dims().stream().map(Integer::longValue))
             .as(p.name())
-            .isEqualTo(file.entry("weight/" + p.name()).shape());
+            .isEqualTo(file.entry("weight/" + p.name()).dims());
       }
     }
   }

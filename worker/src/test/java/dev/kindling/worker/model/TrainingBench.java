@@ -84,8 +84,7 @@ final class TrainingBench implements AutoCloseable {
     Map<Param, Value> gradients = new LinkedHashMap<>();
     for (Param p : family.parameters()) {
       b.param(p);
-      gradients.put(
-          p, b.variable(new Variable("grad/" + p.name(), p.type(), Role.GRADIENT)));
+      gradients.put(p, b.variable(new Variable("grad/" + p.name(), p.type(), Role.GRADIENT)));
     }
     ValueType scalar = new ValueType(Shape.of(1), DType.F32);
     b.variable(new Variable(Autodiff.LOSS_SUM, scalar, Role.GRADIENT));

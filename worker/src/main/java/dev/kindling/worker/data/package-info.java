@@ -3,7 +3,8 @@
  * and the reader that fills micro batches ahead of the step.
  *
  * <p>Read first: {@link dev.kindling.worker.data.DataSpec}, {@link
- * dev.kindling.worker.data.WorkPool}.
+ * dev.kindling.worker.data.Preparation}, {@link dev.kindling.worker.data.TokenShards}, {@link
+ * dev.kindling.worker.data.SampleOrder}, {@link dev.kindling.worker.data.BatchReader}.
  *
  * <p>Legend: {@code L} sequence length, {@code N} sequences of a split, {@code B} sequences of a
  * global batch, {@code W} world size.

@@ -1,0 +1,161 @@
+package dev.kindling.worker.data;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Any Hugging Face {@code tokenizer.json}, run by the Rust library that made it. */
+final class HuggingfaceTokenizer implements Tokenizer {
+  private static final List<String> USUAL_SEPARATORS =
+      List.of("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]");
+
+  private final HuggingFaceTokenizer rust;
+  private final int vocabularySize;
+  private final int separator;
+  private final String hash;
+
+  private HuggingfaceTokenizer(
+      HuggingFaceTokenizer rust, int vocabularySize, int separator, String hash) {
+    this.rust = rust;
+    this.vocabularySize = vocabularySize;
+    this.separator = separator;
+    this.hash = hash;
+  }
+
+  static HuggingfaceTokenizer open(Huggingface spec) {
+    Path path = Path.of(spec.path());
+    Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
+    byte[] json = read(file);
+    Map<String, Integer> vocabulary = vocabulary(file, json);
+    int separator = separator(file, vocabulary, spec);
+    int size = vocabulary.values().stream().mapToInt(Integer::intValue).max().orElse(-1) + 1;
+    String hash = new Sha256().add("huggingface").add(json).add("separator " + separator).hex();
+    return new HuggingfaceTokenizer(rust(file, json), size, separator, hash);
+  }
+
+  private static byte[] read(Path file) {
+    try {
+      return Files.readAllBytes(file);
+    } catch (NoSuchFileException e) {
+      throw new DataException(file + ": expected a tokenizer.json, found no such file", e);
+    } catch (IOException e) {
+      throw new DataException(file + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static HuggingFaceTokenizer rust(Path file, byte[] json) {
+    // The library unpacks its native code into this folder and must never ask the network.
+    if (System.getProperty("DJL_CACHE_DIR") == null && System.getenv("DJL_CACHE_DIR") == null) {
+      System.setProperty("DJL_CACHE_DIR", CacheFolder.of("djl").toString());
+    }
+    System.setProperty("ai.djl.offline", "true");
+    System.setProperty("DJL_OFFLINE", "true");
+    System.setProperty("OPT_OUT_TRACKING", "true");
+    try {
+      return HuggingFaceTokenizer.newInstance(
+          new ByteArrayInputStream(json),
+          Map.of("addSpecialTokens", "false", "padding", "false", "truncation", "false"));
+    } catch (IOException | RuntimeException e) {
+      throw new DataException(file + ": not a tokenizer.json: " + e.getMessage(), e);
+    }
+  }
+
+  private static Map<String, Integer> vocabulary(Path file, byte[] json) {
+    try {
+      Map<String, Integer> ids = new HashMap<>();
+      Map<?, ?> root = object(Json.parse(new String(json, StandardCharsets.UTF_8)));
+      Object vocabulary = object(root.get("model")).get("vocab");
+      if (vocabulary instanceof List<?> pieces) {
+        for (int id = 0; id < pieces.size(); id++) {
+          ids.put(String.valueOf(((List<?>) pieces.get(id)).get(0)), id);
+        }
+      } else {
+        object(vocabulary).forEach((token, id) -> ids.put(token.toString(), number(id)));
+      }
+      if (root.get("added_tokens") instanceof List<?> added) {
+        for (Object token : added) {
+          ids.put(String.valueOf(object(token).get("content")), number(object(token).get("id")));
+        }
+      }
+      return ids;
+    } catch (IllegalArgumentException | ClassCastException | IndexOutOfBoundsException e) {
+      throw new DataException(file + ": not a tokenizer.json: " + e.getMessage(), e);
+    }
+  }
+
+  private static Map<?, ?> object(@Nullable Object value) {
+    if (value instanceof Map<?, ?> map) {
+      return map;
+    }
+    throw new IllegalArgumentException("expected an object, found " + value);
+  }
+
+  private static int number(@Nullable Object value) {
+    if (value instanceof Long id && id >= 0 && id < Integer.MAX_VALUE) {
+      return id.intValue();
+    }
+    throw new IllegalArgumentException("expected a token id, found " + value);
+  }
+
+  private static int separator(Path file, Map<String, Integer> vocabulary, Huggingface spec) {
+    List<String> wanted = spec.documentSeparator().map(List::of).orElse(USUAL_SEPARATORS);
+    for (String token : wanted) {
+      Integer id = vocabulary.get(token);
+      if (id != null) {
+        return id;
+      }
+    }
+    throw new DataException(
+        file
+            + ": expected one of the tokens "
+            + wanted
+            + " as document separator, found none of them; set tokenizer.document_separator");
+  }
+
+  @Override
+  public int vocabularySize() {
+    return vocabularySize;
+  }
+
+  @Override
+  public int separator() {
+    return separator;
+  }
+
+  @Override
+  public String hash() {
+    return hash;
+  }
+
+  @Override
+  public int[] encode(byte[] utf8) {
+    long[] wide = rust.encode(new String(utf8, StandardCharsets.UTF_8), false, false).getIds();
+    int[] ids = new int[wide.length];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = Math.toIntExact(wide[i]);
+    }
+    return ids;
+  }
+
+  @Override
+  public String decode(int[] ids) {
+    long[] wide = new long[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      wide[i] = ids[i];
+    }
+    return rust.decode(wide, false);
+  }
+
+  @Override
+  public void close() {
+    rust.close();
+  }
+}

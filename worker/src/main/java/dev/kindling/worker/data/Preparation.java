@@ -1,0 +1,278 @@
+package dev.kindling.worker.data;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Stream;
+
+/**
+ * Makes a prepared set out of text: scan, tokenise, pack, in three rounds of independent tasks. The
+ * shards depend on inputs, tokenizer and settings alone, never on the pool; a set that holds the same
+ * is used as it is, one that holds something else is refused.
+ *
+ * <p>Everything is written beside the target and renamed onto it, the manifest last: a folder with a
+ * manifest is whole.
+ */
+public final class Preparation {
+  /** Tokens of a full shard: 16 Mi, enough that a file costs nothing to open. */
+  private static final int SHARD_TOKENS = 1 << 24;
+
+  private final TokenizerSpec tokenizerSpec;
+  private final Tokenizer tokenizer;
+  private final int sequenceLength;
+  private final int shardTokens;
+  private final WorkPool pool;
+
+  private Preparation(
+      TokenizerSpec spec, Tokenizer tokenizer, int sequenceLength, int shardTokens, WorkPool pool) {
+    this.tokenizerSpec = spec;
+    this.tokenizer = tokenizer;
+    this.sequenceLength = sequenceLength;
+    this.shardTokens = shardTokens;
+    this.pool = pool;
+  }
+
+  /** As the five-argument form, on the calling thread, saying nothing. */
+  public static TokenShards prepare(
+      DataSpec data, TokenizerSpec tokenizer, int sequenceLength, Path target) {
+    WorkPool pool = WorkPool.sequential(WorkPool.Progress.silent());
+    return prepare(data, tokenizer, sequenceLength, target, pool);
+  }
+
+  /**
+   * The prepared set in {@code target}, made if it is not there. For {@link Prepared} the target is
+   * not used.
+   *
+   * @throws DataException for input that is no text, and for a set of other inputs, tokenizer or
+   *     settings, naming both hashes
+   */
+  public static TokenShards prepare(
+      DataSpec data, TokenizerSpec tokenizer, int sequenceLength, Path target, WorkPool pool) {
+    return prepare(data, tokenizer, sequenceLength, fingerprint -> target, SHARD_TOKENS, pool);
+  }
+
+  /** As {@link #prepare}, in a folder of {@code root} named after the fingerprint. */
+  public static TokenShards prepareBelow(
+      DataSpec data, TokenizerSpec tokenizer, int sequenceLength, Path root, WorkPool pool) {
+    Function<String, Path> target = fingerprint -> root.resolve(fingerprint.substring(0, 16));
+    return prepare(data, tokenizer, sequenceLength, target, SHARD_TOKENS, pool);
+  }
+
+  static TokenShards prepare(
+      DataSpec data,
+      TokenizerSpec spec,
+      int sequenceLength,
+      Function<String, Path> target,
+      int shardTokens,
+      WorkPool pool) {
+    try (Tokenizer tokenizer = Tokenizer.open(spec)) {
+      if (data instanceof Prepared prepared) {
+        TokenShards shards = TokenShards.open(Path.of(prepared.path()));
+        shards.require(tokenizer, sequenceLength);
+        return shards;
+      }
+      return new Preparation(spec, tokenizer, sequenceLength, shardTokens, pool)
+          .prepare(Corpora.of(data, pool), target);
+    }
+  }
+
+  private TokenShards prepare(Corpora corpus, Function<String, Path> targets) {
+    String fingerprint =
+        new Sha256()
+            .add(Manifest.FORMAT)
+            .add(corpus.inputsHash())
+            .add(tokenizer.hash())
+            .add("sequence_length " + sequenceLength)
+            .add("shard_tokens " + shardTokens)
+            .add("mask_documents " + corpus.maskDocuments())
+            .add("validation_fraction " + corpus.validationFraction())
+            .hex();
+    Path target = targets.apply(fingerprint).toAbsolutePath().normalize();
+    if (Files.exists(target.resolve(TokenShards.MANIFEST))) {
+      TokenShards present = TokenShards.open(target);
+      present.require(tokenizer, sequenceLength);
+      present.requireSame(fingerprint, corpus.inputsHash());
+      return present;
+    }
+    Path building = target.resolveSibling(target.getFileName() + ".building-" + UUID.randomUUID());
+    try {
+      Files.createDirectories(building.resolve("parts"));
+      Manifest manifest = build(corpus, fingerprint, building);
+      delete(building.resolve("parts"));
+      write(building.resolve(TokenShards.MANIFEST), manifest.toJson());
+      publish(building, target);
+    } catch (IOException e) {
+      throw new DataException(target + ": cannot be written: " + e, e);
+    } finally {
+      deleteQuietly(building);
+    }
+    TokenShards made = TokenShards.open(target);
+    made.requireSame(fingerprint, corpus.inputsHash());
+    return made;
+  }
+
+  private Manifest build(Corpora corpus, String fingerprint, Path building) throws IOException {
+    int tokenBytes = Manifest.tokenBytes(tokenizer.vocabularySize());
+    String parts = building.resolve("parts").toString();
+    List<TokenizeTask.Input> inputs = inputs(corpus);
+    List<TokenizeTask.Counts> counts =
+        pool.map(
+            "tokenise",
+            inputs,
+            new TokenizeTask(tokenizerSpec, tokenBytes, corpus.line(), parts));
+    long[][] tokens = new long[2][counts.size()];
+    for (SplitName split : SplitName.values()) {
+      for (int k = 0; k < counts.size(); k++) {
+        tokens[split.ordinal()][k] = counts.get(k).tokens()[split.ordinal()];
+      }
+    }
+    List<ShardTask.Input> cuts = cuts(corpus, tokens);
+    ShardTask pack =
+        new ShardTask(parts, building.toString(), tokenBytes, sequenceLength, tokens);
+    List<Manifest.Shard> shards = pool.map("pack", cuts, pack);
+    joinDocuments(building, counts.size());
+    Map<SplitName, Manifest.Part> splits = new EnumMap<>(SplitName.class);
+    for (SplitName split : SplitName.values()) {
+      splits.put(split, part(split, cuts, shards, counts));
+    }
+    return new Manifest(
+        fingerprint,
+        corpus.inputsHash(),
+        tokenizer.hash(),
+        tokenizer.vocabularySize(),
+        tokenizer.separator(),
+        tokenBytes,
+        sequenceLength,
+        corpus.maskDocuments(),
+        splits);
+  }
+
+  private List<TokenizeTask.Input> inputs(Corpora corpus) {
+    Set<String> seen = new HashSet<>();
+    List<TokenizeTask.Input> inputs = new ArrayList<>();
+    List<ScanTask.Scan> scans = corpus.scans();
+    for (Group group : corpus.groups()) {
+      BitSet dropped = new BitSet();
+      List<String> hashes = scans.get(group.index()).hashes();
+      for (int k = 0; k < hashes.size(); k++) {
+        dropped.set(k, !seen.add(hashes.get(k)));
+      }
+      inputs.add(new TokenizeTask.Input(group, dropped));
+    }
+    return inputs;
+  }
+
+  private List<ShardTask.Input> cuts(Corpora corpus, long[][] tokens) {
+    List<ShardTask.Input> cuts = new ArrayList<>();
+    long perShard = Math.max(1, shardTokens / sequenceLength);
+    for (SplitName split : SplitName.values()) {
+      long total = 0;
+      for (long count : tokens[split.ordinal()]) {
+        total += count;
+      }
+      long sequences = total == 0 ? 0 : (total - 1) / sequenceLength;
+      if (sequences == 0 && (split == SplitName.TRAIN || corpus.holdsOut())) {
+        throw new DataException(
+            split.word()
+                + " split: expected at least "
+                + (sequenceLength + 1)
+                + " tokens (one sequence), found "
+                + total);
+      }
+      for (long first = 0; first < sequences; first += perShard) {
+        long count = Math.min(perShard, sequences - first);
+        cuts.add(new ShardTask.Input(split, (int) (first / perShard), first, count));
+      }
+    }
+    return cuts;
+  }
+
+  private static Manifest.Part part(
+      SplitName split,
+      List<ShardTask.Input> cuts,
+      List<Manifest.Shard> shards,
+      List<TokenizeTask.Counts> counts) {
+    List<Manifest.Shard> own = new ArrayList<>();
+    long sequences = 0;
+    for (int k = 0; k < cuts.size(); k++) {
+      if (cuts.get(k).split() == split) {
+        own.add(shards.get(k));
+        sequences += cuts.get(k).count();
+      }
+    }
+    int side = split.ordinal();
+    long tokens = counts.stream().mapToLong(count -> count.tokens()[side]).sum();
+    long documents = counts.stream().mapToLong(count -> count.documents()[side]).sum();
+    long textBytes = counts.stream().mapToLong(count -> count.textBytes()[side]).sum();
+    return new Manifest.Part(sequences, tokens, documents, textBytes, own);
+  }
+
+  private static void joinDocuments(Path building, int groups) throws IOException {
+    try (OutputStream out = Files.newOutputStream(building.resolve(TokenShards.DOCUMENTS))) {
+      for (int k = 0; k < groups; k++) {
+        Files.copy(TokenizeTask.documents(building.resolve("parts").toString(), k), out);
+      }
+    }
+  }
+
+  private static void write(Path file, String text) throws IOException {
+    Files.writeString(file, text);
+    try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.force(true);
+    }
+  }
+
+  private static void publish(Path building, Path target) throws IOException {
+    try {
+      Files.move(building, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (FileSystemException e) {
+      // rename(2) onto a folder that is not empty arrives here in several classes.
+      if (!Files.isDirectory(target)) {
+        throw e;
+      }
+      lost(target);
+    }
+  }
+
+  /** Another process may have published the same set first; anything else in the way is refused. */
+  private static void lost(Path target) {
+    if (!Files.exists(target.resolve(TokenShards.MANIFEST))) {
+      throw new DataException(
+          target + ": expected an absent or empty folder, found one that is no prepared set");
+    }
+  }
+
+  private static void deleteQuietly(Path folder) {
+    try {
+      delete(folder);
+    } catch (IOException e) {
+      // The error that led here says more; a leftover folder is named *.building-*.
+    }
+  }
+
+  private static void delete(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    try (Stream<Path> tree = Files.walk(folder)) {
+      for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(path);
+      }
+    }
+  }
+}

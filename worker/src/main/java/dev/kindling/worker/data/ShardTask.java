@@ -1,0 +1,103 @@
+package dev.kindling.worker.data;
+
+import java.io.BufferedInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Serializable;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.zip.CRC32C;
+
+/**
+ * Third pass: cuts one shard out of the token stream. Sequence {@code i} of a split is tokens
+ * {@code [i * L, i * L + L]} of its stream: L inputs and, shifted by one, L targets; neighbours share
+ * one token, so no target is lost.
+ *
+ * @param tokens per split, tokens of each group's part file
+ */
+record ShardTask(String parts, String target, int tokenBytes, int sequenceLength, long[][] tokens)
+    implements WorkPool.Task<ShardTask.Input, Manifest.Shard> {
+  /** Sequences {@code [first, first + count)} of a split become shard {@code number}. */
+  record Input(SplitName split, int number, long first, long count) implements Serializable {}
+
+  @Override
+  public Manifest.Shard run(Input input) {
+    String name = String.format("%s-%05d.tokens", input.split.word(), input.number);
+    MessageDigest digest = Sha256.fresh();
+    int payload = (sequenceLength + 1) * tokenBytes;
+    ByteBuffer record = ByteBuffer.allocate(payload + Integer.BYTES);
+    byte[] bytes = record.array();
+    CRC32C crc = new CRC32C();
+    try (Stream stream = new Stream(input.split, input.first * sequenceLength);
+        FileChannel out =
+            FileChannel.open(
+                Path.of(target, name),
+                StandardOpenOption.CREATE,
+                StandardOpenOption.TRUNCATE_EXISTING,
+                StandardOpenOption.WRITE)) {
+      stream.read(bytes, 0, tokenBytes);
+      for (long k = 0; k < input.count; k++) {
+        stream.read(bytes, tokenBytes, payload - tokenBytes);
+        crc.reset();
+        crc.update(bytes, 0, payload);
+        record.putInt(payload, Integer.reverseBytes((int) crc.getValue()));
+        digest.update(bytes);
+        record.rewind();
+        while (record.hasRemaining()) {
+          out.write(record);
+        }
+        System.arraycopy(bytes, payload - tokenBytes, bytes, 0, tokenBytes);
+      }
+      out.force(true);
+    } catch (IOException e) {
+      throw new DataException(target + "/" + name + ": cannot be written: " + e, e);
+    }
+    return new Manifest.Shard(name, input.count, HexFormat.of().formatHex(digest.digest()));
+  }
+
+  /** The part files of a split, end to end, from a token on. */
+  private final class Stream implements AutoCloseable {
+    private final SplitName split;
+    private int part;
+    private InputStream in;
+
+    Stream(SplitName split, long token) throws IOException {
+      this.split = split;
+      long[] counts = tokens[split.ordinal()];
+      long skip = token;
+      while (part < counts.length - 1 && skip >= counts[part]) {
+        skip -= counts[part++];
+      }
+      this.in = open(skip);
+    }
+
+    private InputStream open(long token) throws IOException {
+      FileChannel channel = FileChannel.open(TokenizeTask.file(parts, split, part));
+      channel.position(token * tokenBytes);
+      return new BufferedInputStream(Channels.newInputStream(channel), 1 << 18);
+    }
+
+    void read(byte[] into, int offset, int length) throws IOException {
+      int done = in.readNBytes(into, offset, length);
+      while (done < length) {
+        if (++part >= tokens[split.ordinal()].length) {
+          throw new EOFException("part files are shorter than counted");
+        }
+        in.close();
+        in = open(0);
+        done += in.readNBytes(into, offset + done, length - done);
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      in.close();
+    }
+  }
+}

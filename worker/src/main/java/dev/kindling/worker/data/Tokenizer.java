@@ -1,0 +1,37 @@
+package dev.kindling.worker.data;
+
+/**
+ * Text to token ids and back. Implementations are used by one thread at a time; {@code close} frees
+ * native memory.
+ */
+public interface Tokenizer extends AutoCloseable {
+  /** Ids are in {@code [0, vocabularySize)}. */
+  int vocabularySize();
+
+  /** The id between documents; never the product of ordinary text. */
+  int separator();
+
+  /** SHA-256 (64 hexadecimal digits) of everything that decides the ids. */
+  String hash();
+
+  /** Ids of well-formed UTF-8 text without special tokens around it. */
+  int[] encode(byte[] utf8);
+
+  /** Text of the ids; malformed bytes become U+FFFD. */
+  String decode(int[] ids);
+
+  @Override
+  void close();
+
+  /**
+   * Opens what a configuration names.
+   *
+   * @throws DataException when its file is missing or no tokenizer
+   */
+  static Tokenizer open(TokenizerSpec spec) {
+    if (spec instanceof Huggingface huggingface) {
+      return HuggingfaceTokenizer.open(huggingface);
+    }
+    return new ByteTokenizer();
+  }
+}

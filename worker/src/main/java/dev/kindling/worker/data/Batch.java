@@ -5,8 +5,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The inputs of one micro step, I32 {@code [microSequences * L]} each, sequence after sequence. Owned
- * by a {@link BatchReader}; valid until its next batch is asked for.
+ * The inputs of one micro step, I32 {@code [microSequences * L]} each, sequence after sequence.
+ * Owned by a {@link BatchReader}; valid until its next batch is asked for.
  */
 public final class Batch {
   /** A target that costs nothing. */

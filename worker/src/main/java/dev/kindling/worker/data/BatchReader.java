@@ -60,8 +60,8 @@ public final class BatchReader implements AutoCloseable {
 
   /**
    * Validation batches: the same {@code batches} global batches over and over, spread evenly over
-   * the split so that each of its files counts. Where the split holds fewer sequences than asked for,
-   * each is read once and the rest is padding that costs nothing.
+   * the split so that each of its files counts. Where the split holds fewer sequences than asked
+   * for, each is read once and the rest is padding that costs nothing.
    *
    * @throws DataException when the set holds no validation sequence
    */
@@ -106,8 +106,7 @@ public final class BatchReader implements AutoCloseable {
         return ring[(int) ((asked - 1) % DEPTH)];
       }
       if (failure != null) {
-        throw new DataException(
-            "rank " + slice.rank() + ": " + failure.getMessage(), failure);
+        throw new DataException("rank " + slice.rank() + ": " + failure.getMessage(), failure);
       }
       throw new IllegalStateException("the reader is closed");
     }

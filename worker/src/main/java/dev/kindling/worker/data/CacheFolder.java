@@ -9,8 +9,8 @@ final class CacheFolder {
   private CacheFolder() {}
 
   /**
-   * {@code $KINDLING_CACHE/name}, else {@code ~/.cache/kindling/name}; where neither can be
-   * written (containers without a home) a fresh private temporary folder.
+   * {@code $KINDLING_CACHE/name}, else {@code ~/.cache/kindling/name}; where neither can be written
+   * (containers without a home) a fresh private temporary folder.
    */
   static Path of(String name) {
     String set = System.getenv("KINDLING_CACHE");

@@ -177,8 +177,7 @@ public record Manifest(
     if (json.get(member) instanceof Long number && number >= 0) {
       return number;
     }
-    throw new IllegalArgumentException(
-        member + ": expected a count, found " + json.get(member));
+    throw new IllegalArgumentException(member + ": expected a count, found " + json.get(member));
   }
 
   private static int integer(Map<?, ?> json, String member) {

@@ -22,11 +22,11 @@ import java.util.stream.Stream;
 
 /**
  * Makes a prepared set out of text: scan, tokenise, pack, in three rounds of independent tasks. The
- * shards depend on inputs, tokenizer and settings alone, never on the pool; a set that holds the same
- * is used as it is, one that holds something else is refused.
+ * shards depend on inputs, tokenizer and settings alone, never on the pool; a set that holds the
+ * same is used as it is, one that holds something else is refused.
  *
- * <p>Everything is written beside the target and renamed onto it, the manifest last: a folder with a
- * manifest is whole.
+ * <p>Everything is written beside the target and renamed onto it, the manifest last: a folder with
+ * a manifest is whole.
  */
 public final class Preparation {
   /** Tokens of a full shard: 16 Mi, enough that a file costs nothing to open. */
@@ -132,9 +132,7 @@ public final class Preparation {
     List<TokenizeTask.Input> inputs = inputs(corpus);
     List<TokenizeTask.Counts> counts =
         pool.map(
-            "tokenise",
-            inputs,
-            new TokenizeTask(tokenizerSpec, tokenBytes, corpus.line(), parts));
+            "tokenise", inputs, new TokenizeTask(tokenizerSpec, tokenBytes, corpus.line(), parts));
     long[][] tokens = new long[2][counts.size()];
     for (SplitName split : SplitName.values()) {
       for (int k = 0; k < counts.size(); k++) {
@@ -142,8 +140,7 @@ public final class Preparation {
       }
     }
     List<ShardTask.Input> cuts = cuts(corpus, tokens);
-    ShardTask pack =
-        new ShardTask(parts, building.toString(), tokenBytes, sequenceLength, tokens);
+    ShardTask pack = new ShardTask(parts, building.toString(), tokenBytes, sequenceLength, tokens);
     List<Manifest.Shard> shards = pool.map("pack", cuts, pack);
     joinDocuments(building, counts.size());
     Map<SplitName, Manifest.Part> splits = new EnumMap<>(SplitName.class);

@@ -30,8 +30,7 @@ public final class SequenceReader implements AutoCloseable {
     Manifest.Part part = shards.part(split);
     this.sequences = part.sequences();
     this.perShard = part.shards().isEmpty() ? 1 : part.shards().get(0).sequences();
-    this.record =
-        ByteBuffer.allocateDirect(manifest.recordBytes()).order(ByteOrder.LITTLE_ENDIAN);
+    this.record = ByteBuffer.allocateDirect(manifest.recordBytes()).order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /**

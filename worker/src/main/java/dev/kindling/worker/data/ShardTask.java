@@ -16,8 +16,8 @@ import java.util.zip.CRC32C;
 
 /**
  * Third pass: cuts one shard out of the token stream. Sequence {@code i} of a split is tokens
- * {@code [i * L, i * L + L]} of its stream: L inputs and, shifted by one, L targets; neighbours share
- * one token, so no target is lost.
+ * {@code [i * L, i * L + L]} of its stream: L inputs and, shifted by one, L targets; neighbours
+ * share one token, so no target is lost.
  *
  * @param tokens per split, tokens of each group's part file
  */

@@ -12,9 +12,9 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 
 /**
- * Fetches pinned jars from a Maven repository into a folder; a jar that is there with the right hash
- * is not fetched again. {@code KINDLING_MAVEN_REPOSITORY} names another repository (a mirror; {@code
- * file:} works too).
+ * Fetches pinned jars from a Maven repository into a folder; a jar that is there with the right
+ * hash is not fetched again. {@code KINDLING_MAVEN_REPOSITORY} names another repository (a mirror;
+ * {@code file:} works too).
  */
 final class SourcesRepository {
   private static final String CENTRAL = "https://repo.maven.apache.org/maven2/";

@@ -8,8 +8,8 @@ import java.nio.file.Path;
 
 /**
  * A prepared set on disk: {@code manifest.json}, {@code documents.jsonl} (name, split and size of
- * each document in stream order) and shards of records. A record is L + 1 tokens, little-endian, and
- * their CRC32C, so that a flipped byte is found when it is read and not a whole file earlier.
+ * each document in stream order) and shards of records. A record is L + 1 tokens, little-endian,
+ * and their CRC32C, so that a flipped byte is found when it is read and not a whole file earlier.
  */
 public final class TokenShards {
   static final String MANIFEST = "manifest.json";

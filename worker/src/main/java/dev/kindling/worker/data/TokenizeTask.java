@@ -33,8 +33,7 @@ record TokenizeTask(TokenizerSpec tokenizer, int tokenBytes, long line, String f
         OutputStream train = create(file(folder, SplitName.TRAIN, index));
         OutputStream validation = create(file(folder, SplitName.VALIDATION, index));
         OutputStream documents = create(documents(folder, index))) {
-      Writer writer =
-          new Writer(input, open, new OutputStream[] {train, validation}, documents);
+      Writer writer = new Writer(input, open, new OutputStream[] {train, validation}, documents);
       input.group.read(writer::document);
       return writer.counts;
     } catch (IOException e) {

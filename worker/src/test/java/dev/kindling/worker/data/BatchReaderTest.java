@@ -48,7 +48,11 @@ class BatchReaderTest {
         StringBuilder line = new StringBuilder();
         for (int i = at; i < at + LENGTH; i++) {
           line.append(batch.token(i)).append('>').append(batch.target(i));
-          line.append('@').append(batch.position(i)).append('#').append(batch.segment(i)).append(' ');
+          line.append('@')
+              .append(batch.position(i))
+              .append('#')
+              .append(batch.segment(i))
+              .append(' ');
         }
         sequences.add(line.toString());
       }
@@ -61,14 +65,14 @@ class BatchReaderTest {
     TokenShards shards = shards(false);
     int steps = 30;
     List<String> whole;
-    try (BatchReader reader =
-        BatchReader.training(shards, new BatchSlice(0, 1, 12, 3), SEED, 0)) {
+    try (BatchReader reader = BatchReader.training(shards, new BatchSlice(0, 1, 12, 3), SEED, 0)) {
       whole = read(reader, 4 * steps);
     }
     for (int worldSize : new int[] {2, 3, 4, 6}) {
       List<List<String>> ranks = new ArrayList<>();
       for (int rank = 0; rank < worldSize; rank++) {
-        BatchSlice slice = new BatchSlice(rank, worldSize, 12, 12 / worldSize / (worldSize < 4 ? 2 : 1));
+        BatchSlice slice =
+            new BatchSlice(rank, worldSize, 12, 12 / worldSize / (worldSize < 4 ? 2 : 1));
         try (BatchReader reader = BatchReader.training(shards, slice, SEED, 0)) {
           ranks.add(read(reader, slice.microSteps() * steps));
         }
@@ -102,8 +106,7 @@ class BatchReaderTest {
   void eachSampleComesOncePerEpoch() {
     TokenShards shards = shards(false);
     int held = (int) shards.part(SplitName.TRAIN).sequences();
-    try (BatchReader reader =
-        BatchReader.training(shards, new BatchSlice(0, 1, 1, 1), SEED, 0)) {
+    try (BatchReader reader = BatchReader.training(shards, new BatchSlice(0, 1, 1, 1), SEED, 0)) {
       List<String> first = read(reader, held);
       List<String> second = read(reader, held);
       assertThat(second).containsExactlyInAnyOrderElementsOf(first).isNotEqualTo(first);
@@ -113,8 +116,7 @@ class BatchReaderTest {
   @Test
   void targetsAreTheNextTokens() {
     TokenShards shards = shards(false);
-    try (BatchReader reader =
-        BatchReader.training(shards, new BatchSlice(0, 1, 2, 2), SEED, 0)) {
+    try (BatchReader reader = BatchReader.training(shards, new BatchSlice(0, 1, 2, 2), SEED, 0)) {
       Batch batch = reader.next();
       for (int i = 0; i < batch.size(); i++) {
         assertThat(batch.position(i)).isEqualTo(i % LENGTH);
@@ -132,8 +134,7 @@ class BatchReaderTest {
   void maskedDocumentsRestartPositionsAndIgnoreTheTargetAcrossTheSeparator() {
     TokenShards shards = shards(true);
     int boundaries = 0;
-    try (BatchReader reader =
-        BatchReader.training(shards, new BatchSlice(0, 1, 4, 4), SEED, 0)) {
+    try (BatchReader reader = BatchReader.training(shards, new BatchSlice(0, 1, 4, 4), SEED, 0)) {
       for (int step = 0; step < 20; step++) {
         Batch batch = reader.next();
         for (int i = 0; i < batch.size(); i++) {
@@ -157,8 +158,7 @@ class BatchReaderTest {
     TokenShards shards = shards(false);
     long held = shards.part(SplitName.VALIDATION).sequences();
     int batches = (int) held / 4 + 2;
-    try (BatchReader reader =
-        BatchReader.validation(shards, new BatchSlice(0, 1, 4, 2), batches)) {
+    try (BatchReader reader = BatchReader.validation(shards, new BatchSlice(0, 1, 4, 2), batches)) {
       List<String> first = read(reader, 2 * batches);
       assertThat(read(reader, 2 * batches)).isEqualTo(first);
       assertThat(first.stream().filter(line -> !line.contains(">-100"))).hasSize((int) held);
@@ -179,8 +179,7 @@ class BatchReaderTest {
       bytes[at] ^= 1;
     }
     Files.write(shard, bytes);
-    try (BatchReader reader =
-        BatchReader.training(shards, new BatchSlice(1, 2, 2, 1), SEED, 0)) {
+    try (BatchReader reader = BatchReader.training(shards, new BatchSlice(1, 2, 2, 1), SEED, 0)) {
       assertThatThrownBy(reader::next)
           .isInstanceOf(DataException.class)
           .hasMessageContaining("rank 1: ")

@@ -34,7 +34,11 @@ class JsonlFragmentTest {
       // One line is longer than the reader's window of 1 MiB.
       String text = "\u00e9" + k + "x".repeat(k == 20 ? 3_000_000 : random.nextInt(30));
       expected.add(text);
-      json.append("{\"id\": ").append(k).append(", \"text\": ").append(Json.quote(text)).append('}');
+      json.append("{\"id\": ")
+          .append(k)
+          .append(", \"text\": ")
+          .append(Json.quote(text))
+          .append('}');
       json.append(k == 39 ? "" : k % 7 == 0 ? "\r\n\n" : "\n");
     }
     Path file = Files.writeString(folder.resolve("f.jsonl"), json);

@@ -79,8 +79,8 @@ class PreparationTest {
     Path set = folder.resolve("set");
     Preparation.prepare(spec(), new Bytes(), 4, set);
     Path manifest = set.resolve(TokenShards.MANIFEST);
-    Object key = Files.readAttributes(manifest, java.nio.file.attribute.BasicFileAttributes.class)
-        .fileKey();
+    Object key =
+        Files.readAttributes(manifest, java.nio.file.attribute.BasicFileAttributes.class).fileKey();
     Preparation.prepare(spec(), new Bytes(), 4, set);
     assertThat(
             Files.readAttributes(manifest, java.nio.file.attribute.BasicFileAttributes.class)
@@ -174,8 +174,7 @@ class PreparationTest {
     assertThat(stream(shards, SplitName.VALIDATION)).isEqualTo("third\n\0");
     assertThat(stream(shards, SplitName.TRAIN)).doesNotContain("third");
     Text overlap =
-        new Text(
-            List.of(texts.toString()), List.of(texts.resolve("a.txt").toString()), 0, false);
+        new Text(List.of(texts.toString()), List.of(texts.resolve("a.txt").toString()), 0, false);
     assertThatThrownBy(() -> Preparation.prepare(overlap, new Bytes(), 3, folder.resolve("o")))
         .hasMessageContaining("a.txt")
         .hasMessageContaining("on one side");

@@ -87,7 +87,8 @@ class SampleOrderTest {
 
   @Test
   void valuesAreFixedForever() {
-    // Computed by a second program in another language. A changed order would make every resumed run read other samples than its first part.
+    // Computed by a second program in another language. A changed order would make every resumed
+    // run read other samples than its first part.
     SampleOrder order = new SampleOrder(1, 1000);
     assertThat(new long[] {order.at(0), order.at(1), order.at(2), order.at(1, 0)})
         .containsExactly(811, 353, 13, 936);

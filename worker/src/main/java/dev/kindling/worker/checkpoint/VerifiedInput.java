@@ -21,8 +21,7 @@ final class VerifiedInput implements StorageInput {
     this.file = file;
     this.expected = expected;
     this.block =
-        ByteBuffer.allocate(
-            (int) Math.min(expected.blockBytes(), Math.max(1, expected.bytes())));
+        ByteBuffer.allocate((int) Math.min(expected.blockBytes(), Math.max(1, expected.bytes())));
     long found = input.length();
     if (found != expected.bytes()) {
       throw new CheckpointException(

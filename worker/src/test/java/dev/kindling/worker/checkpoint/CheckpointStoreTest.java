@@ -45,11 +45,13 @@ class CheckpointStoreTest {
 
   @Test
   void theOrderIsByEpochBeforeStep() {
-    CheckpointStore store = CheckpointStore.open(new dev.kindling.worker.store.LocalStorage(root), 5);
+    CheckpointStore store =
+        CheckpointStore.open(new dev.kindling.worker.store.LocalStorage(root), 5);
     TinyRun.save(store, store.claimEpoch(), 1000, 1);
     TinyRun.save(store, store.claimEpoch(), 900, 1);
     assertThat(store.newestValid(new ArrayList<>()).orElseThrow().step()).isEqualTo(900);
-    assertThat(store.commits()).containsExactly("e0000000002-s000000000900", "e0000000001-s000000001000");
+    assertThat(store.commits())
+        .containsExactly("e0000000002-s000000000900", "e0000000001-s000000001000");
   }
 
   @Test
@@ -63,7 +65,8 @@ class CheckpointStoreTest {
     assertThat(Set.copyOf(hashes)).hasSize(1);
     CheckpointStore store = TinyRun.open(root);
     TinyRun.save(store, store.claimEpoch(), 6, 1);
-    assertThat(hashes).doesNotContain(store.newestValid(new ArrayList<>()).orElseThrow().stateHash());
+    assertThat(hashes)
+        .doesNotContain(store.newestValid(new ArrayList<>()).orElseThrow().stateHash());
   }
 
   @Test
@@ -80,12 +83,14 @@ class CheckpointStoreTest {
             "opt-00002-of-00002.safetensors",
             "state.json");
     Json.Obj index =
-        JsonReader.read(Files.readAllBytes(folder.resolve("model.safetensors.index.json")), "index").asObject("index");
+        JsonReader.read(Files.readAllBytes(folder.resolve("model.safetensors.index.json")), "index")
+            .asObject("index");
     assertThat(index.stringMap("weight_map"))
         .containsEntry("model.embed_tokens.weight", "model-00001-of-00002.safetensors")
         .containsEntry("model.layers.0.mlp.up_proj.weight", "model-00002-of-00002.safetensors")
         .hasSize(3);
-    assertThat(index.object("metadata").integer("total_size", 0, 9999)).isEqualTo((28 + 20 + 4) * 4);
+    assertThat(index.object("metadata").integer("total_size", 0, 9999))
+        .isEqualTo((28 + 20 + 4) * 4);
   }
 
   @Test
@@ -93,7 +98,8 @@ class CheckpointStoreTest {
     CheckpointStore store = TinyRun.open(root.resolve("run"));
     TinyRun.save(store, store.claimEpoch(), 3, 1);
     for (Path file : TinyRun.files(root)) {
-      assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+      assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+          .isEqualTo("rw-------");
     }
     for (String folder : List.of("run", "run/data", "run/data/e0000000001", "run/commits")) {
       assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(root.resolve(folder))))
@@ -152,21 +158,40 @@ class CheckpointStoreTest {
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("opt-00002-of-00002.safetensors");
     List<NamedSpan> all = TinyRun.tensors(PartKind.OPTIMIZER, 1);
-    PartDescriptor doubled = store.writePart(epoch, 2, "aa", new RankPart(PartKind.MODEL, 0, 1), all);
-    PartDescriptor again = store.writePart(epoch, 2, "aa", new RankPart(PartKind.OPTIMIZER, 0, 1), all);
-    store.commit(new CommitRequest(epoch, 2, "aa", 1, List.of(doubled, again), TinyRun.state(2, 1), TinyRun.FACTS));
+    PartDescriptor doubled =
+        store.writePart(epoch, 2, "aa", new RankPart(PartKind.MODEL, 0, 1), all);
+    PartDescriptor again =
+        store.writePart(epoch, 2, "aa", new RankPart(PartKind.OPTIMIZER, 0, 1), all);
+    store.commit(
+        new CommitRequest(
+            epoch, 2, "aa", 1, List.of(doubled, again), TinyRun.state(2, 1), TinyRun.FACTS));
     assertThat(store.newestValid(new ArrayList<>()).orElseThrow().step()).isEqualTo(2);
     PartDescriptor left = store.writePart(epoch, 3, "aa", new RankPart(PartKind.MODEL, 0, 2), all);
     PartDescriptor right = store.writePart(epoch, 3, "aa", new RankPart(PartKind.MODEL, 1, 2), all);
     assertThatThrownBy(
-            () -> store.commit(new CommitRequest(epoch, 3, "aa", 2, List.of(left, right), TinyRun.state(3, 1), TinyRun.FACTS)))
+            () ->
+                store.commit(
+                    new CommitRequest(
+                        epoch,
+                        3,
+                        "aa",
+                        2,
+                        List.of(left, right),
+                        TinyRun.state(3, 1),
+                        TinyRun.FACTS)))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("model.embed_tokens.weight/m");
   }
 
   private static CommitRequest with(CommitRequest request, List<PartDescriptor> parts) {
     return new CommitRequest(
-        request.epoch(), request.step(), request.generationSuffix(), request.worldSize(), parts, request.state(), request.facts());
+        request.epoch(),
+        request.step(),
+        request.generationSuffix(),
+        request.worldSize(),
+        parts,
+        request.state(),
+        request.facts());
   }
 
   @Test
@@ -176,7 +201,8 @@ class CheckpointStoreTest {
     Generation generation = store.newestValid(new ArrayList<>()).orElseThrow();
     List<NamedSpan> good = TinyRun.zeroed(PartKind.MODEL);
     NamedSpan bent = new NamedSpan("model.norm.weight", Shape.of(2, 2), Span.allocate(16));
-    assertThatThrownBy(() -> store.load(generation, PartKind.MODEL, List.of(good.get(0), good.get(1), bent)))
+    assertThatThrownBy(
+            () -> store.load(generation, PartKind.MODEL, List.of(good.get(0), good.get(1), bent)))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("model.norm.weight")
         .hasMessageContaining("[2, 2]");
@@ -198,19 +224,24 @@ class CheckpointStoreTest {
     for (long step = 1; step <= 5; step++) {
       TinyRun.save(store, epoch, step, 1);
     }
-    assertThat(store.commits()).containsExactly("e0000000001-s000000000005", "e0000000001-s000000000004");
+    assertThat(store.commits())
+        .containsExactly("e0000000001-s000000000005", "e0000000001-s000000000004");
     assertThat(Files.list(root.resolve("data/e0000000001"))).hasSize(2);
     assertThat(Files.list(root.resolve("revoked"))).isEmpty();
     flip(root.resolve("data/e0000000001/s000000000005-3f9a/model-00001-of-00001.safetensors"));
     CheckpointStore next = TinyRun.open(root);
     List<String> refusals = new ArrayList<>();
     assertThat(next.newestValid(refusals).orElseThrow().step()).isEqualTo(4);
-    assertThat(refusals).singleElement().asString().contains("s000000000005-3f9a/model-00001", "block 0", "crc32c");
+    assertThat(refusals)
+        .singleElement()
+        .asString()
+        .contains("s000000000005-3f9a/model-00001", "block 0", "crc32c");
     long second = next.claimEpoch();
     TinyRun.save(next, second, 6, 1);
     assertThat(next.commits()).as("two that verify, and the damaged one between them").hasSize(3);
     TinyRun.save(next, second, 7, 1);
-    assertThat(next.commits()).containsExactly("e0000000002-s000000000007", "e0000000002-s000000000006");
+    assertThat(next.commits())
+        .containsExactly("e0000000002-s000000000007", "e0000000002-s000000000006");
   }
 
   @Test

@@ -18,7 +18,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 class CrashTest {
   @TempDir Path folder;
 
-  /** Three generations were saved, two are kept; epoch 2 is about to save step 4 and to retire step 2. */
+  /**
+   * Three generations were saved, two are kept; epoch 2 is about to save step 4 and to retire step
+   * 2.
+   */
   private Path prepared() throws IOException {
     Path base = folder.resolve("base");
     CheckpointStore store = TinyRun.open(base);
@@ -42,7 +45,8 @@ class CrashTest {
     Path base = prepared();
     Path counted = folder.resolve("counted");
     TinyRun.copy(base, counted);
-    CrashingStorage counting = new CrashingStorage(new LocalStorage(counted), Integer.MAX_VALUE, when);
+    CrashingStorage counting =
+        new CrashingStorage(new LocalStorage(counted), Integer.MAX_VALUE, when);
     saveStepFour(TinyRun.open(counting));
     assertThat(counting.operations()).isGreaterThan(60);
     for (int dieAt = 1; dieAt <= counting.operations(); dieAt++) {
@@ -101,8 +105,9 @@ class CrashTest {
     long epoch = store.claimEpoch();
     List<NamedSpan> twice = new ArrayList<>(TinyRun.tensors(PartKind.MODEL, 1));
     twice.addAll(TinyRun.tensors(PartKind.MODEL, 1));
-    assertThat(org.assertj.core.api.Assertions.catchThrowable(
-            () -> store.writePart(epoch, 1, "aa", new RankPart(PartKind.MODEL, 0, 1), twice)))
+    assertThat(
+            org.assertj.core.api.Assertions.catchThrowable(
+                () -> store.writePart(epoch, 1, "aa", new RankPart(PartKind.MODEL, 0, 1), twice)))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("model.embed_tokens.weight");
     assertThat(root.resolve("data")).doesNotExist();

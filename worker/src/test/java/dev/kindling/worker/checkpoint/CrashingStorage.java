@@ -8,7 +8,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 
-/** A storage whose process dies at the n-th operation: before it, in the middle of it, or just after it. */
+/**
+ * A storage whose process dies at the n-th operation: before it, in the middle of it, or just after
+ * it.
+ */
 final class CrashingStorage implements Storage {
   enum When {
     BEFORE,

@@ -15,7 +15,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Two generations, the newer one damaged in every way: it is refused with a reason and the older one is used. */
+/**
+ * Two generations, the newer one damaged in every way: it is refused with a reason and the older
+ * one is used.
+ */
 class DamageTest {
   private static final String NEWER = "data/e0000000001/s000000000002-3f9a";
   private static final String COMMIT = "commits/e0000000001-s000000000002.json";
@@ -105,7 +108,8 @@ class DamageTest {
         }
         if (!Arrays.equals(flipped, whole)) {
           Files.write(file, flipped);
-          assertOlderIsUsed("seed " + seed + " flip " + i + " in " + file, String.valueOf(file.getFileName()));
+          assertOlderIsUsed(
+              "seed " + seed + " flip " + i + " in " + file, String.valueOf(file.getFileName()));
         }
       }
       Files.write(file, whole);

@@ -15,7 +15,10 @@ import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 
-/** A run of a few tensors whose contents follow from the step, so that a test knows what a generation must hold. */
+/**
+ * A run of a few tensors whose contents follow from the step, so that a test knows what a
+ * generation must hold.
+ */
 final class TinyRun {
   static final String SUFFIX = "3f9a";
   static final RunFacts FACTS = new RunFacts("seed: 7\n", "replay", 8, Map.of("kindling", "test"));
@@ -48,7 +51,14 @@ final class TinyRun {
 
   static TrainState state(long step, int attempt) {
     return new TrainState(
-        step, step * 512, new DataCursor(0, step * 8, "abc"), step, 7, List.of(), Map.of("loss_ema", "0x1.8p1"), attempt);
+        step,
+        step * 512,
+        new DataCursor(0, step * 8, "abc"),
+        step,
+        7,
+        List.of(),
+        Map.of("loss_ema", "0x1.8p1"),
+        attempt);
   }
 
   static CommitRequest write(CheckpointStore store, long epoch, long step, int worldSize) {
@@ -56,11 +66,13 @@ final class TinyRun {
     for (PartKind kind : PartKind.values()) {
       for (int rank = 0; rank < worldSize; rank++) {
         List<NamedSpan> owned = TensorOwners.owned(tensors(kind, step), rank, worldSize);
-        PartDescriptor part = store.writePart(epoch, step, SUFFIX, new RankPart(kind, rank, worldSize), owned);
+        PartDescriptor part =
+            store.writePart(epoch, step, SUFFIX, new RankPart(kind, rank, worldSize), owned);
         parts.add(PartDescriptor.decode(part.encode()));
       }
     }
-    return new CommitRequest(epoch, step, SUFFIX, worldSize, parts, state(step, (int) epoch), FACTS);
+    return new CommitRequest(
+        epoch, step, SUFFIX, worldSize, parts, state(step, (int) epoch), FACTS);
   }
 
   static void save(CheckpointStore store, long epoch, long step, int worldSize) {
@@ -84,7 +96,8 @@ final class TinyRun {
       store.load(generation, kind, targets);
       List<NamedSpan> expected = tensors(kind, step);
       for (int i = 0; i < targets.size(); i++) {
-        assertThat(targets.get(i).span().toFloats()).containsExactly(expected.get(i).span().toFloats());
+        assertThat(targets.get(i).span().toFloats())
+            .containsExactly(expected.get(i).span().toFloats());
       }
     }
   }

@@ -1,0 +1,184 @@
+package dev.kindling.comm.loopback;
+
+import dev.kindling.comm.reduce.SpanView;
+import dev.kindling.kernels.backend.CollectiveException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** What the threads of one loopback world share: what each rank posted, and where they wait. */
+final class LoopbackWorld {
+  /** What one rank brings to the running collective. */
+  record Post(String call, SpanView send, SpanView receive) {}
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private final @Nullable Post[] posts;
+  private final @Nullable Post[][] mail;
+  private final long timeoutNanos;
+  private int arrived;
+  private long generation;
+  private @Nullable String failure;
+
+  LoopbackWorld(int worldSize, long timeoutNanos) {
+    posts = new Post[worldSize];
+    mail = new Post[worldSize][worldSize];
+    this.timeoutNanos = timeoutNanos;
+  }
+
+  int worldSize() {
+    return posts.length;
+  }
+
+  SpanView send(int rank) {
+    return post(rank).send();
+  }
+
+  SpanView receive(int rank) {
+    return post(rank).receive();
+  }
+
+  private Post post(int rank) {
+    Post post = posts[rank];
+    if (post == null) {
+      throw new IllegalStateException("rank " + rank + " has posted nothing");
+    }
+    return post;
+  }
+
+  /** Posts this rank's part and waits for all others; fails everybody if the calls differ. */
+  void enter(int rank, Post post) {
+    lock.lock();
+    try {
+      posts[rank] = post;
+      barrier(rank, post.call());
+      for (int peer = 0; peer < posts.length; peer++) {
+        if (!post(peer).call().equals(post.call())) {
+          throw fail(
+              "ranks disagree: rank " + rank + " is in " + post.call() + ", rank " + peer
+                  + " is in " + post(peer).call());
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Waits until all ranks have done their part. */
+  void leave(int rank, String call) {
+    lock.lock();
+    try {
+      barrier(rank, call);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void barrier(int rank, String call) {
+    arrived++;
+    if (arrived == posts.length) {
+      arrived = 0;
+      generation++;
+      changed.signalAll();
+      return;
+    }
+    long own = generation;
+    await(rank, call, () -> generation != own);
+  }
+
+  /** Offers {@code post} to {@code peer} and waits until it was copied. */
+  void send(int rank, int peer, Post post) {
+    lock.lock();
+    try {
+      await(rank, post.call(), () -> mail[rank][peer] == null);
+      mail[rank][peer] = post;
+      changed.signalAll();
+      await(rank, post.call(), () -> mail[rank][peer] != post);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Copies what {@code peer} offers. */
+  void receive(int rank, int peer, Post post) {
+    lock.lock();
+    try {
+      await(rank, post.call(), () -> mail[peer][rank] != null);
+      Post offer = mail[peer][rank];
+      if (offer == null || !offer.call().equals(post.call())) {
+        throw fail(
+            "ranks disagree: rank " + rank + " is in " + post.call() + ", rank " + peer + " is in "
+                + (offer == null ? "nothing" : offer.call()));
+      }
+      post.receive().copy(0, offer.send(), 0, offer.send().length());
+      mail[peer][rank] = null;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void await(int rank, String call, BooleanSupplier condition) {
+    long left = timeoutNanos;
+    try {
+      while (!condition.getAsBoolean()) {
+        if (failure != null) {
+          throw new CollectiveException("rank " + rank + ", " + call + ": " + failure);
+        }
+        if (left <= 0) {
+          throw fail(
+              "rank " + rank + ", " + call + ": waited "
+                  + TimeUnit.NANOSECONDS.toMillis(timeoutNanos) + " ms for ranks " + absent(call));
+        }
+        left = changed.awaitNanos(left);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw fail("rank " + rank + " was interrupted in " + call);
+    }
+  }
+
+  private List<Integer> absent(String call) {
+    var absent = new ArrayList<Integer>();
+    for (int rank = 0; rank < posts.length; rank++) {
+      Post post = posts[rank];
+      if (post == null || !post.call().equals(call)) {
+        absent.add(rank);
+      }
+    }
+    return absent;
+  }
+
+  private CollectiveException fail(String reason) {
+    abort(reason);
+    return new CollectiveException(reason);
+  }
+
+  /** Fails all waiting and later calls of all ranks. */
+  void abort(String reason) {
+    lock.lock();
+    try {
+      if (failure == null) {
+        failure = reason;
+      }
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void checkOpen(int rank, String call) {
+    lock.lock();
+    try {
+      if (failure != null) {
+        throw new CollectiveException("rank " + rank + " cannot start " + call + ": " + failure);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+}

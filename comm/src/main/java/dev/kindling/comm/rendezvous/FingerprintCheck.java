@@ -2,8 +2,6 @@ package dev.kindling.comm.rendezvous;
 
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.Communicator;
-import dev.kindling.kernels.memory.Span;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,7 +21,7 @@ public final class FingerprintCheck {
    *     first line in which the variants differ
    */
   public static void check(Communicator communicator, String fingerprint) {
-    List<String> all = exchange(communicator, fingerprint);
+    List<String> all = TextExchange.allGather(communicator, fingerprint);
     var ranks = new LinkedHashMap<String, List<Integer>>();
     for (int rank = 0; rank < all.size(); rank++) {
       ranks.computeIfAbsent(all.get(rank), key -> new ArrayList<>()).add(rank);
@@ -61,31 +59,5 @@ public final class FingerprintCheck {
   private static String line(String text, int index) {
     List<String> lines = List.of(text.split("\n", -1));
     return index < lines.size() ? '"' + lines.get(index) + '"' : "nothing (it ends before)";
-  }
-
-  private static List<String> exchange(Communicator communicator, String fingerprint) {
-    byte[] own = fingerprint.getBytes(StandardCharsets.UTF_8);
-    int worldSize = communicator.worldSize();
-    try (Span length = Span.allocate(Integer.BYTES);
-        Span lengths = Span.allocate((long) Integer.BYTES * worldSize)) {
-      length.buffer().putInt(0, own.length);
-      communicator.allGather(length, lengths);
-      int longest = 1;
-      for (int rank = 0; rank < worldSize; rank++) {
-        longest = Math.max(longest, lengths.buffer().getInt(rank * Integer.BYTES));
-      }
-      try (Span text = Span.allocate(longest);
-          Span texts = Span.allocate((long) longest * worldSize)) {
-        text.buffer().put(0, own);
-        communicator.allGather(text, texts);
-        var all = new ArrayList<String>();
-        for (int rank = 0; rank < worldSize; rank++) {
-          byte[] bytes = new byte[lengths.buffer().getInt(rank * Integer.BYTES)];
-          texts.buffer().get(rank * longest, bytes);
-          all.add(new String(bytes, StandardCharsets.UTF_8));
-        }
-        return all;
-      }
-    }
   }
 }

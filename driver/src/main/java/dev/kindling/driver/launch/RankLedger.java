@@ -158,7 +158,7 @@ final class RankLedger implements ControlPoint.Run {
   private static int weight(RankEnded failure) {
     return switch (FailureKind.valueOf(failure.failure())) {
       case CONFIGURATION, DATA, CHECKPOINT -> 3;
-      case DEVICE -> 2;
+      case DEVICE, LOST_WORKER -> 2;
       case UNEXPECTED -> failure.message().contains("InterruptedException") ? 0 : 2;
       case COMMUNICATION -> 1;
     };

@@ -7,7 +7,8 @@ public enum FailureKind {
   DATA(3, false),
   CHECKPOINT(4, false),
   DEVICE(5, true),
-  COMMUNICATION(6, true);
+  COMMUNICATION(6, true),
+  LOST_WORKER(6, true);
 
   private final int exitCode;
   private final boolean retryable;

@@ -1,0 +1,98 @@
+package dev.kindling.worker.launch;
+
+import dev.kindling.comm.rendezvous.FileRendezvous;
+import dev.kindling.worker.event.EventCodec;
+import dev.kindling.worker.event.WorkerEvent;
+import dev.kindling.worker.loop.RankContext;
+import dev.kindling.worker.loop.RingConnector;
+import dev.kindling.worker.loop.StopRequest;
+import dev.kindling.worker.loop.WorkerResult;
+import dev.kindling.worker.loop.WorkerTask;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.FileOutputStream;
+import java.io.FileDescriptor;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
+import sun.misc.Signal;
+
+/** A rank as a plain process; started by {@link ProcessLauncher} and by nobody else. */
+public final class WorkerMain {
+  private static final Duration MEETING = Duration.ofMinutes(1);
+  private static final int LOST_PARENT = 6;
+
+  private final DataOutputStream out =
+      new DataOutputStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)));
+  private final EventCodec codec = new EventCodec();
+  private final AtomicBoolean stop = new AtomicBoolean();
+
+  private WorkerMain() {}
+
+  /** Reads its order from standard input; takes no argument. */
+  public static void main(String[] args) throws IOException {
+    // Ctrl-C reaches the whole process group; the parent decides what happens and says so.
+    for (String name : new String[] {"INT", "TERM"}) {
+      Signal.handle(new Signal(name), signal -> {});
+    }
+    // Whatever a library prints must not fall between the frames.
+    System.setOut(System.err);
+    System.exit(new WorkerMain().work(new DataInputStream(new BufferedInputStream(System.in))));
+  }
+
+  private int work(DataInputStream in) throws IOException {
+    WorkerPipe.Order order = WorkerPipe.readOrder(in);
+    Thread listener = new Thread(() -> listen(in), "orders");
+    listener.setDaemon(true);
+    listener.start();
+    try {
+      FileRendezvous rendezvous =
+          new FileRendezvous(
+              Path.of(order.rendezvousFolder()), order.rank(), order.worldSize(), MEETING);
+      RankContext context =
+          new RankContext(
+              rendezvous,
+              new RingConnector(),
+              this::emit,
+              () -> stop.get() ? StopRequest.CHECKPOINT_AND_STOP : StopRequest.NONE,
+              order.worldSize());
+      WorkerResult result = WorkerTask.run(order.assignment(), context);
+      WorkerPipe.writeFrame(out, WorkerPipe.RESULT, WorkerPipe.encode(result));
+      return 0;
+    } catch (RuntimeException | Error failure) {
+      RankFailure reason = RankFailure.of(order.rank(), failure);
+      byte[] text = reason.encode().getBytes(StandardCharsets.UTF_8);
+      WorkerPipe.writeFrame(out, WorkerPipe.FAILURE, text);
+      return reason.kind().exitCode();
+    }
+  }
+
+  private void listen(InputStream in) {
+    try {
+      int word = in.read();
+      while (word == WorkerPipe.STOP) {
+        stop.set(true);
+        word = in.read();
+      }
+    } catch (IOException broken) {
+      // Treated as the end below.
+    }
+    // The parent is gone: nobody would see a result, and a commit could fight a new attempt.
+    Runtime.getRuntime().halt(LOST_PARENT);
+  }
+
+  private void emit(WorkerEvent event) {
+    try {
+      synchronized (codec) {
+        WorkerPipe.writeFrame(out, WorkerPipe.EVENT, codec.encode(event));
+      }
+    } catch (IOException lost) {
+      Runtime.getRuntime().halt(LOST_PARENT);
+    }
+  }
+}

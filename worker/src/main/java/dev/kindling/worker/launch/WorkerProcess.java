@@ -1,0 +1,137 @@
+package dev.kindling.worker.launch;
+
+import dev.kindling.worker.event.EventCodec;
+import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.loop.WorkerResult;
+import java.io.BufferedInputStream;
+import java.io.BufferedReader;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** The parent's side of one child: its frames, its last words, its end. */
+final class WorkerProcess {
+  private static final int LAST_LINES = 30;
+
+  private final int rank;
+  private final Process process;
+  private final DataOutputStream orders;
+  private final Thread frames;
+  private final Thread errors;
+  private final Deque<String> lastLines = new ArrayDeque<>();
+  private volatile @Nullable WorkerResult result;
+  private volatile @Nullable RankFailure failure;
+
+  WorkerProcess(int rank, Process process, EventSink events, Runnable onEnd) {
+    this.rank = rank;
+    this.process = process;
+    this.orders = new DataOutputStream(process.getOutputStream());
+    this.frames = new Thread(() -> readFrames(events, onEnd), "frames-rank-" + rank);
+    this.errors = new Thread(this::readErrors, "stderr-rank-" + rank);
+    frames.setDaemon(true);
+    errors.setDaemon(true);
+    frames.start();
+    errors.start();
+  }
+
+  void order(WorkerPipe.Order order) throws IOException {
+    WorkerPipe.writeOrder(orders, order);
+  }
+
+  /** Asks the rank to stop; a child that is already gone is no error here. */
+  void askToStop() {
+    try {
+      orders.write(WorkerPipe.STOP);
+      orders.flush();
+    } catch (IOException gone) {
+      // Its end is reported by the frames thread.
+    }
+  }
+
+  boolean alive() {
+    return process.isAlive();
+  }
+
+  void kill() {
+    process.destroyForcibly();
+  }
+
+  /** Waits for the end of the process and of its streams. */
+  void join() throws InterruptedException {
+    process.waitFor();
+    frames.join();
+    errors.join();
+  }
+
+  Optional<WorkerResult> result() {
+    return Optional.ofNullable(result);
+  }
+
+  /** Why it ended, if it ended without a result. */
+  Optional<RankFailure> failure() {
+    if (result != null) {
+      return Optional.empty();
+    }
+    RankFailure told = failure;
+    if (told != null) {
+      return Optional.of(told);
+    }
+    String words;
+    synchronized (lastLines) {
+      words = String.join("\n  ", lastLines);
+    }
+    String message =
+        "process ended with exit code "
+            + process.exitValue()
+            + " without a word"
+            + (words.isEmpty() ? "" : "; its last lines:\n  " + words);
+    return Optional.of(new RankFailure(FailureKind.LOST_WORKER, rank, message, ""));
+  }
+
+  private void readFrames(EventSink events, Runnable onEnd) {
+    EventCodec codec = new EventCodec();
+    try (DataInputStream in =
+        new DataInputStream(new BufferedInputStream(process.getInputStream()))) {
+      WorkerPipe.Frame frame = WorkerPipe.readFrame(in);
+      while (frame != null) {
+        switch (frame.type()) {
+          case WorkerPipe.EVENT -> events.emit(codec.decode(frame.payload()));
+          case WorkerPipe.RESULT -> result = WorkerPipe.decodeResult(frame.text());
+          case WorkerPipe.FAILURE ->
+              failure = RankFailure.decode(frame.text()).orElse(null);
+          default -> throw new IOException("unknown frame of rank " + rank);
+        }
+        frame = WorkerPipe.readFrame(in);
+      }
+    } catch (IOException | IllegalArgumentException broken) {
+      failure = new RankFailure(FailureKind.UNEXPECTED, rank, "broken pipe: " + broken, "");
+    } finally {
+      onEnd.run();
+    }
+  }
+
+  private void readErrors() {
+    try (BufferedReader lines =
+        new BufferedReader(
+            new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8))) {
+      String line = lines.readLine();
+      while (line != null) {
+        synchronized (lastLines) {
+          lastLines.addLast(line);
+          if (lastLines.size() > LAST_LINES) {
+            lastLines.removeFirst();
+          }
+        }
+        line = lines.readLine();
+      }
+    } catch (IOException closed) {
+      // The end of a killed process.
+    }
+  }
+}

@@ -1,0 +1,78 @@
+package dev.kindling.worker.loop;
+
+import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogLine;
+import dev.kindling.worker.event.StepDone;
+import dev.kindling.worker.event.Validated;
+import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.step.StepOutcome;
+import dev.kindling.worker.step.StepProgram;
+
+/** Measures steps and reports them from rank 0, after the step and outside its timed part. */
+final class StepReport {
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  private final TrainPlan plan;
+  private final Communicator data;
+  private final EventSink events;
+  private final long bytesPeak;
+  private long startNanos;
+  private long startBytes;
+  private long startWait;
+
+  StepReport(TrainPlan plan, StepProgram program, Communicator data, EventSink events) {
+    this.plan = plan;
+    this.data = data;
+    this.events = events;
+    this.bytesPeak = program.bytesPeak();
+  }
+
+  void begin() {
+    startNanos = System.nanoTime();
+    startBytes = data.bytesSent();
+    startWait = data.waitNanos();
+  }
+
+  void done(Progress progress, StepOutcome outcome) {
+    double millis = (System.nanoTime() - startNanos) / NANOS_PER_MILLI;
+    if (data.rank() != 0) {
+      return;
+    }
+    long step = progress.step();
+    if (outcome.skipped()) {
+      String text =
+          "step "
+              + step
+              + " skipped on all ranks: loss "
+              + outcome.loss()
+              + ", gradient norm "
+              + outcome.gradNorm();
+      events.emit(new LogLine(0, LogLine.Level.WARN, text));
+    }
+    if (step % plan.log().everySteps() != 0 && step != plan.steps() && outcome.stopVotes() == 0f) {
+      return;
+    }
+    double lr = plan.optimizer().lr() * plan.schedule().factor(step, plan.steps());
+    events.emit(
+        new StepDone(
+            0,
+            step,
+            progress.tokens(),
+            outcome.loss(),
+            outcome.gradNorm(),
+            lr,
+            millis,
+            plan.globalBatch() / millis * 1e3,
+            bytesPeak,
+            data.bytesSent() - startBytes,
+            (data.waitNanos() - startWait) / NANOS_PER_MILLI,
+            outcome.skipped()));
+  }
+
+  void validated(long step, Validation.Mean mean) {
+    if (data.rank() == 0) {
+      events.emit(new Validated(0, step, mean.loss(), mean.tokens()));
+    }
+  }
+}

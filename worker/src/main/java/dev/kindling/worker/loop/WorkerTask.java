@@ -1,0 +1,165 @@
+package dev.kindling.worker.loop;
+
+import dev.kindling.comm.rendezvous.FingerprintCheck;
+import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.backend.CpuOptions;
+import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.random.Initialization;
+import dev.kindling.worker.checkpoint.CheckpointException;
+import dev.kindling.worker.checkpoint.CheckpointStore;
+import dev.kindling.worker.checkpoint.TrainState;
+import dev.kindling.worker.data.Batch;
+import dev.kindling.worker.data.BatchReader;
+import dev.kindling.worker.data.BatchSlice;
+import dev.kindling.worker.data.TokenShards;
+import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.Phase;
+import dev.kindling.worker.event.PhaseEntered;
+import dev.kindling.worker.model.Full;
+import dev.kindling.worker.plan.BatchArithmetic;
+import dev.kindling.worker.plan.MatrixProduct;
+import dev.kindling.worker.plan.PlanReader;
+import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.step.StepGraphs;
+import dev.kindling.worker.step.StepInputs;
+import dev.kindling.worker.step.StepProgram;
+import dev.kindling.worker.step.StepShape;
+import dev.kindling.worker.store.LocalStorage;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/** What one rank does in one attempt, from the rendezvous to the last checkpoint. */
+public final class WorkerTask {
+  /** Folder of the checkpoints inside the run folder. */
+  public static final String CHECKPOINTS = "checkpoints";
+
+  private final WorkerAssignment assignment;
+  private final TrainPlan plan;
+  private final RankContext context;
+  private final int rank;
+
+  private WorkerTask(WorkerAssignment assignment, RankContext context) {
+    this.assignment = assignment;
+    this.plan = PlanReader.fromYaml(assignment.configYaml());
+    this.context = context;
+    this.rank = context.rendezvous().rank();
+  }
+
+  /**
+   * Trains; blocks until the run is complete, a stop was agreed, or something failed. Any failure
+   * closes without collectives, because the other ranks may be anywhere.
+   *
+   * @throws RuntimeException of the rooms (data, checkpoint, device, collective, plan)
+   */
+  public static WorkerResult run(WorkerAssignment assignment, RankContext context) {
+    return new WorkerTask(assignment, context).run();
+  }
+
+  private WorkerResult run() {
+    enter(Phase.RENDEZVOUS);
+    TokenShards shards = TokenShards.open(Path.of(assignment.dataDir()));
+    try (Communicator data =
+            context.connector().connect(plan, assignment, context.rendezvous());
+        Backend backend = Backend.cpu(options())) {
+      enter(Phase.COMPILE);
+      StepGraphs graphs = graphs(plan, shards);
+      try (StepProgram program = StepProgram.compile(graphs, backend, data)) {
+        FingerprintCheck.check(data, program.fingerprint());
+        return train(program, shards, data);
+      }
+    }
+  }
+
+  private WorkerResult train(StepProgram program, TokenShards shards, Communicator data) {
+    enter(Phase.DRY_RUN);
+    program.dryRun();
+    enter(Phase.RESTORE);
+    RunIdentity identity = RunIdentity.of(plan, assignment, shards);
+    CheckpointStore store =
+        CheckpointStore.open(
+            new LocalStorage(Path.of(assignment.runDir(), CHECKPOINTS)),
+            plan.checkpoint().keep());
+    Checkpointing checkpoints =
+        new Checkpointing(store, program, data, context.events(), identity);
+    Optional<TrainState> restored = checkpoints.restore();
+    Progress progress = begin(program, restored, identity);
+    Optional<Validation> validation = Validation.open(plan, shards, program, data);
+    try (BatchReader batches =
+        BatchReader.training(shards, slice(data), plan.seed(), progress.step())) {
+      return new TrainLoop(plan, program, batches, data, context, checkpoints)
+          .run(progress, validation);
+    } finally {
+      validation.ifPresent(Validation::close);
+    }
+  }
+
+  private Progress begin(
+      StepProgram program, Optional<TrainState> restored, RunIdentity identity) {
+    if (restored.isEmpty()) {
+      for (Param param : program.params()) {
+        Initialization.fill(param, plan.seed(), program.memory().span(param.name()));
+      }
+      return new Progress(0, 0, List.of(), plan.globalBatch());
+    }
+    TrainState state = restored.get();
+    if (!state.cursor().dataset().equals(identity.dataset())) {
+      throw new CheckpointException(
+          "checkpoint of step "
+              + state.step()
+              + ": expected data set "
+              + state.cursor().dataset()
+              + ", found "
+              + identity.dataset()
+              + " in "
+              + assignment.dataDir());
+    }
+    return new Progress(state.step(), state.tokens(), state.skippedSteps(), plan.globalBatch());
+  }
+
+  /** The sentences of a plan over a prepared set; also what {@code explain} prints. */
+  public static StepGraphs graphs(TrainPlan plan, TokenShards shards) {
+    return graphs(plan, shards.manifest().vocabularySize(), shards.manifest().maskDocuments());
+  }
+
+  /** As above without a prepared set. */
+  public static StepGraphs graphs(TrainPlan plan, int vocabulary, boolean maskDocuments) {
+    BatchArithmetic arithmetic = plan.arithmetic();
+    StepShape shape =
+        new StepShape(
+            plan.microBatch(),
+            plan.sequenceLength(),
+            maskDocuments,
+            arithmetic.logicalShardsPerRank());
+    return new StepGraphs(
+        plan.model().withVocabulary(vocabulary), new Full(), plan.optimizer(), shape);
+  }
+
+  private BatchSlice slice(Communicator data) {
+    BatchArithmetic arithmetic = plan.arithmetic();
+    return new BatchSlice(
+        data.rank(),
+        data.worldSize(),
+        Math.toIntExact(arithmetic.samplesPerStep()),
+        arithmetic.sequencesPerMicroBatch());
+  }
+
+  private CpuOptions options() {
+    int cores = Runtime.getRuntime().availableProcessors();
+    int threads = BatchArithmetic.threadsPerRank(plan, cores, context.ranksOnThisHost());
+    MatmulKind kind =
+        plan.matmul() == MatrixProduct.JAVA ? MatmulKind.JAVA : MatmulKind.OPENBLAS;
+    return new CpuOptions(threads, kind);
+  }
+
+  static void write(Batch batch, StepInputs inputs) {
+    batch.copyTo(inputs.tokens(), inputs.targets(), inputs.positions(), inputs.segments());
+  }
+
+  private void enter(Phase phase) {
+    EventSink events = context.events();
+    events.emit(new PhaseEntered(rank, phase, 0, ""));
+  }
+}

@@ -1,0 +1,175 @@
+package dev.kindling.worker.step;
+
+import dev.kindling.kernels.autodiff.Autodiff;
+import dev.kindling.kernels.graph.Axis;
+import dev.kindling.kernels.graph.DType;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.LossValues;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.ClipScale;
+import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.ModelInputs;
+import dev.kindling.worker.model.Projection;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The sentences of a training step.
+ *
+ * <pre>
+ * accumulate   forward, backward; gradients += sums over tokens
+ * stash k      fold levels 0..k-1 into the gradients, keep the result in level k, clear the gradients
+ * finish       forward, backward, fold all levels, all-reduce, norm, clip, update, clear
+ * evaluate     forward; loss sum and token count
+ * </pre>
+ *
+ * <p>A step is {@code accumulate} for every micro-batch but the last and {@code finish} for the last.
+ * {@code stash} exists only in exact mode, where it is a binary counter over the logical shards
+ * (reliability.md 5.2).
+ *
+ * @param model with its vocabulary fixed
+ */
+public record StepGraphs(
+    ModelFamily model, Projection projection, UpdateRule rule, StepShape shape) {
+
+  /** Names of the variables that the loop reads or writes. */
+  public static final String TARGETS = "targets";
+
+  public static final String STOP_VOTES = "stop_votes";
+  public static final String LOSS_SUM = "out/loss_sum";
+  public static final String TOKEN_COUNT = "out/token_count";
+  public static final String GRAD_NORM = "out/grad_norm";
+  public static final String SCALE = "out/scale";
+  public static final String STOPS = "out/stop_votes";
+
+  public Graph accumulate() {
+    GraphBuilder b = new GraphBuilder();
+    backward(b);
+    return b.build();
+  }
+
+  public Graph finish() {
+    GraphBuilder b = new GraphBuilder();
+    Map<Param, Value> gradients = backward(b);
+    List<Value> sums = arena(b, gradients);
+    for (int level = 0; level < shape.levels(); level++) {
+      sums = fold(b, sums, level);
+    }
+    sums = b.add(new AllReduce(Axis.DATA), sums.toArray(Value[]::new));
+    Value lossSum = sums.get(sums.size() - 3);
+    Value tokenCount = sums.get(sums.size() - 2);
+    List<Value> normInputs = new ArrayList<>(sums.subList(0, sums.size() - 3));
+    normInputs.add(tokenCount);
+    Value norm = b.add(new GlobalNorm(), normInputs.toArray(Value[]::new)).get(0);
+    Value scale = b.add(new ClipScale(), norm, tokenCount, b.step(), lossSum).get(0);
+    int index = 0;
+    for (Param param : gradients.keySet()) {
+      update(b, param, sums.get(index++), scale);
+    }
+    b.output(LOSS_SUM, lossSum);
+    b.output(TOKEN_COUNT, tokenCount);
+    b.output(STOPS, sums.get(sums.size() - 1));
+    b.output(GRAD_NORM, norm);
+    b.output(SCALE, scale);
+    b.add(new Fill(0f), sums.toArray(Value[]::new));
+    return b.build();
+  }
+
+  /** Keeps the sum of the shards so far in {@code level} until its sibling subtree is complete. */
+  public Graph stash(int level) {
+    GraphBuilder b = new GraphBuilder();
+    List<Value> sums = declaredArena(b);
+    for (int lower = 0; lower < level; lower++) {
+      sums = fold(b, sums, lower);
+    }
+    for (int i = 0; i < sums.size(); i++) {
+      b.add(new Copy(), sums.get(i), partial(b, sums.get(i), i, level));
+    }
+    b.add(new Fill(0f), sums.toArray(Value[]::new));
+    return b.build();
+  }
+
+  public Graph evaluate() {
+    GraphBuilder b = new GraphBuilder();
+    LossValues loss = forward(b);
+    b.output(LOSS_SUM, loss.lossSum());
+    b.output(TOKEN_COUNT, loss.tokenCount());
+    return b.build();
+  }
+
+  private LossValues forward(GraphBuilder b) {
+    ModelInputs in =
+        ModelInputs.declare(b, shape.microTokens(), shape.sequence(), shape.maskDocuments());
+    Value targets = b.input(TARGETS, Shape.of(shape.microTokens()), DType.I32);
+    return b.crossEntropy(model.logits(b, in, projection), targets);
+  }
+
+  private Map<Param, Value> backward(GraphBuilder b) {
+    Map<Param, Value> gradients = Autodiff.gradients(b, forward(b).lossSum());
+    b.variable(scalar(STOP_VOTES));
+    return gradients;
+  }
+
+  /** Every gradient, then loss sum, token count and stop votes: the whole arena. */
+  private static List<Value> arena(GraphBuilder b, Map<Param, Value> gradients) {
+    List<Value> values = new ArrayList<>(gradients.values());
+    values.add(b.variable(scalar(Autodiff.LOSS_SUM)));
+    values.add(b.variable(scalar(Autodiff.TOKEN_COUNT)));
+    values.add(b.variable(scalar(STOP_VOTES)));
+    return values;
+  }
+
+  /** The arena again in a graph that computes no gradient, declared as {@link #backward} does. */
+  private List<Value> declaredArena(GraphBuilder b) {
+    GraphBuilder shapes = new GraphBuilder();
+    Map<Param, Value> gradients = backward(shapes);
+    Map<Param, Value> declared = new LinkedHashMap<>();
+    gradients.forEach(
+        (param, value) ->
+            declared.put(
+                param,
+                b.variable(new Variable("grad/" + param.name(), value.type(), Role.GRADIENT))));
+    return arena(b, declared);
+  }
+
+  private static Value partial(GraphBuilder b, Value sum, int index, int level) {
+    String name = "partial/" + level + "/" + index;
+    return b.variable(new Variable(name, sum.type(), Role.PARTIAL));
+  }
+
+  private List<Value> fold(GraphBuilder b, List<Value> sums, int level) {
+    List<Value> folded = new ArrayList<>();
+    for (int i = 0; i < sums.size(); i++) {
+      folded.add(b.add(new Accumulate(), sums.get(i), partial(b, sums.get(i), i, level)).get(0));
+    }
+    return folded;
+  }
+
+  private void update(GraphBuilder b, Param param, Value gradient, Value scale) {
+    Map<String, Value> state = new HashMap<>();
+    for (StateVariable variable : rule.state(param, gradient.type().shape())) {
+      state.put(variable.suffix(), b.variable(variable.variable()));
+    }
+    rule.emit(b, param, gradient, state, scale, b.step());
+  }
+
+  private static Variable scalar(String name) {
+    return new Variable(name, new ValueType(Shape.of(1), DType.F32), Role.GRADIENT);
+  }
+}

@@ -1,0 +1,41 @@
+package dev.kindling.worker.step;
+
+import dev.kindling.kernels.backend.Memory;
+import dev.kindling.worker.model.ModelInputs;
+import java.nio.IntBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Memory of one micro-batch, as views of the backend's input arena.
+ *
+ * @param tokens I32 [T] token ids
+ * @param targets I32 [T] ids of the next tokens, -100 = does not count
+ * @param positions I32 [T] position within the sequence or document
+ * @param segments I32 [T] document number within the sequence; null if documents may see each other
+ */
+public record StepInputs(
+    IntBuffer tokens, IntBuffer targets, IntBuffer positions, @Nullable IntBuffer segments) {
+  static StepInputs of(Memory memory, boolean maskDocuments) {
+    return new StepInputs(
+        ints(memory, ModelInputs.TOKENS),
+        ints(memory, StepGraphs.TARGETS),
+        ints(memory, ModelInputs.POSITIONS),
+        maskDocuments ? ints(memory, ModelInputs.SEGMENTS) : null);
+  }
+
+  private static IntBuffer ints(Memory memory, String name) {
+    return memory.span(name).buffer().asIntBuffer();
+  }
+
+  /** Token 0 everywhere, every target counted. */
+  void fillForDryRun() {
+    for (int i = 0; i < tokens.limit(); i++) {
+      tokens.put(i, 0);
+      targets.put(i, 0);
+      positions.put(i, 0);
+      if (segments != null) {
+        segments.put(i, 0);
+      }
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * The compiled programs of one rank and their memory.
+ *
+ * <p>Read first: {@link dev.kindling.worker.step.StepShape}, {@link
+ * dev.kindling.worker.step.StepGraphs} (the sentences), {@link
+ * dev.kindling.worker.step.StepProgram} (what the loop calls). Knows no file, no configuration text
+ * and no launcher.
+ *
+ * <p>Letters: T tokens of a micro-batch, V vocabulary, D model width.
+ */
+@NullMarked
+package dev.kindling.worker.step;
+
+import org.jspecify.annotations.NullMarked;

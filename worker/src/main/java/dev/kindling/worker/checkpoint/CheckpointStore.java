@@ -1,5 +1,6 @@
 package dev.kindling.worker.checkpoint;
 
+import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageEntry;
@@ -363,6 +364,17 @@ public final class CheckpointStore {
     }
     try {
       reader.load(generation, kind, byName);
+    } catch (IOException failed) {
+      throw failed(generation.id(), failed);
+    }
+  }
+
+  /**
+   * One stored tensor as new memory, which the caller closes; blocks are verified as they are read.
+   */
+  public Span read(Generation generation, PartKind kind, String tensor) {
+    try {
+      return reader.read(generation, kind, tensor);
     } catch (IOException failed) {
       throw failed(generation.id(), failed);
     }

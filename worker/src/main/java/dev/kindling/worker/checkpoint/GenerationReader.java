@@ -1,5 +1,6 @@
 package dev.kindling.worker.checkpoint;
 
+import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Storage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -101,6 +102,32 @@ final class GenerationReader {
       input.close();
       throw broken;
     }
+  }
+
+  /** Opens a part whose blocks are checked as they are read. */
+  SafetensorsFile open(PartDescriptor part) throws IOException {
+    return SafetensorsFile.of(
+        new VerifiedInput(storage.open(part.path()), part.path(), part.hash()), part.path());
+  }
+
+  /** One whole tensor as new memory; the caller closes it. */
+  Span read(Generation generation, PartKind kind, String name) throws IOException {
+    for (PartDescriptor part : generation.manifest().parts(kind)) {
+      for (StoredTensor tensor : part.tensors()) {
+        if (tensor.name().equals(name)) {
+          Span span = Span.allocate(tensor.bytes());
+          try (SafetensorsFile file = open(part)) {
+            file.read(name, span);
+            return span;
+          } catch (IOException | RuntimeException broken) {
+            span.close();
+            throw broken;
+          }
+        }
+      }
+    }
+    throw new CheckpointException(
+        generation.id() + ": tensor " + name + ": expected in the checkpoint, found none");
   }
 
   private static void checkHeader(PartDescriptor part, SafetensorsHeader header) {

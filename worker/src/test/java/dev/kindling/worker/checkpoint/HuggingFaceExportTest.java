@@ -1,0 +1,141 @@
+package dev.kindling.worker.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kindling.kernels.memory.Span;
+import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonReader;
+import dev.kindling.worker.store.LocalStorage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class HuggingFaceExportTest {
+  @TempDir Path folder;
+  private CheckpointStore store;
+  private Generation generation;
+  private HuggingFaceExport.Companions companions;
+
+  @BeforeEach
+  void oneGeneration() throws IOException {
+    store = TinyRun.open(folder.resolve("run"));
+    TinyRun.save(store, store.claimEpoch(), 4, 2);
+    generation = store.newestValid(new ArrayList<>()).orElseThrow();
+    Path tokenizer = Files.writeString(folder.resolve("t.json"), "{\"version\":\"1.0\"}");
+    companions =
+        new HuggingFaceExport.Companions(
+            "{\"model_type\":\"llama\"}\n", Map.of("tokenizer.json", tokenizer));
+  }
+
+  private static void assertWeights(Path target, String file, NamedSpan expected) {
+    try (SafetensorsFile weights = SafetensorsFile.open(new LocalStorage(target), file);
+        Span found = Span.allocate(expected.span().bytes())) {
+      assertThat(weights.header().metadata()).containsEntry("format", "pt");
+      weights.readFloats(expected.name(), found);
+      assertThat(found.toFloats()).containsExactly(expected.span().toFloats());
+    }
+  }
+
+  @Test
+  void aSmallModelIsOneFileBesideItsConfiguration() throws IOException {
+    Path target = folder.resolve("out/model");
+    HuggingFaceExport.write(store, generation, companions, target);
+    assertThat(TinyRun.files(target).stream().map(f -> target.relativize(f).toString()))
+        .containsExactly("config.json", "model.safetensors", "tokenizer.json");
+    assertThat(Files.readString(target.resolve("config.json"))).isEqualTo(companions.config());
+    for (NamedSpan tensor : TinyRun.tensors(PartKind.MODEL, 4)) {
+      assertWeights(target, "model.safetensors", tensor);
+    }
+    assertThat(Files.list(folder.resolve("out"))).as("no staging folder").hasSize(1);
+  }
+
+  @Test
+  void aLargeModelIsSplitAndIndexed() throws IOException {
+    Path target = Files.createDirectories(folder.resolve("empty"));
+    HuggingFaceExport.write(store, generation, companions, target, 120);
+    Json.Obj index =
+        JsonReader.read(Files.readAllBytes(target.resolve("model.safetensors.index.json")), "index")
+            .asObject("index");
+    Map<String, String> fileOf = index.stringMap("weight_map");
+    assertThat(fileOf.values())
+        .containsOnly("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors");
+    for (NamedSpan tensor : TinyRun.tensors(PartKind.MODEL, 4)) {
+      assertWeights(target, fileOf.getOrDefault(tensor.name(), "absent"), tensor);
+    }
+  }
+
+  @Test
+  void nothingIsOverwritten() throws IOException {
+    Path target = Files.createDirectories(folder.resolve("full"));
+    Files.writeString(target.resolve("mine"), "x");
+    assertThatThrownBy(() -> HuggingFaceExport.write(store, generation, companions, target))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("absent or empty folder");
+    assertThat(TinyRun.files(target)).hasSize(1);
+  }
+
+  @Test
+  void aDamagedPartLeavesNoDirectory() throws IOException {
+    CheckpointStoreTest.flip(
+        folder.resolve("run/data/e0000000001/s000000000004-3f9a/model-00002-of-00002.safetensors"));
+    Path target = folder.resolve("out/model");
+    assertThatThrownBy(() -> HuggingFaceExport.write(store, generation, companions, target))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("model-00002-of-00002.safetensors");
+    assertThat(Files.list(folder.resolve("out"))).isEmpty();
+  }
+
+  @Test
+  void aNameThatLeavesTheDirectoryIsRefused() {
+    HuggingFaceExport.Companions hostile =
+        new HuggingFaceExport.Companions(
+            "{}", Map.of("../tokenizer.json", folder.resolve("t.json")));
+    assertThatThrownBy(
+            () -> HuggingFaceExport.write(store, generation, hostile, folder.resolve("out/model")))
+        .hasMessageContaining("..");
+    assertThat(folder.resolve("out/tokenizer.json")).doesNotExist();
+    assertThat(folder.resolve("out/model")).doesNotExist();
+  }
+
+  @Test
+  void aDifferenceIsFoundToTheElement(@TempDir Path other) {
+    CheckpointStore twin = TinyRun.open(other);
+    TinyRun.save(twin, twin.claimEpoch(), 4, 1);
+    GenerationDiff.Side left = new GenerationDiff.Side(store, generation);
+    GenerationDiff.Side right =
+        new GenerationDiff.Side(twin, twin.newestValid(new ArrayList<>()).orElseThrow());
+    assertThat(GenerationDiff.of(left, right))
+        .isEqualTo(new GenerationDiff(6, 0, false, java.util.Optional.empty()));
+    long epoch = twin.claimEpoch();
+    List<NamedSpan> bent = TinyRun.tensors(PartKind.MODEL, 4);
+    int bits = bent.get(1).span().getInt(7);
+    bent.get(1).span().putInt(7, bits ^ 1);
+    PartDescriptor model = twin.writePart(epoch, 4, "b", new RankPart(PartKind.MODEL, 0, 1), bent);
+    PartDescriptor opt =
+        twin.writePart(
+            epoch,
+            4,
+            "b",
+            new RankPart(PartKind.OPTIMIZER, 0, 1),
+            TinyRun.tensors(PartKind.OPTIMIZER, 4));
+    twin.commit(
+        new CommitRequest(
+            epoch, 4, "b", 1, List.of(model, opt), TinyRun.state(4, 9), TinyRun.FACTS));
+    GenerationDiff.Side changed =
+        new GenerationDiff.Side(twin, twin.newestValid(new ArrayList<>()).orElseThrow());
+    GenerationDiff diff = GenerationDiff.of(left, changed);
+    assertThat(diff.differing()).isEqualTo(1);
+    assertThat(diff.stateDiffers()).isFalse();
+    assertThat(diff.first())
+        .hasValue(
+            new GenerationDiff.Difference(
+                PartKind.MODEL, "model.layers.0.mlp.up_proj.weight", 7, bits, bits ^ 1));
+  }
+}

@@ -3,37 +3,75 @@ package dev.kindling.driver.cli;
 import dev.kindling.configs.yaml.Bound;
 import dev.kindling.configs.yaml.RecordRenderer;
 import dev.kindling.configs.yaml.ValueOrigin;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.worker.data.DataSpec;
+import dev.kindling.worker.data.Jsonl;
+import dev.kindling.worker.data.Prepared;
+import dev.kindling.worker.data.SourcesJars;
+import dev.kindling.worker.data.Text;
+import dev.kindling.worker.data.TokenShards;
+import dev.kindling.worker.data.Tokenizer;
+import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.BatchArithmetic;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.step.StepGraphs;
+import dev.kindling.worker.step.StepStages;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 
 /** The page of {@code explain}: plain text, the same for the same plan on every machine. */
 final class ExplainPage {
   private final Bound<TrainPlan> bound;
+  private final TrainPlan plan;
   private final StringBuilder out = new StringBuilder();
 
   ExplainPage(Bound<TrainPlan> bound) {
     this.bound = bound;
+    this.plan = bound.value();
   }
 
   String text() {
     values();
     batches();
+    StepStages step = StepStages.of(graphs(plan), plan.arithmetic().accumulation());
+    stages(step);
+    memory(step);
+    work(step);
     return out.toString();
+  }
+
+  /** The sentences of the plan; opens the tokenizer for the vocabulary, reads no text. */
+  static StepGraphs graphs(TrainPlan plan) {
+    if (plan.data() instanceof Prepared prepared) {
+      return WorkerTask.graphs(plan, TokenShards.open(Path.of(prepared.path())));
+    }
+    try (Tokenizer tokenizer = Tokenizer.open(plan.tokenizer())) {
+      return WorkerTask.graphs(plan, tokenizer.vocabularySize(), masks(plan.data()));
+    }
+  }
+
+  private static boolean masks(DataSpec data) {
+    if (data instanceof Text text) {
+      return text.maskDocuments();
+    }
+    if (data instanceof Jsonl jsonl) {
+      return jsonl.maskDocuments();
+    }
+    return data instanceof SourcesJars jars && jars.maskDocuments();
   }
 
   private void values() {
     line("values (where each came from)");
     Map<String, ValueOrigin> origins = bound.origins();
-    for (Map.Entry<String, String> leaf : RecordRenderer.leaves(bound.value()).entrySet()) {
-      String origin = String.valueOf(origins.getOrDefault(leaf.getKey(), missing(leaf.getKey())));
+    for (Map.Entry<String, String> leaf : RecordRenderer.leaves(plan).entrySet()) {
+      String origin = String.valueOf(origins.getOrDefault(leaf.getKey(), nearest(leaf.getKey())));
       line("  %-28s %-40s %s", leaf.getKey(), shorten(leaf.getValue()), origin);
     }
   }
 
   /** A list of sections is one leaf here, but was read item by item. */
-  private ValueOrigin missing(String path) {
+  private ValueOrigin nearest(String path) {
     return bound.origins().entrySet().stream()
         .filter(e -> e.getKey().startsWith(path + ".") || path.startsWith(e.getKey() + "."))
         .map(Map.Entry::getValue)
@@ -46,10 +84,8 @@ final class ExplainPage {
   }
 
   private void batches() {
-    TrainPlan plan = bound.value();
     BatchArithmetic counts = plan.arithmetic();
-    line("");
-    line("batches");
+    section("batches");
     row("tokens per step", plan.globalBatch(), "over all ranks");
     row("samples per step", counts.samplesPerStep(), plan.sequenceLength() + " tokens each");
     row("ranks", plan.ranks(), "");
@@ -60,8 +96,42 @@ final class ExplainPage {
     row("tokens of the whole run", plan.steps() * plan.globalBatch(), plan.steps() + " steps");
   }
 
+  private void stages(StepStages step) {
+    section("graph of one rank and micro-batch, after each pass");
+    line("  %-28s %8s %18s %18s", "pass", "nodes", "activation bytes", "FLOPs");
+    for (StepStages.Stage stage : step.stages()) {
+      line(
+          "  %-28s %,8d %,18d %,18d",
+          stage.pass(), stage.nodes(), stage.activationBytes(), stage.flops());
+    }
+  }
+
+  private void memory(StepStages step) {
+    section("memory of one rank, bytes");
+    for (Map.Entry<Role, Long> entry : step.variableBytes().entrySet()) {
+      row(entry.getKey().name().toLowerCase(Locale.ROOT), entry.getValue(), "");
+    }
+    row("activations", step.activationBytes(), "largest arena of any program");
+    row("all", step.rankBytes(), "");
+  }
+
+  private void work(StepStages step) {
+    section("one step");
+    row("parameters", step.parameters(), "trained scalars");
+    row("FLOPs", step.flops(), "per rank, matrix products");
+    row("FLOPs per token", step.flops() * plan.ranks() / plan.globalBatch(), "");
+    row("bytes moved", step.bytes(), "per rank, if no cache existed");
+    row("bytes reduced", step.reducedBytes(), "gradients, loss, counts; once per step");
+    row("bytes sent", step.sentBytes(plan.ranks()), "per rank, over " + plan.ranks() + " ranks");
+  }
+
+  private void section(String title) {
+    line("");
+    line("%s", title);
+  }
+
   private void row(String name, long value, String note) {
-    line("  %-28s %,16d  %s", name, value, note);
+    line("  %-28s %,20d  %s", name, value, note);
   }
 
   private void line(String format, Object... arguments) {

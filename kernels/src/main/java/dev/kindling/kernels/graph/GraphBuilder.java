@@ -209,7 +209,8 @@ public final class GraphBuilder {
     return graph();
   }
 
-  private Graph graph() {
+  /** The graph so far, for looking at it between passes. */
+  public Graph graph() {
     return new Graph(
         List.copyOf(variables.values()), List.copyOf(params.values()), contents, nodes);
   }

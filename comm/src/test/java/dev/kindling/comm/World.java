@@ -47,7 +47,7 @@ public enum World {
   Communicator open(Rendezvous rendezvous, Duration timeout) {
     RingOptions options = options(timeout);
     if (this == RING_SMALL_BUFFERS) {
-      options = options.withTuning(new Tuning(512, 4096, 3000, 8192, Duration.ZERO));
+      options = options.withTuning(new Tuning(512, 4096, 3000, 0, Duration.ZERO));
     } else if (this == RING_TREE) {
       options = options.withOrder(ReductionOrder.TREE);
     }

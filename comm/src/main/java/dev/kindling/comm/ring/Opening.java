@@ -26,8 +26,8 @@ import org.slf4j.LoggerFactory;
  * Opens one authenticated connection per pair of ranks; the higher rank connects to the lower one.
  * All in the calling thread, one selector. The listener lives only as long as the opening.
  *
- * <p>Strangers: at most 64 unproven connections, 5 seconds and 48 bytes each, then closed. A rank
- * whose connection was pushed out that way tries again until the time-out.
+ * <p>Strangers: at most 64 unproven connections, 5 seconds and 48 bytes each; the oldest makes room
+ * for a new one. A rank whose connection was pushed out that way tries again until the time-out.
  */
 final class Opening {
   private static final Logger LOG = LoggerFactory.getLogger(Opening.class);
@@ -207,15 +207,26 @@ final class Opening {
   private void acceptNew() throws IOException {
     SocketChannel channel = listener.accept();
     while (channel != null) {
-      if (pending.size() >= UNPROVEN_LIMIT) {
-        refused++;
-        channel.close();
-      } else {
-        configure(channel);
-        channel.register(selector, SelectionKey.OP_READ);
-        pending.add(Handshake.accept(channel, scope));
-      }
+      dropOldestIfFull();
+      configure(channel);
+      channel.register(selector, SelectionKey.OP_READ);
+      pending.add(Handshake.accept(channel, scope));
       channel = listener.accept();
+    }
+  }
+
+  /** The oldest goes, not the newest: one of ours needs a millisecond, a silent one seconds. */
+  private void dropOldestIfFull() {
+    int strangers = 0;
+    Handshake oldest = null;
+    for (Handshake handshake : pending) {
+      if (!handshake.initiator()) {
+        strangers++;
+        oldest = oldest == null ? handshake : oldest;
+      }
+    }
+    if (strangers >= UNPROVEN_LIMIT && oldest != null) {
+      refuse(oldest, "too many connections are waiting");
     }
   }
 

@@ -55,7 +55,7 @@ public final class RingCommunicator implements Communicator {
     directBytes = options.tuning().directBytes();
     call.order = order;
     exchange = new Exchange(rank, channels, call, options);
-    sliceFlow = new SliceFlow(rank, worldSize, exchange, call);
+    sliceFlow = new SliceFlow(rank, worldSize, exchange, call, options.tuning().windowBytes());
     ringFlow = new RingFlow(rank, worldSize, exchange, call);
     chainFlow = new ChainFlow(rank, worldSize, exchange);
     fold = new BlockFold(worldSize);

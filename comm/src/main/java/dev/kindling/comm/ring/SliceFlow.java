@@ -13,13 +13,14 @@ import dev.kindling.comm.reduce.SpanView;
  * the peer has received our share of it.
  */
 final class SliceFlow implements Flow {
-  private static final long SMALLEST_FOLD_BYTES = 16 << 10;
+  private static final int SMALLEST_FOLD_BYTES = 16 << 10;
 
   private final int rank;
   private final int worldSize;
   private final Exchange exchange;
   private final Call call;
   private final BlockFold fold;
+  private final int smallestFold;
   private SpanView source;
   private SpanView target;
   private int sourceOffset;
@@ -27,12 +28,14 @@ final class SliceFlow implements Flow {
   private int sliceBytes;
   private long folded;
 
-  SliceFlow(int rank, int worldSize, Exchange exchange, Call call) {
+  SliceFlow(int rank, int worldSize, Exchange exchange, Call call, int windowBytes) {
     this.rank = rank;
     this.worldSize = worldSize;
     this.exchange = exchange;
     this.call = call;
     fold = new BlockFold(worldSize);
+    // More than the window could hold would wait for ever.
+    smallestFold = Math.min(SMALLEST_FOLD_BYTES, windowBytes / 2);
     source = exchange.header();
     target = source;
   }
@@ -81,7 +84,7 @@ final class SliceFlow implements Flow {
       arrived = Math.min(arrived, lane.in.done() - Call.HEADER_BYTES);
     }
     arrived &= -4L;
-    if (arrived <= folded || (arrived < sliceBytes && arrived - folded < SMALLEST_FOLD_BYTES)) {
+    if (arrived <= folded || (arrived < sliceBytes && arrived - folded < smallestFold)) {
       return;
     }
     while (folded < arrived) {

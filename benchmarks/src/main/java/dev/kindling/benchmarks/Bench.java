@@ -1,0 +1,57 @@
+package dev.kindling.benchmarks;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * {@code bench NAME [options] [--json FILE]}: runs one benchmark. Every figure is one line {@code
+ * RESULT name value unit}; the file gets the same as JSON.
+ */
+public final class Bench {
+  private static final Map<String, Benchmark> TABLE =
+      new TreeMap<>(
+          Map.ofEntries(
+              Map.entry("allreduce", new AllReduceBench())));
+
+  private Bench() {}
+
+  /** Exit codes: 0 done, 1 failed, 2 unknown name or option. */
+  public static void main(String[] arguments) {
+    System.exit(run(List.of(arguments)));
+  }
+
+  private static int run(List<String> arguments) {
+    Benchmark benchmark = arguments.isEmpty() ? null : TABLE.get(arguments.get(0));
+    if (benchmark == null) {
+      System.err.println("bench: expected one of " + TABLE.keySet() + ", found " + arguments);
+      return 2;
+    }
+    try {
+      var rest = new ArrayList<>(arguments.subList(1, arguments.size()));
+      int json = rest.indexOf("--json");
+      Path file = null;
+      if (json >= 0) {
+        if (json + 1 == rest.size()) {
+          throw new IllegalArgumentException("--json: expected a file");
+        }
+        file = Path.of(rest.remove(json + 1));
+        rest.remove(json);
+      }
+      var results = new Results();
+      benchmark.run(results, List.copyOf(rest));
+      if (file != null) {
+        results.write(file);
+      }
+      return 0;
+    } catch (IllegalArgumentException e) {
+      System.err.println("bench: " + e.getMessage());
+      return 2;
+    } catch (Exception e) {
+      e.printStackTrace();
+      return 1;
+    }
+  }
+}

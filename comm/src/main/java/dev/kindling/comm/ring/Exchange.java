@@ -207,15 +207,13 @@ final class Exchange {
     for (Lane lane : peers) {
       try {
         lane.read();
-        if (!lane.checked
-            && lane.in.done() >= Call.HEADER_BYTES
-            && !call.matches(header.bytes(), lane.staging.bytes())) {
-          better = disagreement(lane);
-        } else if (lane.in.wants()) {
-          lane.read();
-        }
       } catch (IOException e) {
         lost.add(lane.peer);
+      }
+      if (!lane.checked
+          && lane.in.done() >= Call.HEADER_BYTES
+          && !call.matches(header.bytes(), lane.staging.bytes())) {
+        better = disagreement(lane);
       }
     }
     return better != null ? better : "lost the connection to ranks " + lost;

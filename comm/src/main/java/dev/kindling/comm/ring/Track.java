@@ -132,12 +132,18 @@ final class Track {
       moved += got;
       done += got;
       inPiece += got;
-      if (got == 0) {
+      if (got < want && inPiece < lengths[current] && !wrapped()) {
         break;
       }
     }
     skipEmpty();
     return moved;
+  }
+
+  /** True if the last transfer was short only because the window ended there. */
+  private boolean wrapped() {
+    return offsets[current] < 0
+        && ((done - windowStart) & (Objects.requireNonNull(window).length() - 1)) == 0;
   }
 
   private void skipEmpty() {

@@ -47,7 +47,9 @@ final class AllReduceRank {
         Communicator tree = open(folder, "tree", rank, ranks, ReductionOrder.TREE);
         PointerScope scope = new PointerScope()) {
       var store = new FileStore(folder.resolve("gloo").toString(), ranks);
-      var gloo = new ProcessGroupGloo(store, rank, ranks);
+      var options = ProcessGroupGloo.Options.create();
+      options.devices().push_back(ProcessGroupGloo.createDeviceForHostname("127.0.0.1"));
+      var gloo = new ProcessGroupGloo(store, rank, ranks, options);
       measure("64MiB", engines(LARGE, ring, tree, gloo), 9, 3, rank);
       measure("4KiB", engines(SMALL, ring, tree, gloo), 15, 300, rank);
       // All ranks finish before one takes the store away.

@@ -10,13 +10,16 @@ import dev.kindling.kernels.backend.cpu.vector.ScalarAttention;
 import dev.kindling.kernels.backend.cpu.vector.ScalarElements;
 import dev.kindling.kernels.backend.cpu.vector.ScalarLosses;
 import dev.kindling.kernels.backend.cpu.vector.ScalarNorms;
+import dev.kindling.kernels.backend.cpu.vector.ScalarTile;
 import dev.kindling.kernels.backend.cpu.vector.ScalarUpdates;
+import dev.kindling.kernels.backend.cpu.vector.TileKernel;
 import dev.kindling.kernels.backend.cpu.vector.UpdateKernels;
 import dev.kindling.kernels.backend.cpu.vector.VectorActivations;
 import dev.kindling.kernels.backend.cpu.vector.VectorAttention;
 import dev.kindling.kernels.backend.cpu.vector.VectorElements;
 import dev.kindling.kernels.backend.cpu.vector.VectorLosses;
 import dev.kindling.kernels.backend.cpu.vector.VectorNorms;
+import dev.kindling.kernels.backend.cpu.vector.VectorTile;
 import dev.kindling.kernels.backend.cpu.vector.VectorUpdates;
 
 /** One flavour of all row kernels. Both flavours give the same bits. */
@@ -27,7 +30,8 @@ public record RowKernels(
     AttentionKernels attention,
     ActivationKernels activations,
     LossKernels losses,
-    UpdateKernels updates) {
+    UpdateKernels updates,
+    TileKernel tile) {
 
   /**
    * Vector kernels if this JVM was started with the incubating module, else plain Java and one warning line per JVM.
@@ -45,7 +49,8 @@ public record RowKernels(
         new ScalarAttention(),
         new ScalarActivations(),
         new ScalarLosses(),
-        new ScalarUpdates());
+        new ScalarUpdates(),
+        new ScalarTile());
   }
 
   /** Vector API: needs {@code --add-modules=jdk.incubator.vector}. */
@@ -57,6 +62,7 @@ public record RowKernels(
         new VectorAttention(),
         new VectorActivations(),
         new VectorLosses(),
-        new VectorUpdates());
+        new VectorUpdates(),
+        new VectorTile());
   }
 }

@@ -44,9 +44,6 @@ final class Lanes {
     v.intoByteBuffer(buffer, index << 2, ByteOrder.LITTLE_ENDIAN);
   }
 
-  static FloatVector zero() {
-    return FloatVector.zero(SPECIES);
-  }
 
   /** End of the last full vector of [from, to). */
   static int vectorEnd(int from, int to) {

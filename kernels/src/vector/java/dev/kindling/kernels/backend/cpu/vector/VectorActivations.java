@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.SPECIES;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
@@ -42,7 +43,7 @@ public final class VectorActivations implements ActivationKernels {
     int dga = dgate.at();
     int dua = dup.at();
     int end = vectorEnd(from, to);
-    FloatVector one = VectorMath.splat(1f);
+    FloatVector one = FloatVector.broadcast(SPECIES, 1f);
     for (int i = from; i < end; i += W) {
       FloatVector d = load(db, da + i);
       FloatVector g = load(gb, ga + i);

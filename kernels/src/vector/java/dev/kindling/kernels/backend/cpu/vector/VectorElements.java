@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.SPECIES;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
@@ -35,7 +36,7 @@ public final class VectorElements implements ElementKernels {
     int xa = x.at();
     int ya = y.at();
     int end = vectorEnd(from, to);
-    FloatVector factor = VectorMath.splat(a);
+    FloatVector factor = FloatVector.broadcast(SPECIES, a);
     for (int i = from; i < end; i += W) {
       store(load(xb, xa + i).fma(factor, load(yb, ya + i)), yb, ya + i);
     }
@@ -65,7 +66,7 @@ public final class VectorElements implements ElementKernels {
     ByteBuffer yb = y.buffer();
     int ya = y.at();
     int end = vectorEnd(from, to);
-    FloatVector all = VectorMath.splat(value);
+    FloatVector all = FloatVector.broadcast(SPECIES, value);
     for (int i = from; i < end; i += W) {
       store(all, yb, ya + i);
     }
@@ -104,14 +105,15 @@ public final class VectorElements implements ElementKernels {
     SCALAR.columnSums(x, sums, rows, width, end, to);
   }
 
+  // Plain: the conversion F2D is not intrinsic on JDK 17 when it widens, and boxes instead.
   @Override
   public double sum(Operand x, int from, int to) {
-    return VectorDoubles.sum(x, from, to);
+    return SCALAR.sum(x, from, to);
   }
 
   @Override
   public double sumOfSquares(Operand x, int from, int to) {
-    return VectorDoubles.sumOfSquares(x, from, to);
+    return SCALAR.sumOfSquares(x, from, to);
   }
 
   @Override
@@ -120,7 +122,7 @@ public final class VectorElements implements ElementKernels {
     int xa = x.at();
     int end = vectorEnd(from, to);
     // x - x is zero exactly for the finite ones, and NaN stays NaN through the sum.
-    FloatVector sum = Lanes.zero();
+    FloatVector sum = FloatVector.zero(SPECIES);
     for (int i = from; i < end; i += W) {
       FloatVector v = load(xb, xa + i);
       sum = sum.add(v.sub(v));

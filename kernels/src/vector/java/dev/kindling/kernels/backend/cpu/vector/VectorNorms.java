@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.SPECIES;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
@@ -79,7 +80,7 @@ public final class VectorNorms implements NormKernels {
       float r = rstd.get(row);
       float projection = VectorSums.gainDot(db, da, xb, xa, gb, ga, width);
       float k = (float) ((double) r * r * r * projection / width);
-      FloatVector minus = VectorMath.splat(-k);
+      FloatVector minus = FloatVector.broadcast(SPECIES, -k);
       for (int i = 0; i < end; i += W) {
         FloatVector g = VectorSums.product(gb, ga + i, db, da + i);
         FloatVector value = load(xb, xa + i).fma(minus, g.mul(r));
@@ -197,7 +198,7 @@ public final class VectorNorms implements NormKernels {
       float meanG = VectorSums.dot(db, da, gb, ga, width) / width;
       float meanGx =
           VectorSums.centredDot(db, da, xb, xa, gb, ga, width, mean, r) / width;
-      FloatVector minus = VectorMath.splat(-meanGx);
+      FloatVector minus = FloatVector.broadcast(SPECIES, -meanGx);
       for (int i = 0; i < end; i += W) {
         FloatVector g = VectorSums.product(gb, ga + i, db, da + i).sub(meanG);
         FloatVector value = load(xb, xa + i).sub(mean).mul(r).fma(minus, g).mul(r);

@@ -1,6 +1,7 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.BLOCK;
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.SPECIES;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
@@ -15,7 +16,7 @@ import jdk.incubator.vector.VectorOperators;
  * masked, because a causal row ends anywhere and a scalar tail of up to 15 exponentials would cost as much as the rest.
  */
 final class VectorSoftmax {
-  private static final FloatVector INDEX = FloatVector.zero(Lanes.SPECIES).addIndex(1);
+  private static final FloatVector INDEX = FloatVector.zero(SPECIES).addIndex(1);
 
   private VectorSoftmax() {}
 
@@ -27,7 +28,7 @@ final class VectorSoftmax {
   }
 
   static float max(ByteBuffer s, int at, int columns, int first, int limit) {
-    FloatVector max = VectorMath.splat(Float.NEGATIVE_INFINITY);
+    FloatVector max = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
     int blocks = columns & -BLOCK;
     int inner = Math.min(limit, blocks);
     int j = first & -W;
@@ -67,7 +68,7 @@ final class VectorSoftmax {
       float max,
       float scale,
       boolean keep) {
-    FloatVector s0 = Lanes.zero();
+    FloatVector s0 = FloatVector.zero(SPECIES);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
@@ -107,7 +108,7 @@ final class VectorSoftmax {
   static void zero(ByteBuffer s, int at, int from, int to) {
     int end = Lanes.vectorEnd(from, to);
     for (int j = from; j < end; j += W) {
-      store(Lanes.zero(), s, at + j);
+      store(FloatVector.zero(SPECIES), s, at + j);
     }
     for (int j = end; j < to; j++) {
       s.putFloat((at + j) << 2, 0f);
@@ -119,8 +120,8 @@ final class VectorSoftmax {
       ByteBuffer s, int at, int columns, int first, int limit, float scale, float lse) {
     int blocks = columns & -BLOCK;
     int inner = Math.min(limit, blocks);
-    FloatVector scales = VectorMath.splat(scale);
-    FloatVector minus = VectorMath.splat(-lse);
+    FloatVector scales = FloatVector.broadcast(SPECIES, scale);
+    FloatVector minus = FloatVector.broadcast(SPECIES, -lse);
     int j = first & -W;
     zero(s, at, 0, j < blocks ? j : first);
     for (; j < inner; j += W) {

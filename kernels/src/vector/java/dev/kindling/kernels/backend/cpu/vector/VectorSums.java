@@ -1,6 +1,7 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.BLOCK;
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.SPECIES;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
 
@@ -12,7 +13,7 @@ final class VectorSums {
   private VectorSums() {}
 
   static float dot(ByteBuffer a, int aAt, ByteBuffer b, int bAt, int count) {
-    FloatVector s0 = Lanes.zero();
+    FloatVector s0 = FloatVector.zero(SPECIES);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
@@ -35,7 +36,7 @@ final class VectorSums {
   }
 
   static float sum(ByteBuffer x, int at, int count) {
-    FloatVector s0 = Lanes.zero();
+    FloatVector s0 = FloatVector.zero(SPECIES);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
@@ -63,8 +64,8 @@ final class VectorSums {
   }
 
   static float squaredDistance(ByteBuffer x, int at, int count, float mean) {
-    FloatVector centre = VectorMath.splat(mean);
-    FloatVector s0 = Lanes.zero();
+    FloatVector centre = FloatVector.broadcast(SPECIES, mean);
+    FloatVector s0 = FloatVector.zero(SPECIES);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
@@ -95,7 +96,7 @@ final class VectorSums {
   /** Sum of (gain * dy) * x. */
   static float gainDot(
       ByteBuffer dy, int dyAt, ByteBuffer x, int xAt, ByteBuffer gain, int gainAt, int count) {
-    FloatVector s0 = Lanes.zero();
+    FloatVector s0 = FloatVector.zero(SPECIES);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
@@ -141,9 +142,9 @@ final class VectorSums {
       int count,
       float mean,
       float r) {
-    FloatVector centre = VectorMath.splat(mean);
-    FloatVector rs = VectorMath.splat(r);
-    FloatVector s0 = Lanes.zero();
+    FloatVector centre = FloatVector.broadcast(SPECIES, mean);
+    FloatVector rs = FloatVector.broadcast(SPECIES, r);
+    FloatVector s0 = FloatVector.zero(SPECIES);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;

@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
+import static dev.kindling.kernels.backend.cpu.vector.Lanes.SPECIES;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
@@ -35,12 +36,12 @@ public final class VectorUpdates implements UpdateKernels {
     ByteBuffer gb = grad.buffer();
     ByteBuffer mb = m.buffer();
     ByteBuffer vb = v.buffer();
-    FloatVector keep = VectorMath.splat(1f - rate * decay);
-    FloatVector stepSize = VectorMath.splat(rate / c1);
-    FloatVector rootScale = VectorMath.splat((float) (1.0 / Math.sqrt(c2)));
-    FloatVector floor = VectorMath.splat(eps);
-    FloatVector fresh1 = VectorMath.splat(1f - beta1);
-    FloatVector fresh2 = VectorMath.splat(1f - beta2);
+    FloatVector keep = FloatVector.broadcast(SPECIES, 1f - rate * decay);
+    FloatVector stepSize = FloatVector.broadcast(SPECIES, rate / c1);
+    FloatVector rootScale = FloatVector.broadcast(SPECIES, (float) (1.0 / Math.sqrt(c2)));
+    FloatVector floor = FloatVector.broadcast(SPECIES, eps);
+    FloatVector fresh1 = FloatVector.broadcast(SPECIES, 1f - beta1);
+    FloatVector fresh2 = FloatVector.broadcast(SPECIES, 1f - beta2);
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
       FloatVector g = load(gb, grad.at() + i).mul(scale);
@@ -75,9 +76,9 @@ public final class VectorUpdates implements UpdateKernels {
     ByteBuffer pb = param.buffer();
     ByteBuffer gb = grad.buffer();
     ByteBuffer bb = buffer.buffer();
-    FloatVector scales = VectorMath.splat(scale);
-    FloatVector mu = VectorMath.splat(momentum);
-    FloatVector down = VectorMath.splat(-rate);
+    FloatVector scales = FloatVector.broadcast(SPECIES, scale);
+    FloatVector mu = FloatVector.broadcast(SPECIES, momentum);
+    FloatVector down = FloatVector.broadcast(SPECIES, -rate);
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
       FloatVector p = load(pb, param.at() + i);

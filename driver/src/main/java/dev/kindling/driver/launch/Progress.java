@@ -8,7 +8,7 @@ import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.Validated;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
-import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.util.Locale;
 
 /** What a person sees of a run: one live line on a terminal, or plain lines. Thread-safe. */
@@ -17,8 +17,8 @@ public final class Progress implements RunObserver {
   private static final long LIVE_NANOS = 100_000_000;
   private static final double PLAIN_SECONDS = 1.0;
 
-  private final PrintStream out;
-  private final ProgressMode mode;
+  private final PrintWriter out;
+  private final Style style;
   private final boolean live;
   private final long steps;
   private boolean lineOpen;
@@ -26,14 +26,23 @@ public final class Progress implements RunObserver {
   private String validation = "";
   private String phase = "";
 
+  /** How much is shown, and how. */
+  public enum Style {
+    /** One line that is written over. */
+    LIVE,
+    /** Lines, at most one a second. */
+    PLAIN,
+    /** Only failures, warnings and the final sample. */
+    OFF
+  }
+
   /**
-   * @param terminal whether {@code out} is one
    * @param steps planned number of steps
    */
-  public Progress(PrintStream out, ProgressMode mode, boolean terminal, long steps) {
+  public Progress(PrintWriter out, Style style, long steps) {
     this.out = out;
-    this.mode = mode;
-    this.live = mode == ProgressMode.AUTO && terminal;
+    this.style = style;
+    this.live = style == Style.LIVE;
     this.steps = steps;
   }
 
@@ -50,7 +59,7 @@ public final class Progress implements RunObserver {
   @Override
   public synchronized void attemptStarts(int attempt) {
     shownNanos = 0;
-    if (attempt > 1 && mode != ProgressMode.OFF) {
+    if (attempt > 1 && style != Style.OFF) {
       say("attempt " + attempt);
     }
   }
@@ -118,7 +127,7 @@ public final class Progress implements RunObserver {
   }
 
   private void plain(String text) {
-    if (mode != ProgressMode.OFF && !live) {
+    if (style != Style.OFF && !live) {
       say(text);
     }
   }

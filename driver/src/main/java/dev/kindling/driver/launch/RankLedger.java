@@ -84,11 +84,6 @@ final class RankLedger implements ControlPoint.Run {
     return stop.poll();
   }
 
-  /** Whether any rank has begun: from then on only the ranks can end the run well. */
-  synchronized boolean anyStarted() {
-    return !started.isEmpty();
-  }
-
   /**
    * Waits until every rank that started has ended or lost its executor.
    *
@@ -195,7 +190,12 @@ final class RankLedger implements ControlPoint.Run {
         continue;
       }
       String text = new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
-      List<String> all = text.lines().filter(l -> !l.isBlank()).toList();
+      // Above the line of equal signs stands the executor's command line.
+      String own = text.replaceFirst("(?s)^Spark Executor Command:.*?\\R=+\\R", "");
+      List<String> all =
+          own.lines()
+              .filter(l -> !l.isBlank() && !l.startsWith("WARNING: Using incubator modules"))
+              .toList();
       return all.subList(Math.max(0, all.size() - TAIL_LINES), all.size());
     } catch (IOException e) {
       return List.of("(stderr is unreadable: " + e.getMessage() + ")");

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.api.plugin.PluginContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -73,7 +74,8 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
             run,
             rank,
             context.executorID(),
-            context.hostname(),
+            // The plugin's own hostname() fails in executors, whose RPC environment does not listen.
+            SparkEnv.get().blockManager().blockManagerId().host(),
             ProcessHandle.current().pid(),
             System.getProperty("user.dir", "")));
     link.thread.start();

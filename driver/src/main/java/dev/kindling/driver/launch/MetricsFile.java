@@ -27,7 +27,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
   private static final Pattern ATTEMPT = Pattern.compile("\"attempt\":(\\d+)");
 
   private final Writer out;
-  private final int logEverySteps;
+  private final long logEverySteps;
   private int attempt = 1;
 
   /** A step waits for the validation that may follow it, so that both stand in one line. */
@@ -35,7 +35,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
 
   private @Nullable StepDone latest;
 
-  private MetricsFile(Writer out, int logEverySteps) {
+  private MetricsFile(Writer out, long logEverySteps) {
     this.out = out;
     this.logEverySteps = logEverySteps;
   }
@@ -45,7 +45,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
    *
    * @param logEverySteps steps whose number is no multiple are left out, unless validated
    */
-  public static MetricsFile open(Path file, int logEverySteps) throws IOException {
+  public static MetricsFile open(Path file, long logEverySteps) throws IOException {
     boolean torn = Files.exists(file) && Files.size(file) > 0 && !endsWithNewline(file);
     Writer out =
         Files.newBufferedWriter(

@@ -1,8 +1,6 @@
 package dev.kindling.driver.launch;
 
-import dev.kindling.comm.rendezvous.Rendezvous;
-import dev.kindling.worker.event.EventSink;
-import dev.kindling.worker.loop.StopSignal;
+import dev.kindling.worker.loop.RankContext;
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
 import java.io.Serializable;
@@ -13,7 +11,5 @@ import java.io.Serializable;
  */
 @FunctionalInterface
 public interface RankBody extends Serializable {
-  WorkerResult run(
-      WorkerAssignment assignment, Rendezvous rendezvous, EventSink events, StopSignal stop)
-      throws Exception;
+  WorkerResult run(WorkerAssignment assignment, RankContext context) throws Exception;
 }

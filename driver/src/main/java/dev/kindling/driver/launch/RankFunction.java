@@ -1,14 +1,16 @@
 package dev.kindling.driver.launch;
 
 import dev.kindling.driver.plugin.RankLink;
-import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.launch.RankFailure;
+import dev.kindling.worker.loop.RankContext;
+import dev.kindling.worker.loop.RingConnector;
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
-import java.io.PrintWriter;
 import java.io.Serializable;
-import java.io.StringWriter;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.spark.BarrierTaskContext;
+import org.apache.spark.BarrierTaskInfo;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,46 +38,72 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
 
   @Override
   public Iterator<WorkerResult> apply(Iterator<Integer> ignored) {
-    BarrierTaskContext context = BarrierTaskContext.get();
+    BarrierTaskContext spark = BarrierTaskContext.get();
+    int rank = spark.partitionId();
     Throwable failure = null;
-    try (RankLink link = RankLink.open(run, context.partitionId())) {
+    try (RankLink link = RankLink.open(run, rank)) {
       WorkerResult result = null;
       try {
-        result = body.run(assignment, new BarrierRendezvous(context, ranks), link, link);
+        List<String> hosts = hosts(spark);
+        RankContext context =
+            new RankContext(
+                new BarrierRendezvous(spark, ranks),
+                new RingConnector(),
+                link,
+                link,
+                (int) hosts.stream().filter(hosts.get(rank)::equals).count());
+        result = body.run(at(hosts.get(rank)), context);
       } catch (Throwable e) {
         failure = e;
       }
-      end(link, failure);
+      end(link, rank, failure);
       if (result != null) {
         return CollectionConverters.asScala(List.of(result).iterator());
       }
     } catch (Exception e) {
       failure = failure == null ? e : failure;
     }
-    throw new IllegalStateException("rank " + context.partitionId() + " failed", failure);
+    throw new IllegalStateException("rank " + rank + " failed", failure);
+  }
+
+  /** Host of each rank: the one whose block manager Spark already reaches. */
+  private static List<String> hosts(BarrierTaskContext spark) {
+    return Arrays.stream(spark.getTaskInfos())
+        .map(BarrierTaskInfo::address)
+        .map(address -> address.substring(0, address.lastIndexOf(':')))
+        .toList();
+  }
+
+  /** Our sockets bind where Spark's do, unless the assignment names an interface. */
+  private WorkerAssignment at(String host) {
+    if (!assignment.bindAddress().isEmpty()) {
+      return assignment;
+    }
+    return new WorkerAssignment(
+        assignment.configYaml(),
+        assignment.runDir(),
+        assignment.dataDir(),
+        assignment.attempt(),
+        assignment.epoch(),
+        host,
+        assignment.secret());
   }
 
   /** A killed task is interrupted; its last words must reach the driver all the same. */
-  private static void end(RankLink link, @Nullable Throwable failure) throws Exception {
+  private static void end(RankLink link, int rank, @Nullable Throwable failure) throws Exception {
     boolean interrupted = Thread.interrupted();
     try {
       if (failure == null) {
         link.end("", "", "");
       } else {
-        LOG.error("the rank failed", failure);
-        FailureKind kind = Failures.kindOf(failure);
-        link.end(kind.name(), Failures.line(failure), trace(failure));
+        LOG.error("rank {} failed", rank, failure);
+        RankFailure told = RankFailure.of(rank, failure);
+        link.end(told.kind().name(), told.message(), told.trace());
       }
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
     }
-  }
-
-  private static String trace(Throwable failure) {
-    StringWriter text = new StringWriter();
-    failure.printStackTrace(new PrintWriter(text));
-    return text.toString();
   }
 }

@@ -137,7 +137,7 @@ final class RankLedger implements ControlPoint.Run {
       return new AttemptFailedException(kind, told.rank(), full, spark);
     }
     return new AttemptFailedException(
-        FailureKind.UNEXPECTED, -1, "Spark ended the job: " + Failures.line(spark), spark);
+        FailureKind.UNEXPECTED, -1, "Spark ended the job: " + spark.getMessage(), spark);
   }
 
   private @Nullable RankEnded mostTelling() {

@@ -6,7 +6,6 @@ import dev.kindling.worker.loop.StopSignal;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Ctrl-C and SIGTERM, and {@link #trip} for programs: the first asks the ranks to finish their
@@ -23,7 +22,7 @@ public final class StopSwitch implements StopSignal {
 
   private final AtomicInteger signal = new AtomicInteger();
   private final Consumer<String> notices;
-  private volatile @Nullable Thread waiting;
+  private volatile boolean armed;
 
   public StopSwitch(Consumer<String> notices) {
     this.notices = notices;
@@ -35,26 +34,23 @@ public final class StopSwitch implements StopSignal {
     SystemSignals.on("TERM", () -> receive(TERM));
   }
 
-  /** A thread that waits without polling this switch, interrupted by the first signal. */
-  public void interruptOnStop(@Nullable Thread thread) {
-    waiting = thread;
-    if (thread != null && signal.get() != 0) {
-      thread.interrupt();
-    }
+  /** From now on ranks may be at work, and a signal has to wait for them. */
+  public void arm() {
+    armed = true;
   }
 
   private void receive(int number) {
     if (!signal.compareAndSet(0, number)) {
       Runtime.getRuntime().halt(EXIT_SIGNAL + number);
     }
-    notices.accept("stopping after this step; the last checkpoint is being written");
-    Thread thread = waiting;
-    if (thread != null) {
-      thread.interrupt();
-    }
     Thread limit = new Thread(() -> haltAfterLimit(number), "kindling-stop-limit");
     limit.setDaemon(true);
     limit.start();
+    if (armed) {
+      notices.accept("stopping after this step; the last checkpoint is being written");
+    } else {
+      Runtime.getRuntime().exit(EXIT_SIGNAL + number);
+    }
   }
 
   private static void haltAfterLimit(int number) {

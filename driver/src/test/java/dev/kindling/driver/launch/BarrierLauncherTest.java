@@ -4,13 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
-import dev.kindling.comm.rendezvous.Rendezvous;
 import dev.kindling.worker.data.DataException;
-import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.loop.RankContext;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.loop.WorkerAssignment;
@@ -65,12 +64,12 @@ class BarrierLauncherTest {
 
     @Override
     public WorkerResult run(
-        WorkerAssignment assignment, Rendezvous meeting, EventSink events, StopSignal stop) {
-      List<String> all = meeting.allGather("from " + meeting.rank());
+        WorkerAssignment assignment, RankContext context) {
+      List<String> all = context.rendezvous().allGather("from " + context.rendezvous().rank());
       for (int i = 0; i < 1000; i++) {
-        events.emit(new LogLine(meeting.rank(), LogLine.Level.INFO, i + " " + all));
+        context.events().emit(new LogLine(context.rendezvous().rank(), LogLine.Level.INFO, i + " " + all));
       }
-      return new WorkerResult(meeting.rank(), 7, false, assignment.configYaml());
+      return new WorkerResult(context.rendezvous().rank(), 7, false, assignment.configYaml());
     }
   }
 
@@ -95,9 +94,9 @@ class BarrierLauncherTest {
 
     @Override
     public WorkerResult run(
-        WorkerAssignment assignment, Rendezvous meeting, EventSink events, StopSignal stop)
+        WorkerAssignment assignment, RankContext context)
         throws InterruptedException {
-      if (meeting.rank() == 1) {
+      if (context.rendezvous().rank() == 1) {
         throw new DataException("shard 3: token 999 is out of range");
       }
       TimeUnit.HOURS.sleep(1);
@@ -123,15 +122,15 @@ class BarrierLauncherTest {
 
     @Override
     public WorkerResult run(
-        WorkerAssignment assignment, Rendezvous meeting, EventSink events, StopSignal stop)
+        WorkerAssignment assignment, RankContext context)
         throws InterruptedException {
-      events.emit(new LogLine(meeting.rank(), LogLine.Level.INFO, "working"));
+      context.events().emit(new LogLine(context.rendezvous().rank(), LogLine.Level.INFO, "working"));
       long steps = 0;
-      while (stop.poll() == StopRequest.NONE) {
+      while (context.stop().poll() == StopRequest.NONE) {
         TimeUnit.MILLISECONDS.sleep(5);
         steps++;
       }
-      return new WorkerResult(meeting.rank(), steps, true, "");
+      return new WorkerResult(context.rendezvous().rank(), steps, true, "");
     }
   }
 

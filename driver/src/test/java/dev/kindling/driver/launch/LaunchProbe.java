@@ -1,12 +1,10 @@
 package dev.kindling.driver.launch;
 
-import dev.kindling.comm.rendezvous.Rendezvous;
-import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.loop.RankContext;
 import dev.kindling.worker.loop.StopRequest;
-import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
 import dev.kindling.worker.plan.SparkSpec;
@@ -37,22 +35,22 @@ public final class LaunchProbe {
 
     @Override
     public WorkerResult run(
-        WorkerAssignment assignment, Rendezvous meeting, EventSink events, StopSignal stop)
+        WorkerAssignment assignment, RankContext context)
         throws InterruptedException, IOException {
-      meeting.allGather("here");
+      context.rendezvous().allGather("here");
       long pid = ProcessHandle.current().pid();
-      events.emit(new LogLine(meeting.rank(), LogLine.Level.INFO, "pid " + pid));
-      System.err.println("rank " + meeting.rank() + " counts");
+      context.events().emit(new LogLine(context.rendezvous().rank(), LogLine.Level.INFO, "pid " + pid));
+      System.err.println("rank " + context.rendezvous().rank() + " counts");
       long step = 0;
-      while (stop.poll() == StopRequest.NONE && step < 1_000_000) {
+      while (context.stop().poll() == StopRequest.NONE && step < 1_000_000) {
         TimeUnit.MILLISECONDS.sleep(20);
         step++;
       }
       Files.writeString(
-          Path.of(assignment.runDir(), "saved-" + meeting.rank()),
+          Path.of(assignment.runDir(), "saved-" + context.rendezvous().rank()),
           String.valueOf(step),
           StandardCharsets.UTF_8);
-      return new WorkerResult(meeting.rank(), step, true, "");
+      return new WorkerResult(context.rendezvous().rank(), step, true, "");
     }
   }
 
@@ -81,6 +79,7 @@ public final class LaunchProbe {
     int ranks = Integer.parseInt(arguments[1]);
     StopSwitch stop = new StopSwitch(out::println);
     stop.install();
+    stop.arm();
     SparkSpec spec =
         new SparkSpec(
             Optional.empty(),

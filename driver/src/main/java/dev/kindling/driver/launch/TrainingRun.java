@@ -1,0 +1,164 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.worker.checkpoint.CheckpointException;
+import dev.kindling.worker.checkpoint.CheckpointStore;
+import dev.kindling.worker.launch.Launcher;
+import dev.kindling.worker.launch.ProcessLauncher;
+import dev.kindling.worker.launch.ThreadLauncher;
+import dev.kindling.worker.loop.WorkerResult;
+import dev.kindling.worker.loop.WorkerTask;
+import dev.kindling.worker.plan.LauncherKind;
+import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.store.LocalStorage;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The main job: Spark and data at the same time, then attempts until the run is done, stopped or out
+ * of retries.
+ */
+public final class TrainingRun {
+  private static final String METRICS = "metrics.jsonl";
+
+  /**
+   * A run that is planned and whose folder exists.
+   *
+   * @param configYaml the plan as text, for the ranks
+   * @param resume whether a checkpoint must be there
+   */
+  public record Order(TrainPlan plan, String configYaml, Path runDir, boolean resume) {}
+
+  /** Prepares the plan's data and says where it lies. */
+  @FunctionalInterface
+  public interface DataSource {
+    /**
+     * @param spark the run's own Spark application if it has one; it may still be starting
+     * @return folder of the prepared set, reachable by every rank
+     */
+    Path prepare(TrainPlan plan, Optional<SparkApplication> spark);
+  }
+
+  private final Order order;
+  private final DataSource data;
+  private final Progress progress;
+  private final StopSwitch stop;
+
+  public TrainingRun(Order order, DataSource data, Progress progress, StopSwitch stop) {
+    this.order = order;
+    this.data = data;
+    this.progress = progress;
+    this.stop = stop;
+  }
+
+  /**
+   * Blocks until the run has ended.
+   *
+   * @return exit code of the contract: 0, or 130 or 143 if a signal stopped it early
+   * @throws dev.kindling.worker.launch.AttemptFailedException when no attempt may follow a failure
+   * @throws CheckpointException when a run to resume has no valid checkpoint
+   */
+  public int run() throws IOException, InterruptedException {
+    TrainPlan plan = order.plan();
+    Path checkpoints = order.runDir().resolve(WorkerTask.CHECKPOINTS);
+    CheckpointStore store =
+        CheckpointStore.open(new LocalStorage(checkpoints), plan.checkpoint().keep());
+    if (order.resume()) {
+      requireCheckpoint(store);
+    }
+    SparkApplication spark =
+        plan.launcher() == LauncherKind.SPARK
+            ? SparkApplication.start(plan.spark(), plan.ranks())
+            : null;
+    try (Launcher launcher = launcher(spark)) {
+      Path dataDir = data.prepare(plan, Optional.ofNullable(spark)).toAbsolutePath();
+      return attempts(launcher, store, dataDir);
+    }
+  }
+
+  private int attempts(Launcher launcher, CheckpointStore store, Path dataDir)
+      throws IOException, InterruptedException {
+    Path metricsPath = order.runDir().resolve(METRICS);
+    int first = MetricsFile.lastAttempt(metricsPath) + 1;
+    TrainPlan plan = order.plan();
+    try (MetricsFile metrics = MetricsFile.open(metricsPath, plan.log().everySteps())) {
+      AttemptTerms terms =
+          new AttemptTerms(
+              order.configYaml(),
+              order.runDir().toAbsolutePath().toString(),
+              dataDir.toString(),
+              "",
+              plan.ranks(),
+              first);
+      RunObserver both = new ObserverPair(metrics, progress);
+      stop.arm();
+      List<WorkerResult> results =
+          new AttemptLoop(launcher, terms, store::claimEpoch, both, stop, RetryBudget.DEFAULT)
+              .run();
+      return results.get(0).stopped() ? stop.exitCode() : 0;
+    } finally {
+      progress.finish();
+    }
+  }
+
+  private void requireCheckpoint(CheckpointStore store) {
+    List<String> refusals = new ArrayList<>();
+    if (store.newestValid(refusals).isEmpty()) {
+      String why = refusals.isEmpty() ? "it has none" : String.join("; ", refusals);
+      throw new CheckpointException(
+          order.runDir()
+              + ": expected a valid checkpoint to resume from, found none ("
+              + why
+              + "); start again with: kindling train CONFIG.yaml in a new --run-dir");
+    }
+  }
+
+  private Launcher launcher(@Nullable SparkApplication spark) {
+    return switch (order.plan().launcher()) {
+      case SPARK ->
+          new BarrierLauncher(
+              java.util.Objects.requireNonNull(spark), new TrainingBody(), progress::say);
+      case PROCESSES -> new ProcessLauncher(jvmOptions());
+      case THREADS -> new ThreadLauncher();
+    };
+  }
+
+  /** The modules and limits of this JVM are right for its children too. */
+  private static List<String> jvmOptions() {
+    return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(
+            option ->
+                option.startsWith("--add-")
+                    || option.startsWith("-XX:")
+                    || option.startsWith("-Dlog4j2."))
+        .toList();
+  }
+
+  /** Metrics first: what a person reads must already be in the file. */
+  private record ObserverPair(RunObserver first, RunObserver second) implements RunObserver {
+    @Override
+    public void attemptStarts(int attempt) {
+      first.attemptStarts(attempt);
+      second.attemptStarts(attempt);
+    }
+
+    @Override
+    public void attemptFailed(
+        int attempt,
+        dev.kindling.worker.launch.AttemptFailedException failure,
+        boolean retried) {
+      first.attemptFailed(attempt, failure, retried);
+      second.attemptFailed(attempt, failure, retried);
+    }
+
+    @Override
+    public void emit(dev.kindling.worker.event.WorkerEvent event) {
+      first.emit(event);
+      second.emit(event);
+    }
+  }
+}

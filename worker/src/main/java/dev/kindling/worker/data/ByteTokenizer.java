@@ -41,5 +41,10 @@ final class ByteTokenizer implements Tokenizer {
   }
 
   @Override
+  public byte[] save() {
+    return new byte[0];
+  }
+
+  @Override
   public void close() {}
 }

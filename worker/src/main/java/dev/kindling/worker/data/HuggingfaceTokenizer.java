@@ -3,10 +3,13 @@ package dev.kindling.worker.data;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,13 +24,15 @@ final class HuggingfaceTokenizer implements Tokenizer {
   private final int vocabularySize;
   private final int separator;
   private final String hash;
+  private final byte[] json;
 
   private HuggingfaceTokenizer(
-      HuggingFaceTokenizer rust, int vocabularySize, int separator, String hash) {
+      HuggingFaceTokenizer rust, int vocabularySize, int separator, byte[] json) {
     this.rust = rust;
     this.vocabularySize = vocabularySize;
     this.separator = separator;
-    this.hash = hash;
+    this.json = json;
+    this.hash = new Sha256().add("huggingface").add(json).add("separator " + separator).hex();
   }
 
   static HuggingfaceTokenizer open(Huggingface spec) {
@@ -35,10 +40,33 @@ final class HuggingfaceTokenizer implements Tokenizer {
     Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
     byte[] json = read(file);
     Map<String, Integer> vocabulary = vocabulary(file, json);
-    int separator = separator(file, vocabulary, spec);
+    return of(file, json, vocabulary, separator(file, vocabulary, spec));
+  }
+
+  /** Four bytes separator, little-endian, then the JSON. */
+  static HuggingfaceTokenizer restore(byte[] saved, String name) {
+    Path file = Path.of(name);
+    if (saved.length < Integer.BYTES) {
+      throw new DataException(name + ": expected a saved tokenizer, found " + saved.length + " bytes");
+    }
+    int separator = ByteBuffer.wrap(saved).order(ByteOrder.LITTLE_ENDIAN).getInt();
+    byte[] json = Arrays.copyOfRange(saved, Integer.BYTES, saved.length);
+    return of(file, json, vocabulary(file, json), separator);
+  }
+
+  private static HuggingfaceTokenizer of(
+      Path file, byte[] json, Map<String, Integer> vocabulary, int separator) {
     int size = vocabulary.values().stream().mapToInt(Integer::intValue).max().orElse(-1) + 1;
-    String hash = new Sha256().add("huggingface").add(json).add("separator " + separator).hex();
-    return new HuggingfaceTokenizer(rust(file, json), size, separator, hash);
+    return new HuggingfaceTokenizer(rust(file, json), size, separator, json);
+  }
+
+  @Override
+  public byte[] save() {
+    return ByteBuffer.allocate(Integer.BYTES + json.length)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putInt(separator)
+        .put(json)
+        .array();
   }
 
   private static byte[] read(Path file) {

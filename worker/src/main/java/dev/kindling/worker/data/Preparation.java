@@ -114,6 +114,7 @@ public final class Preparation {
       Files.createDirectories(building.resolve("parts"));
       Manifest manifest = build(corpus, fingerprint, building);
       delete(building.resolve("parts"));
+      Files.write(building.resolve(TokenShards.TOKENIZER), tokenizer.save());
       write(building.resolve(TokenShards.MANIFEST), manifest.toJson());
       publish(building, target);
     } catch (IOException e) {

@@ -13,6 +13,7 @@ import java.nio.file.Path;
  */
 public final class TokenShards {
   static final String MANIFEST = "manifest.json";
+  static final String TOKENIZER = "tokenizer.bin";
   static final String DOCUMENTS = "documents.jsonl";
 
   private final Path folder;
@@ -48,6 +49,26 @@ public final class TokenShards {
 
   public Manifest manifest() {
     return manifest;
+  }
+
+  /**
+   * The tokenizer that made the set.
+   *
+   * @throws DataException when it is damaged
+   */
+  public Tokenizer tokenizer() {
+    Path file = folder.resolve(TOKENIZER);
+    try {
+      Tokenizer tokenizer = Tokenizer.restore(Files.readAllBytes(file), file.toString());
+      if (!tokenizer.hash().equals(manifest.tokenizerHash())) {
+        tokenizer.close();
+        throw new DataException(
+            file + ": expected " + manifest.tokenizerHash() + ", found " + tokenizer.hash());
+      }
+      return tokenizer;
+    } catch (IOException e) {
+      throw new DataException(file + ": cannot be read: " + e, e);
+    }
   }
 
   public Path folder() {

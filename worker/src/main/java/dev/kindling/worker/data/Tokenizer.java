@@ -20,6 +20,12 @@ public interface Tokenizer extends AutoCloseable {
   /** Text of the ids; malformed bytes become U+FFFD. */
   String decode(int[] ids);
 
+  /**
+   * The tokenizer as bytes for {@link #restore}; kept beside prepared shards, so that they can be
+   * read back as text.
+   */
+  byte[] save();
+
   @Override
   void close();
 
@@ -33,5 +39,14 @@ public interface Tokenizer extends AutoCloseable {
       return HuggingfaceTokenizer.open(huggingface);
     }
     return new ByteTokenizer();
+  }
+
+  /**
+   * The inverse of {@link #save}.
+   *
+   * @throws DataException when the bytes are not those of a tokenizer
+   */
+  static Tokenizer restore(byte[] saved, String file) {
+    return saved.length == 0 ? new ByteTokenizer() : HuggingfaceTokenizer.restore(saved, file);
   }
 }

@@ -53,6 +53,9 @@ class HuggingfaceTokenizerTest {
     Text data = new Text(List.of(texts.toString()), List.of(), 0, false);
     TokenShards shards = Preparation.prepare(data, spec, 4, folder.resolve("set"));
     assertThat(shards.manifest().tokenBytes()).isEqualTo(2);
+    try (Tokenizer kept = shards.tokenizer()) {
+      assertThat(kept.decode(new int[] {5, 6})).isEqualTo("abc a");
+    }
     assertThat(file).exists();
   }
 

@@ -1,0 +1,41 @@
+package dev.kindling.benchmarks;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * One side of {@code bench cpu-train} as a process of its own, so that neither side's thread pools
+ * disturb the other: reads a number of steps per line, answers with the nanoseconds they took and
+ * the last loss.
+ */
+public final class CpuTrainSide {
+  private CpuTrainSide() {}
+
+  /**
+   * @param args side (ours or torch), shape, threads
+   */
+  public static void main(String[] args) throws IOException {
+    TrainShape shape = TrainShape.named(args[1]);
+    int threads = Integer.parseInt(args[2]);
+    BufferedReader orders =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    try (TimedTraining training =
+        args[0].equals("ours")
+            ? new KindlingTransformer(shape, threads)
+            : new TorchTransformer(shape, threads)) {
+      String line = orders.readLine();
+      while (line != null) {
+        int steps = Integer.parseInt(line);
+        float loss = 0;
+        long start = System.nanoTime();
+        for (int step = 0; step < steps; step++) {
+          loss = training.step();
+        }
+        System.out.println("TIMED " + (System.nanoTime() - start) + " " + loss);
+        line = orders.readLine();
+      }
+    }
+  }
+}

@@ -1,0 +1,10 @@
+package dev.kindling.benchmarks;
+
+/** A training step that can be repeated: forward, backward, clip, AdamW on one fixed batch. */
+interface TimedTraining extends AutoCloseable {
+  /** Returns the loss of the batch before the update. */
+  float step();
+
+  @Override
+  void close();
+}

@@ -14,7 +14,8 @@ public final class Bench {
   private static final Map<String, Benchmark> TABLE =
       new TreeMap<>(
           Map.ofEntries(
-              Map.entry("allreduce", new AllReduceBench())));
+              Map.entry("allreduce", new AllReduceBench()),
+              Map.entry("cpu-train", new CpuTrainBench())));
 
   private Bench() {}
 

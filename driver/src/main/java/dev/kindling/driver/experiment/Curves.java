@@ -1,0 +1,143 @@
+package dev.kindling.driver.experiment;
+
+import dev.kindling.worker.store.Json;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * Loss over steps of every run as one SVG picture. Written by hand because Java's own drawing needs
+ * fonts, and a server that only trains has none; equal metrics give equal bytes.
+ */
+final class Curves {
+  private static final int WIDTH = 900;
+  private static final int HEIGHT = 520;
+  private static final int LEFT = 70;
+  private static final int TOP = 30;
+  private static final int RIGHT = 260;
+  private static final int BOTTOM = 50;
+  private static final int TICKS = 5;
+  private static final List<String> COLOURS =
+      List.of(
+          "#1b6ca8", "#d1495b", "#2e933c", "#8e44ad", "#e08e0b", "#117a65", "#7f5539", "#c2185b",
+          "#455a64", "#9e9d24");
+
+  private double minLoss = Double.POSITIVE_INFINITY;
+  private double maxLoss = Double.NEGATIVE_INFINITY;
+  private long minStep = Long.MAX_VALUE;
+  private long maxStep = Long.MIN_VALUE;
+
+  private Curves() {}
+
+  /** The picture of runs by name, in their order. */
+  static String svg(Map<String, MetricsLog> runs) {
+    return new Curves().draw(runs);
+  }
+
+  private String draw(Map<String, MetricsLog> runs) {
+    runs.values().forEach(this::widen);
+    StringBuilder out = new StringBuilder();
+    out.append(
+        String.format(
+            Locale.ROOT,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">%n"
+                + "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>%n",
+            WIDTH,
+            HEIGHT));
+    if (maxStep >= minStep) {
+      axes(out);
+      int index = 0;
+      for (Map.Entry<String, MetricsLog> run : runs.entrySet()) {
+        curve(out, run.getKey(), run.getValue(), index++);
+      }
+    }
+    return out.append("</svg>\n").toString().replace("\r\n", "\n");
+  }
+
+  private void widen(MetricsLog metrics) {
+    metrics
+        .byStep()
+        .forEach(
+            (step, line) -> {
+              double loss = MetricsLog.number(line, "loss");
+              if (Double.isFinite(loss)) {
+                minLoss = Math.min(minLoss, loss);
+                maxLoss = Math.max(maxLoss, loss);
+                minStep = Math.min(minStep, step);
+                maxStep = Math.max(maxStep, step);
+              }
+            });
+  }
+
+  private double x(double step) {
+    double span = Math.max(1, maxStep - minStep);
+    return LEFT + (step - minStep) / span * (WIDTH - LEFT - RIGHT);
+  }
+
+  private double y(double loss) {
+    double span = maxLoss > minLoss ? maxLoss - minLoss : 1;
+    return HEIGHT - BOTTOM - (loss - minLoss) / span * (HEIGHT - TOP - BOTTOM);
+  }
+
+  private void axes(StringBuilder out) {
+    for (int i = 0; i <= TICKS; i++) {
+      double loss = minLoss + (maxLoss - minLoss) * i / TICKS;
+      double step = minStep + (double) (maxStep - minStep) * i / TICKS;
+      out.append(
+          String.format(
+              Locale.ROOT,
+              "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#ddd\"/>"
+                  + "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>"
+                  + "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>%n",
+              LEFT,
+              y(loss),
+              WIDTH - RIGHT,
+              y(loss),
+              LEFT - 8,
+              y(loss) + 4,
+              loss,
+              x(step),
+              HEIGHT - BOTTOM + 18,
+              step));
+    }
+    out.append(
+        String.format(
+            Locale.ROOT,
+            "<text x=\"%d\" y=\"%d\">step</text><text x=\"%d\" y=\"%d\">loss (nats per token)</text>%n",
+            (LEFT + WIDTH - RIGHT) / 2,
+            HEIGHT - 12,
+            LEFT,
+            TOP - 12));
+  }
+
+  private void curve(StringBuilder out, String name, MetricsLog metrics, int index) {
+    String colour = COLOURS.get(index % COLOURS.size());
+    StringBuilder points = new StringBuilder();
+    for (Map.Entry<Long, Json.Obj> line : metrics.byStep().entrySet()) {
+      double loss = MetricsLog.number(line.getValue(), "loss");
+      if (Double.isFinite(loss)) {
+        points.append(String.format(Locale.ROOT, "%.2f,%.2f ", x(line.getKey()), y(loss)));
+      }
+    }
+    int row = TOP + 16 * index;
+    out.append(
+        String.format(
+            Locale.ROOT,
+            "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.5\" points=\"%s\"/>"
+                + "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"%s\" stroke-width=\"3\"/><text x=\"%d\" y=\"%d\">%s</text>%n",
+            colour,
+            points.toString().trim(),
+            WIDTH - RIGHT + 12,
+            row,
+            WIDTH - RIGHT + 32,
+            row,
+            colour,
+            WIDTH - RIGHT + 38,
+            row + 4,
+            escaped(name)));
+  }
+
+  private static String escaped(String text) {
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
+  }
+}

@@ -1,0 +1,250 @@
+package dev.kindling.driver.experiment;
+
+import dev.kindling.configs.yaml.ConfigDocument;
+import dev.kindling.configs.yaml.RecordBinder;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.checkpoint.CheckpointStore;
+import dev.kindling.worker.loop.StopRequest;
+import dev.kindling.worker.loop.StopSignal;
+import dev.kindling.worker.plan.PlanReader;
+import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.LocalStorage;
+import dev.kindling.worker.store.Storage;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/**
+ * Runs what is not finished, as many at a time as fit, and writes {@code table.csv}, {@code
+ * table.md} and {@code curves.svg}.
+ *
+ * <p>Folder: {@code experiment.json} (what runs it holds), {@code runs/NAME} (run folders), {@code
+ * results/NAME.json} (finished), {@code logs/NAME.log}. A kill at any moment costs at most the
+ * steps since the last checkpoints.
+ */
+public final class Experiment {
+  private static final int MAX_SMALL_FILE = 16 << 20;
+
+  private final Path folder;
+  private final Path config;
+  private final List<PlannedRun> runs;
+  private final int parallel;
+  private final Storage storage;
+  private final PrintWriter out;
+  private final Map<String, Integer> failures = new ConcurrentHashMap<>();
+
+  private Experiment(ExperimentSpec spec, Path file, PrintWriter out) {
+    Path absolute = file.toAbsolutePath();
+    this.config = Objects.requireNonNull(absolute.getParent()).resolve(spec.config()).normalize();
+    this.runs = PlannedRun.of(spec);
+    String stem = String.valueOf(absolute.getFileName()).replaceFirst("\\.ya?ml$", "");
+    this.folder = Path.of(spec.folder().orElse("runs/" + stem)).toAbsolutePath();
+    this.storage = new LocalStorage(folder);
+    this.out = out;
+    this.parallel = slots(spec.parallel(), validated());
+  }
+
+  /** Reads and checks an experiment with all its runs; nothing is started or written. */
+  public static Experiment read(Path file, PrintWriter out) {
+    ExperimentSpec spec =
+        RecordBinder.bind(ConfigDocument.read(file), ExperimentSpec.class).value();
+    return new Experiment(spec, file, out);
+  }
+
+  /** Folder of the experiment. */
+  public Path folder() {
+    return folder;
+  }
+
+  /** Every run's configuration must be whole before the first one starts. */
+  private TrainPlan validated() {
+    TrainPlan first = PlanReader.read(ConfigDocument.read(config), runs.get(0).sets()).value();
+    for (PlannedRun run : runs) {
+      PlanReader.read(ConfigDocument.read(config), run.sets());
+    }
+    return first;
+  }
+
+  private static int slots(int wished, TrainPlan plan) {
+    if (wished > 0) {
+      return wished;
+    }
+    int cores = Runtime.getRuntime().availableProcessors();
+    int threads = plan.threads() > 0 ? plan.threads() : Math.max(1, cores / plan.ranks());
+    return Math.max(1, cores / (plan.ranks() * threads));
+  }
+
+  /**
+   * Runs everything that has no result yet.
+   *
+   * @return 0, or the exit code of the first run in order that failed
+   * @throws PlanException if the folder holds another experiment or one that is running now
+   */
+  public int run(RunStarter starter, StopSignal stop) throws IOException, InterruptedException {
+    Files.createDirectories(folder);
+    Path lockFile = folder.resolve("experiment.lock");
+    try (FileChannel channel =
+        FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      lock(channel);
+      requireSameExperiment();
+      runAll(starter, stop);
+      writeTables();
+      out.println("table: " + folder.resolve("table.md"));
+      return runs.stream()
+          .map(run -> failures.getOrDefault(run.name(), 0))
+          .filter(code -> code != 0)
+          .findFirst()
+          .orElse(0);
+    }
+  }
+
+  /** Held until the channel is closed, or the process dies. */
+  private void lock(FileChannel channel) throws IOException {
+    boolean free;
+    try {
+      free = channel.tryLock() != null;
+    } catch (OverlappingFileLockException ours) {
+      free = false;
+    }
+    if (!free) {
+      throw new PlanException(folder + ": this experiment is running in another process");
+    }
+  }
+
+  private void requireSameExperiment() throws IOException {
+    List<Json> described = new ArrayList<>();
+    for (PlannedRun run : runs) {
+      described.add(
+          Json.object().put("name", run.name()).put("set", Json.strings(run.sets())).build());
+    }
+    byte[] identity =
+        Json.object()
+            .put("config", Files.readString(config, StandardCharsets.UTF_8))
+            .put("runs", Json.of(described))
+            .build()
+            .bytes();
+    if (!storage.commitExclusive("experiment.json", identity)
+        && !Arrays.equals(identity, storage.read("experiment.json", MAX_SMALL_FILE))) {
+      throw new PlanException(
+          folder
+              + " holds another experiment (its configuration or its runs differ); choose another folder");
+    }
+  }
+
+  private void runAll(RunStarter starter, StopSignal stop) throws InterruptedException {
+    ExecutorService pool = Executors.newFixedThreadPool(Math.min(parallel, runs.size()));
+    try {
+      List<Future<?>> futures = new ArrayList<>();
+      for (PlannedRun run : runs) {
+        futures.add(pool.submit(() -> runOne(run, starter, stop)));
+      }
+      for (Future<?> future : futures) {
+        future.get();
+      }
+    } catch (ExecutionException broken) {
+      throw new IllegalStateException(
+          "a run could not be started: " + broken.getCause(), broken.getCause());
+    } finally {
+      pool.shutdownNow();
+    }
+  }
+
+  private Void runOne(PlannedRun run, RunStarter starter, StopSignal stop)
+      throws IOException, InterruptedException {
+    if (finished(run)) {
+      say(run, "finished before");
+      return null;
+    }
+    if (stop.poll() != StopRequest.NONE) {
+      return null;
+    }
+    List<String> command = command(run);
+    say(run, command.get(0).equals("resume") ? "resumed" : "started");
+    int code = starter.run(run.name(), command);
+    if (code == 0) {
+      Json.Obj result =
+          Json.object().put("name", run.name()).put("set", Json.strings(run.sets())).build();
+      storage.commitExclusive(result(run), result.bytes());
+      say(run, "done");
+    } else {
+      failures.put(run.name(), code);
+      say(
+          run,
+          "ended with exit code "
+              + code
+              + "; see "
+              + folder.resolve("logs/" + run.name() + ".log"));
+    }
+    return null;
+  }
+
+  private synchronized void say(PlannedRun run, String what) {
+    out.println(run.name() + ": " + what);
+    out.flush();
+  }
+
+  private static String result(PlannedRun run) {
+    return "results/" + run.name() + ".json";
+  }
+
+  private boolean finished(PlannedRun run) throws IOException {
+    return storage.exists(result(run));
+  }
+
+  private Path runDir(PlannedRun run) {
+    return folder.resolve("runs").resolve(run.name());
+  }
+
+  /**
+   * A run with a commit goes on; one that was killed before its first has nothing worth keeping.
+   */
+  private List<String> command(PlannedRun run) throws IOException {
+    Path runDir = runDir(run);
+    LocalStorage checkpoints = new LocalStorage(runDir.resolve("checkpoints"));
+    if (!CheckpointStore.open(checkpoints, 2).commits().isEmpty()) {
+      return List.of("resume", runDir.toString(), "--progress", "plain");
+    }
+    storage.deleteFolder("runs/" + run.name());
+    List<String> words = new ArrayList<>(List.of("train", config.toString()));
+    for (String assignment : run.sets()) {
+      words.add("--set");
+      words.add(assignment);
+    }
+    words.addAll(List.of("--run-dir", runDir.toString(), "--progress", "plain"));
+    return words;
+  }
+
+  private void writeTables() throws IOException {
+    List<ResultTable.Row> rows = new ArrayList<>();
+    Map<String, MetricsLog> curves = new LinkedHashMap<>();
+    for (PlannedRun run : runs) {
+      MetricsLog metrics = MetricsLog.read(runDir(run).resolve("metrics.jsonl"));
+      Integer failure = failures.get(run.name());
+      String status =
+          finished(run) ? "done" : failure == null ? "pending" : "failed (" + failure + ")";
+      rows.add(new ResultTable.Row(run, status, metrics));
+      curves.put(run.name(), metrics);
+    }
+    ResultTable table = new ResultTable(rows);
+    storage.replace("table.csv", table.csv().getBytes(StandardCharsets.UTF_8));
+    storage.replace("table.md", table.markdown().getBytes(StandardCharsets.UTF_8));
+    storage.replace("curves.svg", Curves.svg(curves).getBytes(StandardCharsets.UTF_8));
+  }
+}

@@ -1,10 +1,20 @@
 package dev.kindling.driver;
 
-/** Entry point of every command; see contract.md for the list. */
+import dev.kindling.driver.cli.Bodies;
+import dev.kindling.driver.cli.Kindling;
+import java.io.PrintWriter;
+import java.nio.charset.Charset;
+
+/** Entry point of every command; see {@link Kindling} for the list. */
 public final class Main {
   private Main() {}
 
   public static void main(String[] args) {
-    System.exit(args.length == 0 ? 2 : 0);
+    // The terminal's own charset: the JDK's console streams are UTF-8 only where the locale is.
+    Charset terminal = Charset.defaultCharset();
+    PrintWriter out = new PrintWriter(System.out, true, terminal);
+    PrintWriter err = new PrintWriter(System.err, true, terminal);
+    // Spark leaves threads behind that are no daemons, so the end is always explicit.
+    System.exit(Kindling.execute(new Bodies(), out, err, args));
   }
 }

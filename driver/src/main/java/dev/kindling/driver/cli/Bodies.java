@@ -1,0 +1,180 @@
+package dev.kindling.driver.cli;
+
+import dev.kindling.driver.data.DataJobs;
+import dev.kindling.driver.data.SparkWorkPool;
+import dev.kindling.driver.launch.Progress;
+import dev.kindling.driver.launch.SparkApplication;
+import dev.kindling.driver.launch.StopSwitch;
+import dev.kindling.driver.launch.TrainingRun;
+import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.CpuOptions;
+import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.checkpoint.CheckpointException;
+import dev.kindling.worker.checkpoint.CheckpointStore;
+import dev.kindling.worker.checkpoint.Generation;
+import dev.kindling.worker.checkpoint.HuggingFaceExport;
+import dev.kindling.worker.data.Huggingface;
+import dev.kindling.worker.data.Preparation;
+import dev.kindling.worker.data.TokenShards;
+import dev.kindling.worker.data.WorkPool;
+import dev.kindling.worker.generate.LoadedModel;
+import dev.kindling.worker.loop.WorkerTask;
+import dev.kindling.worker.plan.LauncherKind;
+import dev.kindling.worker.plan.PlanReader;
+import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.store.LocalStorage;
+import java.io.PrintWriter;
+import java.io.Serializable;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/** The commands' bodies as the rooms offer them. */
+public final class Bodies implements CommandBodies {
+  private static final Path RUNS = Path.of("runs");
+
+  @Override
+  public int train(RunRequest request, PrintWriter out) throws Exception {
+    TrainPlan plan = request.plan();
+    Path runDir = Path.of(request.runDir());
+    Progress progress = new Progress(out, style(request.progress()), plan.steps());
+    StopSwitch stop = new StopSwitch(progress::say);
+    stop.install();
+    progress.say("run folder " + runDir);
+    TrainingRun.DataSource data =
+        (p, spark) -> prepared(p, spark, preparedBeside(runDir), progress).folder();
+    int code =
+        new TrainingRun(
+                new TrainingRun.Order(plan, request.configYaml(), runDir, request.resume()),
+                data,
+                progress,
+                stop)
+            .run();
+    String next = code == 0 ? "done: " : "stopped; go on with: kindling resume ";
+    progress.say(next + runDir);
+    return code;
+  }
+
+  private static Progress.Style style(ProgressMode mode) {
+    return switch (mode) {
+      case AUTO -> System.console() == null ? Progress.Style.PLAIN : Progress.Style.LIVE;
+      case PLAIN -> Progress.Style.PLAIN;
+      case OFF -> Progress.Style.OFF;
+    };
+  }
+
+  /** Beside the run folders, where every rank that reaches one reaches the other. */
+  private static Path preparedBeside(Path runDir) {
+    return runDir.toAbsolutePath().normalize().resolveSibling("prepared");
+  }
+
+  private static TokenShards prepared(
+      TrainPlan plan, Optional<SparkApplication> spark, Path root, Progress progress) {
+    WorkPool.Progress lines =
+        (phase, done, total) -> {
+          if (done == total) {
+            progress.say("data: " + phase + " " + total + "/" + total);
+          }
+        };
+    WorkPool pool =
+        spark
+            .<WorkPool>map(s -> new LatePool(() -> new SparkWorkPool(s.context(), lines)))
+            .orElseGet(() -> WorkPool.sequential(lines));
+    return Preparation.prepareBelow(
+        plan.data(), plan.tokenizer(), plan.sequenceLength(), root, pool);
+  }
+
+  /** Waits for Spark only when there is something to prepare. */
+  private record LatePool(Supplier<WorkPool> pool) implements WorkPool {
+    @Override
+    public <I extends Serializable, O extends Serializable> List<O> map(
+        String phase, List<I> inputs, Task<I, O> task) {
+      return pool.get().map(phase, inputs, task);
+    }
+  }
+
+  @Override
+  public int experiment(Path file, ProgressMode progress, PrintWriter out) {
+    throw new PlanException("experiment is not in this version: comes with the experiment runner");
+  }
+
+  @Override
+  public int dataCorpus(Path folder, PrintWriter out) {
+    DataJobs.corpus(folder, out);
+    return ExitCodes.DONE;
+  }
+
+  @Override
+  public int dataPrepare(TrainPlan plan, PrintWriter out) {
+    Progress progress = new Progress(out, Progress.Style.PLAIN, plan.steps());
+    Path root = preparedBeside(RUNS.resolve("any"));
+    TokenShards shards;
+    if (plan.launcher() == LauncherKind.SPARK) {
+      try (SparkApplication spark = SparkApplication.start(plan.spark(), plan.ranks())) {
+        shards = prepared(plan, Optional.of(spark), root, progress);
+      }
+    } else {
+      shards = prepared(plan, Optional.empty(), root, progress);
+    }
+    progress.say("prepared set " + shards.folder());
+    return ExitCodes.DONE;
+  }
+
+  @Override
+  public int dataInspect(String path, PrintWriter out) {
+    DataJobs.inspect(Path.of(path), out);
+    return ExitCodes.DONE;
+  }
+
+  @Override
+  public int generate(GenerateRequest request, PrintWriter out) {
+    int cores = Runtime.getRuntime().availableProcessors();
+    try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
+        LoadedModel model = LoadedModel.open(Path.of(request.model()), backend)) {
+      String text =
+          model.generate(
+              request.prompt(), request.tokens(), request.seed(), request.temperature());
+      out.println(request.prompt() + text);
+    }
+    return ExitCodes.DONE;
+  }
+
+  @Override
+  public int export(String runDir, String target, PrintWriter out) {
+    if (!Files.exists(Path.of(runDir, "config.yaml"))) {
+      throw new PlanException(runDir + " holds no run (no config.yaml)");
+    }
+    CheckpointStore store =
+        CheckpointStore.open(new LocalStorage(Path.of(runDir, WorkerTask.CHECKPOINTS)), 2);
+    List<String> refusals = new ArrayList<>();
+    Generation newest =
+        store
+            .newestValid(refusals)
+            .orElseThrow(() -> new CheckpointException(runDir + " holds no checkpoint"));
+    refusals.forEach(line -> out.println("not used: " + line));
+    TrainPlan plan = PlanReader.fromYaml(newest.facts().config());
+    String config = ExplainPage.graphs(plan).model().huggingFaceConfig();
+    HuggingFaceExport.write(
+        store,
+        newest,
+        new HuggingFaceExport.Companions(config, tokenizer(plan)),
+        Path.of(target));
+    out.println("wrote step " + newest.step() + " of " + runDir + " to " + target);
+    return ExitCodes.DONE;
+  }
+
+  /** The tokenizer's own file travels with the model; bytes need none. */
+  private static Map<String, Path> tokenizer(TrainPlan plan) {
+    if (!(plan.tokenizer() instanceof Huggingface tokenizer)) {
+      return Map.of();
+    }
+    Path path = Path.of(tokenizer.path());
+    return Map.of(
+        "tokenizer.json", Files.isDirectory(path) ? path.resolve("tokenizer.json") : path);
+  }
+}

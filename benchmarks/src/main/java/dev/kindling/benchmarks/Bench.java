@@ -15,7 +15,8 @@ public final class Bench {
       new TreeMap<>(
           Map.ofEntries(
               Map.entry("allreduce", new AllReduceBench()),
-              Map.entry("cpu-train", new CpuTrainBench())));
+              Map.entry("cpu-train", new CpuTrainBench()),
+              Map.entry("resume", new ResumeBench())));
 
   private Bench() {}
 

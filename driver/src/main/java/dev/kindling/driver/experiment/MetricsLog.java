@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -30,6 +32,19 @@ public record MetricsLog(SortedMap<Long, Json.Obj> byStep, SortedMap<Long, Json.
       }
     }
     return new MetricsLog(byStep, validation);
+  }
+
+  /** Lines whose step was logged before: steps that a restart computed again. */
+  public static long repeated(Path file) throws IOException {
+    Set<Long> seen = new HashSet<>();
+    long repeated = 0;
+    for (String line : Files.readString(file, StandardCharsets.UTF_8).lines().toList()) {
+      Optional<Json.Obj> json = parse(line, file).filter(found -> found.find("loss").isPresent());
+      if (json.isPresent() && !seen.add(json.get().integer("step", 0, Long.MAX_VALUE))) {
+        repeated++;
+      }
+    }
+    return repeated;
   }
 
   private static Optional<Json.Obj> parse(String line, Path file) {

@@ -193,6 +193,7 @@ class ExperimentTest {
             + "{\"step\":1,\"loss\":2.0,\"attempt\":2}\n{\"step\":1,\"loss\":9.0,\"attempt\":1}\n");
     MetricsLog log = MetricsLog.read(file);
     assertThat(log.byStep().keySet()).containsExactly(1L, 2L);
+    assertThat(MetricsLog.repeated(file)).isEqualTo(2);
     assertThat(MetricsLog.number(log.byStep().get(1L), "loss")).isEqualTo(2.0);
     assertThat(MetricsLog.number(log.byStep().get(2L), "loss")).isNaN();
   }

@@ -1,0 +1,27 @@
+package dev.kindling.benchmarks;
+
+import java.util.Random;
+
+/**
+ * When a run is killed: some milliseconds after a step was logged.
+ *
+ * @param step at least 1, at most one before the last
+ */
+record KillMoment(KillTarget target, long step, int delayMillis) {
+  private static final int DELAY_MILLIS = 60;
+
+  /** Every second moment falls right after a step that is followed by a checkpoint. */
+  static KillMoment of(Random random, KillTarget target, int steps, int checkpointEvery) {
+    boolean aimed = random.nextBoolean();
+    long step = 1 + random.nextInt(steps - 2);
+    if (aimed && step >= checkpointEvery) {
+      step = step / checkpointEvery * checkpointEvery;
+    }
+    return new KillMoment(target, step, random.nextInt(DELAY_MILLIS));
+  }
+
+  @Override
+  public String toString() {
+    return target + " at step " + step + " + " + delayMillis + " ms";
+  }
+}

@@ -7,10 +7,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Matrix product in pure Java: each element of C is one chain of fused multiply-adds over k in rising order that begins
- * at beta C, so that its bits depend neither on vector width, nor CPU, nor on blocks and threads.
+ * Matrix product in pure Java: each element of C is one chain of fused multiply-adds over k in
+ * rising order that begins at beta C, so that its bits depend neither on vector width, nor CPU, nor
+ * on blocks and threads.
  *
- * <p>Both factors are packed into blocks that fit the second-level cache, in a scratch of about 0.6 MiB per thread.
+ * <p>Both factors are packed into blocks that fit the second-level cache, in a scratch of about 0.6
+ * MiB per thread.
  */
 public final class JavaMatmul implements Matmul {
   private static final int ROW_BLOCK = 256;
@@ -132,8 +134,7 @@ public final class JavaMatmul implements Matmul {
     }
   }
 
-  private void panel(
-      Scratch own, ByteBuffer c, int cAt, int ldc, int rows, int width, int depth) {
+  private void panel(Scratch own, ByteBuffer c, int cAt, int ldc, int rows, int width, int depth) {
     for (int i = 0; i < rows; i += TileKernel.ROWS) {
       int at = cAt + i * ldc;
       int height = Math.min(TileKernel.ROWS, rows - i);
@@ -148,11 +149,11 @@ public final class JavaMatmul implements Matmul {
   private void edge(
       Scratch own, ByteBuffer c, int at, int ldc, int height, int width, int aAt, int depth) {
     for (int i = 0; i < height; i++) {
-      own.c().put(i * columns << 2, c, (at + i * ldc) << 2, width << 2);
+      own.c().put((i * columns) << 2, c, (at + i * ldc) << 2, width << 2);
     }
     tile.multiplyAdd(depth, own.a(), aAt, own.b(), 0, own.c(), 0, columns);
     for (int i = 0; i < height; i++) {
-      c.put((at + i * ldc) << 2, own.c(), i * columns << 2, width << 2);
+      c.put((at + i * ldc) << 2, own.c(), (i * columns) << 2, width << 2);
     }
   }
 }

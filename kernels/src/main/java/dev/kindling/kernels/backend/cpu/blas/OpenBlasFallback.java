@@ -27,7 +27,8 @@ final class OpenBlasFallback {
     } catch (LinkageError e) {
       if (warned.compareAndSet(false, true)) {
         warning.accept(
-            "OpenBLAS does not load, matrix products run in pure Java (several times slower): " + e);
+            "OpenBLAS does not load, matrix products run in pure Java (several times slower): "
+                + e);
       }
       return new JavaMatmul();
     }

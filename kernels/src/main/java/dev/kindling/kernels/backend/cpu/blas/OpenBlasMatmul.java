@@ -8,14 +8,17 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 
 /**
- * Matrix product by OpenBLAS. Fast; its bits depend on the CPU and on the thread count, so they are compared only within
- * one run.
+ * Matrix product by OpenBLAS. Fast; its bits depend on the CPU and on the thread count, so they are
+ * compared only within one run.
  *
- * <p>The library's thread count is one value for the whole process; {@link #open} sets it. A call allocates nothing: each
- * thread owns three native pointers that are moved onto the operands.
+ * <p>The library's thread count is one value for the whole process; {@link #open} sets it. A call
+ * allocates nothing: each thread owns three native pointers that are moved onto the operands.
  */
 public final class OpenBlasMatmul implements Matmul {
-  /** System property; the value {@code missing} makes {@link #open} fail as if the native library were absent. */
+  /**
+   * System property; the value {@code missing} makes {@link #open} fail as if the native library
+   * were absent.
+   */
   static final String LIBRARY_PROPERTY = "kindling.openblas";
 
   private static final int ROW_MAJOR = 101;
@@ -36,7 +39,8 @@ public final class OpenBlasMatmul implements Matmul {
     if ("missing".equals(System.getProperty(LIBRARY_PROPERTY))) {
       throw new UnsatisfiedLinkError(LIBRARY_PROPERTY + "=missing");
     }
-    // JavaCPP's own memory limits count the whole JVM and make it call the garbage collector near them.
+    // JavaCPP's own memory limits count the whole JVM and make it call the garbage collector near
+    // them.
     setIfAbsent("org.bytedeco.javacpp.maxbytes");
     setIfAbsent("org.bytedeco.javacpp.maxphysicalbytes");
     OpenBlasMatmul matmul = new OpenBlasMatmul();

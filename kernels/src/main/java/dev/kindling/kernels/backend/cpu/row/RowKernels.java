@@ -34,7 +34,8 @@ public record RowKernels(
     TileKernel tile) {
 
   /**
-   * Vector kernels if this JVM was started with the incubating module, else plain Java and one warning line per JVM.
+   * Vector kernels if this JVM was started with the incubating module, else plain Java and one
+   * warning line per JVM.
    */
   public static RowKernels best() {
     return VectorChoice.kernels();

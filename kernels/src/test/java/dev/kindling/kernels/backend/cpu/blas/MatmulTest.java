@@ -20,8 +20,7 @@ class MatmulTest {
 
   private Operand floats(int count) {
     Operand x =
-        new Operand(
-            ByteBuffer.allocateDirect((count + 3) * 4).order(ByteOrder.LITTLE_ENDIAN), 3);
+        new Operand(ByteBuffer.allocateDirect((count + 3) * 4).order(ByteOrder.LITTLE_ENDIAN), 3);
     for (int i = 0; i < count; i++) {
       x.set(i, (float) random.nextGaussian());
     }
@@ -36,7 +35,13 @@ class MatmulTest {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 1, 1", "1, 7, 13", "4, 32, 5", "5, 33, 64", "17, 3, 100", "64, 64, 32", "258, 70, 20",
+    "1, 1, 1",
+    "1, 7, 13",
+    "4, 32, 5",
+    "5, 33, 64",
+    "17, 3, 100",
+    "64, 64, 32",
+    "258, 70, 20",
     "31, 65, 1030"
   })
   void productsOfAllFormsMatchDoubles(int m, int n, int k) {

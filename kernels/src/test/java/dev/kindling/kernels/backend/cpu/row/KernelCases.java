@@ -13,8 +13,8 @@ import java.util.Random;
 import java.util.function.BiConsumer;
 
 /**
- * One case per row kernel: run it on odd and even widths and hash every bit of all operands. Also a program, so that a
- * JVM with other flags can print its hashes.
+ * One case per row kernel: run it on odd and even widths and hash every bit of all operands. Also a
+ * program, so that a JVM with other flags can print its hashes.
  */
 public final class KernelCases {
   static final int[] WIDTHS = {1, 3, 4, 7, 15, 16, 17, 31, 32, 48, 63, 100, 256};
@@ -99,8 +99,7 @@ public final class KernelCases {
   }
 
   private static void elements(Map<String, BiConsumer<RowKernels, Bench>> cases) {
-    cases.put(
-        "add", (k, b) -> k.elements().add(b.rows(), b.rows(), b.rows(), 1, ROWS * b.width));
+    cases.put("add", (k, b) -> k.elements().add(b.rows(), b.rows(), b.rows(), 1, ROWS * b.width));
     cases.put("axpy", (k, b) -> k.elements().axpy(1.7f, b.rows(), b.rows(), 0, ROWS * b.width));
     cases.put("scale", (k, b) -> k.elements().scale(0.3f, b.rows(), b.rows(), 0, ROWS * b.width));
     cases.put("copy", (k, b) -> k.elements().copy(b.rows(), b.rows(), 1, ROWS * b.width));
@@ -161,12 +160,20 @@ public final class KernelCases {
         (k, b) ->
             k.norms()
                 .rmsGainGradient(
-                    b.rows(), b.rows(), b.floats(ROWS, 1, 0.1), b.row(), ROWS, b.width, 0, b.width));
+                    b.rows(),
+                    b.rows(),
+                    b.floats(ROWS, 1, 0.1),
+                    b.row(),
+                    ROWS,
+                    b.width,
+                    0,
+                    b.width));
   }
 
   private static void rmsBackward(RowKernels k, Bench b, boolean accumulate) {
     Operand rstd = b.floats(ROWS, 0.5, 0.01);
-    k.norms().rmsBackward(b.rows(), b.rows(), b.row(), rstd, b.rows(), b.width, accumulate, 0, ROWS);
+    k.norms()
+        .rmsBackward(b.rows(), b.rows(), b.row(), rstd, b.rows(), b.width, accumulate, 0, ROWS);
   }
 
   private static void layerNorms(Map<String, BiConsumer<RowKernels, Bench>> cases) {
@@ -280,7 +287,19 @@ public final class KernelCases {
           for (float scale : new float[] {0.5f, 0f, 0.25f}) {
             k.updates()
                 .adamW(
-                    p, g, m, v, scale, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f, 0,
+                    p,
+                    g,
+                    m,
+                    v,
+                    scale,
+                    1e-3f,
+                    0.9f,
+                    0.95f,
+                    1e-8f,
+                    0.1f,
+                    0.1f,
+                    0.05f,
+                    0,
                     ROWS * b.width);
           }
         });

@@ -11,8 +11,9 @@ import java.nio.ByteOrder;
 import java.util.Random;
 
 /**
- * Program, not a test: nanoseconds per element of each kernel, one thread, beside a memory copy of the same rows, and
- * bytes allocated per call; GFLOP/s of the matrix products. Arguments: rows, width (default 256 512).
+ * Program, not a test: nanoseconds per element of each kernel, one thread, beside a memory copy of
+ * the same rows, and bytes allocated per call; GFLOP/s of the matrix products. Arguments: rows,
+ * width (default 256 512).
  */
 public final class KernelSpeed {
   private final int rows;
@@ -44,8 +45,7 @@ public final class KernelSpeed {
   }
 
   private Operand floats(int count) {
-    ByteBuffer buffer =
-        ByteBuffer.allocateDirect(count * 4 + 128).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer buffer = ByteBuffer.allocateDirect(count * 4 + 128).order(ByteOrder.LITTLE_ENDIAN);
     Operand x = new Operand(buffer, 16);
     for (int i = 0; i < count; i++) {
       x.set(i, (float) random.nextGaussian());
@@ -103,9 +103,7 @@ public final class KernelSpeed {
         n,
         () -> k.norms().addRmsForward(x, d, z, gain, y, stats, width, 1e-5f, 0, rows));
     report(
-        "rms_gradient",
-        n,
-        () -> k.norms().rmsBackward(d, x, gain, stats, z, width, true, 0, rows));
+        "rms_gradient", n, () -> k.norms().rmsBackward(d, x, gain, stats, z, width, true, 0, rows));
     report(
         "rms_gain_gradient",
         n,
@@ -129,8 +127,7 @@ public final class KernelSpeed {
         n,
         () ->
             k.updates()
-                .adamW(
-                    x, d, y, z, 0.5f, 1e-9f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f, 0, n));
+                .adamW(x, d, y, z, 0.5f, 1e-9f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f, 0, n));
     rowsOfScores();
   }
 
@@ -182,8 +179,15 @@ public final class KernelSpeed {
 
   private static void products(Matmul matmul) {
     int[][] shapes = {
-      {256, 256, 256}, {1024, 512, 512}, {256, 128, 128}, {2048, 1376, 512}, {64, 64, 32},
-      {64, 64, 64}, {256, 256, 64}, {256, 64, 256}, {16, 16, 16}
+      {256, 256, 256},
+      {1024, 512, 512},
+      {256, 128, 128},
+      {2048, 1376, 512},
+      {64, 64, 32},
+      {64, 64, 64},
+      {256, 256, 64},
+      {256, 64, 256},
+      {16, 16, 16}
     };
     KernelSpeed speed = new KernelSpeed(1, 1, RowKernels.scalar(), "matmul");
     for (Form form : Form.values()) {

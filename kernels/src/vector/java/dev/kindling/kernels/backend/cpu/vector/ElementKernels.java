@@ -19,15 +19,20 @@ public interface ElementKernels {
   void addBias(Operand bias, Operand y, int width, int from, int to);
 
   /**
-   * sums[c] += sum over rows of x[row, c] in row order, for columns [from, to). x [rows, width]. Split by columns, so
-   * that the bits do not depend on the number of threads.
+   * sums[c] += sum over rows of x[row, c] in row order, for columns [from, to). x [rows, width].
+   * Split by columns, so that the bits do not depend on the number of threads.
    */
   void columnSums(Operand x, Operand sums, int rows, int width, int from, int to);
 
-  /** Sum over [from, to) in fp64, 16 lanes counted from {@code from}. Split at fixed places only. */
+  /**
+   * Sum over [from, to) in fp64, 16 lanes counted from {@code from}. Split at fixed places only.
+   */
   double sum(Operand x, int from, int to);
 
-  /** Sum of squares over [from, to) in fp64, 16 lanes counted from {@code from}. Split at fixed places only. */
+  /**
+   * Sum of squares over [from, to) in fp64, 16 lanes counted from {@code from}. Split at fixed
+   * places only.
+   */
   double sumOfSquares(Operand x, int from, int to);
 
   /** Whether no element of [from, to) is infinite or NaN. */

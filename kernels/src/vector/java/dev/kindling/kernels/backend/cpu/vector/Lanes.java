@@ -9,8 +9,9 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * 16 logical lanes on 1, 2 or 4 vectors of the machine's own width.
  *
- * <p>Lane l of the house is lane l mod W of vector l / W. Kernels keep four accumulators; those that a wide machine does
- * not need stay zero vectors that the compiler drops, because W is a constant to it.
+ * <p>Lane l of the house is lane l mod W of vector l / W. Kernels keep four accumulators; those
+ * that a wide machine does not need stay zero vectors that the compiler drops, because W is a
+ * constant to it.
  */
 final class Lanes {
   static final VectorSpecies<Float> SPECIES = species();
@@ -43,7 +44,6 @@ final class Lanes {
   static void store(FloatVector v, ByteBuffer buffer, int index) {
     v.intoByteBuffer(buffer, index << 2, ByteOrder.LITTLE_ENDIAN);
   }
-
 
   /** End of the last full vector of [from, to). */
   static int vectorEnd(int from, int to) {

@@ -3,14 +3,15 @@ package dev.kindling.kernels.backend.cpu.vector;
 /**
  * RMSNorm and LayerNorm over rows [from, to) of [T, width] arrays, sums in 16 fp32 lanes.
  *
- * <p>RMSNorm: r = 1/sqrt(mean(x^2) + eps), y = (x * r) * gain. With g = gain * dy: dx = r g - (r^3 / width) sum(g x) x,
- * dgain = sum over rows of dy x r. After Zhang and Sennrich 2019 (1910.07467).
+ * <p>RMSNorm: r = 1/sqrt(mean(x^2) + eps), y = (x * r) * gain. With g = gain * dy: dx = r g - (r^3
+ * / width) sum(g x) x, dgain = sum over rows of dy x r. After Zhang and Sennrich 2019 (1910.07467).
  *
- * <p>LayerNorm: xhat = (x - mean) r, y = xhat gain + bias, dx = r (g - mean(g) - xhat mean(g xhat)), dgain = sum of dy
- * xhat, dbias = sum of dy. After Ba et al. 2016 (1607.06450).
+ * <p>LayerNorm: xhat = (x - mean) r, y = xhat gain + bias, dx = r (g - mean(g) - xhat mean(g
+ * xhat)), dgain = sum of dy xhat, dbias = sum of dy. After Ba et al. 2016 (1607.06450).
  *
- * <p>The gain and bias gradients are added in row order and split by columns [from, to), so that their bits do not
- * depend on the number of threads. {@code sum = x + delta} in the residual forms; sum may be x or delta.
+ * <p>The gain and bias gradients are added in row order and split by columns [from, to), so that
+ * their bits do not depend on the number of threads. {@code sum = x + delta} in the residual forms;
+ * sum may be x or delta.
  */
 public interface NormKernels {
   /** Saves r in rstd [T]. */

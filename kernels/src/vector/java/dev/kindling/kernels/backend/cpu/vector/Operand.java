@@ -5,11 +5,12 @@ import java.nio.ByteOrder;
 import java.util.function.ToLongFunction;
 
 /**
- * Where an array of 4-byte elements (F32 or I32) begins: a direct little-endian buffer and the index of its first
- * element, counted in 4-byte elements from the start of the buffer.
+ * Where an array of 4-byte elements (F32 or I32) begins: a direct little-endian buffer and the
+ * index of its first element, counted in 4-byte elements from the start of the buffer.
  *
- * <p>Made once when a program is compiled, so that a step allocates nothing. The buffer's position and limit are never
- * read or moved; its capacity is below 2 GiB, so that byte positions fit an int.
+ * <p>Made once when a program is compiled, so that a step allocates nothing. The buffer's position
+ * and limit are never read or moved; its capacity is below 2 GiB, so that byte positions fit an
+ * int.
  */
 public final class Operand {
   private final ByteBuffer buffer;
@@ -43,8 +44,8 @@ public final class Operand {
   }
 
   /**
-   * Address of the first element for native code, asked of {@code addressOf} once: about 200 ns the first time, so an
-   * operand of a native call is worth keeping.
+   * Address of the first element for native code, asked of {@code addressOf} once: about 200 ns the
+   * first time, so an operand of a native call is worth keeping.
    */
   public long address(ToLongFunction<ByteBuffer> addressOf) {
     long known = address;

@@ -1,6 +1,9 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
-/** Plain Java {@link ElementKernels}: the oracle of the vector ones and their replacement without the module. */
+/**
+ * Plain Java {@link ElementKernels}: the oracle of the vector ones and their replacement without
+ * the module.
+ */
 public final class ScalarElements implements ElementKernels {
   @Override
   public void add(Operand x, Operand y, Operand z, int from, int to) {

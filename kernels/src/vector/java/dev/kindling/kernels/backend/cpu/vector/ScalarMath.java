@@ -1,8 +1,8 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
 /**
- * Elementary functions of one float, in the very operations that {@link VectorMath} uses for a vector of them, so that
- * tails, the plain Java kernels and every vector width agree bit for bit.
+ * Elementary functions of one float, in the very operations that {@link VectorMath} uses for a
+ * vector of them, so that tails, the plain Java kernels and every vector width agree bit for bit.
  *
  * <p>Errors measured over all floats are in ScalarMathTest. Denormal results are rounded once.
  */
@@ -11,7 +11,8 @@ public final class ScalarMath {
   // High part with 12 trailing zero bits: n * LN2_HIGH is exact for every exponent n.
   static final float LN2_HIGH = 0.693115234375f;
   static final float LN2_LOW = 3.194618329871446e-05f;
-  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits: F2I is not intrinsic on JDK 17.
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits: F2I is not intrinsic on
+  // JDK 17.
   static final float MAGIC = 12582912f;
   static final int MAGIC_BITS = 0x4B400000;
   static final float EXP_OVERFLOW = 88.72284f;
@@ -96,7 +97,10 @@ public final class ScalarMath {
     return dy * up * s * Math.fma(gate, 1f - s, 1f);
   }
 
-  /** Natural logarithm of a positive normal double, about 1e-15 relative: StrictMath's would be a native call per row. */
+  /**
+   * Natural logarithm of a positive normal double, about 1e-15 relative: StrictMath's would be a
+   * native call per row.
+   */
   static double log(double x) {
     int exponent = Math.getExponent(x);
     double m = x * Double.longBitsToDouble((long) (1023 - exponent) << 52);

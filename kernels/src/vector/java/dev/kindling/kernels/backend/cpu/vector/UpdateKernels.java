@@ -1,11 +1,14 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
-/** Optimizer updates over elements [from, to). A {@code scale} of exactly 0 leaves everything unchanged. */
+/**
+ * Optimizer updates over elements [from, to). A {@code scale} of exactly 0 leaves everything
+ * unchanged.
+ */
 public interface UpdateKernels {
   /**
-   * AdamW with decoupled decay: g = scale * grad, m = m + (1 - beta1)(g - m), v = v + (1 - beta2)(g^2 - v), p = p (1 -
-   * rate * decay) - (rate / c1) m / (sqrt(v) / sqrt(c2) + eps), with c = 1 - beta^step. After Loshchilov and Hutter 2019
-   * (1711.05101); eps > 0.
+   * AdamW with decoupled decay: g = scale * grad, m = m + (1 - beta1)(g - m), v = v + (1 -
+   * beta2)(g^2 - v), p = p (1 - rate * decay) - (rate / c1) m / (sqrt(v) / sqrt(c2) + eps), with c
+   * = 1 - beta^step. After Loshchilov and Hutter 2019 (1711.05101); eps > 0.
    */
   void adamW(
       Operand param,
@@ -24,8 +27,9 @@ public interface UpdateKernels {
       int to);
 
   /**
-   * SGD: g = scale * grad + decay * p, buffer = momentum * buffer + g, p -= rate * (nesterov ? g + momentum * buffer :
-   * buffer). With momentum 0 the buffer is neither read nor written and any operand may stand for it.
+   * SGD: g = scale * grad + decay * p, buffer = momentum * buffer + g, p -= rate * (nesterov ? g +
+   * momentum * buffer : buffer). With momentum 0 the buffer is neither read nor written and any
+   * operand may stand for it.
    */
   void sgd(
       Operand param,

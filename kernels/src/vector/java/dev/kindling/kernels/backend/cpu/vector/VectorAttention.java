@@ -16,9 +16,7 @@ public final class VectorAttention implements AttentionKernels {
     ByteBuffer b = s.buffer();
     int base = s.at() + at;
     float max =
-        first < limit
-            ? VectorSoftmax.max(b, base, columns, first, limit)
-            : Float.NEGATIVE_INFINITY;
+        first < limit ? VectorSoftmax.max(b, base, columns, first, limit) : Float.NEGATIVE_INFINITY;
     if (max == Float.NEGATIVE_INFINITY) {
       VectorSoftmax.zero(b, base, 0, columns);
       return Float.POSITIVE_INFINITY;

@@ -11,11 +11,17 @@ final class VectorMath {
   private VectorMath() {}
 
   static FloatVector exp(FloatVector x) {
-    FloatVector shifted = x.fma(FloatVector.broadcast(SPECIES, ScalarMath.LOG2_E), FloatVector.broadcast(SPECIES, ScalarMath.MAGIC));
+    FloatVector shifted =
+        x.fma(
+            FloatVector.broadcast(SPECIES, ScalarMath.LOG2_E),
+            FloatVector.broadcast(SPECIES, ScalarMath.MAGIC));
     FloatVector n = shifted.sub(ScalarMath.MAGIC);
     FloatVector r = n.fma(FloatVector.broadcast(SPECIES, -ScalarMath.LN2_HIGH), x);
     r = n.fma(FloatVector.broadcast(SPECIES, -ScalarMath.LN2_LOW), r);
-    FloatVector p = r.fma(FloatVector.broadcast(SPECIES, ScalarMath.E6), FloatVector.broadcast(SPECIES, ScalarMath.E5));
+    FloatVector p =
+        r.fma(
+            FloatVector.broadcast(SPECIES, ScalarMath.E6),
+            FloatVector.broadcast(SPECIES, ScalarMath.E5));
     p = p.fma(r, FloatVector.broadcast(SPECIES, ScalarMath.E4));
     p = p.fma(r, FloatVector.broadcast(SPECIES, ScalarMath.E3));
     p = p.fma(r, FloatVector.broadcast(SPECIES, ScalarMath.E2));
@@ -28,8 +34,7 @@ final class VectorMath {
         exponent.sub(half).add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
     FloatVector y = p.mul(low).mul(high);
     y = y.blend(0f, x.compare(VectorOperators.LT, ScalarMath.EXP_UNDERFLOW));
-    return y.blend(
-        Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, ScalarMath.EXP_OVERFLOW));
+    return y.blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, ScalarMath.EXP_OVERFLOW));
   }
 
   static FloatVector sigmoid(FloatVector x) {
@@ -41,7 +46,10 @@ final class VectorMath {
     FloatVector one = FloatVector.broadcast(SPECIES, 1f);
     FloatVector a = x.abs();
     FloatVector z = x.mul(x);
-    FloatVector p = z.fma(FloatVector.broadcast(SPECIES, ScalarMath.T11), FloatVector.broadcast(SPECIES, ScalarMath.T9));
+    FloatVector p =
+        z.fma(
+            FloatVector.broadcast(SPECIES, ScalarMath.T11),
+            FloatVector.broadcast(SPECIES, ScalarMath.T9));
     p = p.fma(z, FloatVector.broadcast(SPECIES, ScalarMath.T7));
     p = p.fma(z, FloatVector.broadcast(SPECIES, ScalarMath.T5));
     p = p.fma(z, FloatVector.broadcast(SPECIES, ScalarMath.T3));
@@ -63,10 +71,7 @@ final class VectorMath {
   static FloatVector geluGradient(FloatVector dy, FloatVector x) {
     FloatVector one = FloatVector.broadcast(SPECIES, 1f);
     FloatVector s = sigmoid(geluArgument(x));
-    FloatVector slope =
-        x.mul(3f * ScalarMath.GELU_CUBIC).fma(x, one).mul(ScalarMath.GELU_TWICE);
+    FloatVector slope = x.mul(3f * ScalarMath.GELU_CUBIC).fma(x, one).mul(ScalarMath.GELU_TWICE);
     return dy.mul(x.mul(s).mul(one.sub(s)).fma(slope, s));
   }
-
-  
 }

@@ -196,8 +196,7 @@ public final class VectorNorms implements NormKernels {
       float mean = stats.get(2 * row);
       float r = stats.get(2 * row + 1);
       float meanG = VectorSums.dot(db, da, gb, ga, width) / width;
-      float meanGx =
-          VectorSums.centredDot(db, da, xb, xa, gb, ga, width, mean, r) / width;
+      float meanGx = VectorSums.centredDot(db, da, xb, xa, gb, ga, width, mean, r) / width;
       FloatVector minus = FloatVector.broadcast(SPECIES, -meanGx);
       for (int i = 0; i < end; i += W) {
         FloatVector g = VectorSums.product(gb, ga + i, db, da + i).sub(meanG);

@@ -12,15 +12,19 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Passes over one row of which only columns [first, limit) count. Full blocks of 16 run as vectors with the outside
- * masked, because a causal row ends anywhere and a scalar tail of up to 15 exponentials would cost as much as the rest.
+ * Passes over one row of which only columns [first, limit) count. Full blocks of 16 run as vectors
+ * with the outside masked, because a causal row ends anywhere and a scalar tail of up to 15
+ * exponentials would cost as much as the rest.
  */
 final class VectorSoftmax {
   private static final FloatVector INDEX = FloatVector.zero(SPECIES).addIndex(1);
 
   private VectorSoftmax() {}
 
-  /** Lanes of the vector at column j that lie outside [first, limit); column numbers are exact in fp32. */
+  /**
+   * Lanes of the vector at column j that lie outside [first, limit); column numbers are exact in
+   * fp32.
+   */
   private static VectorMask<Float> outside(int j, int first, int limit) {
     return INDEX
         .compare(VectorOperators.LT, (float) (first - j))
@@ -58,7 +62,9 @@ final class VectorSoftmax {
     return e;
   }
 
-  /** Sum of e = exp((s - max) scale); with {@code keep} the row is overwritten by e, zero outside. */
+  /**
+   * Sum of e = exp((s - max) scale); with {@code keep} the row is overwritten by e, zero outside.
+   */
   static float exponentials(
       ByteBuffer s,
       int at,

@@ -89,7 +89,13 @@ final class VectorSums {
   }
 
   private static FloatVector plusGainProduct(
-      FloatVector sum, ByteBuffer dy, int dyAt, ByteBuffer x, int xAt, ByteBuffer gain, int gainAt) {
+      FloatVector sum,
+      ByteBuffer dy,
+      int dyAt,
+      ByteBuffer x,
+      int xAt,
+      ByteBuffer gain,
+      int gainAt) {
     return load(gain, gainAt).mul(load(dy, dyAt)).fma(load(x, xAt), sum);
   }
 

@@ -10,8 +10,8 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Vector API {@link TileKernel}: 4 by 2 vectors, eight accumulators, which is what hides the latency of two
- * multiply-add units and still fits 16 registers.
+ * Vector API {@link TileKernel}: 4 by 2 vectors, eight accumulators, which is what hides the
+ * latency of two multiply-add units and still fits 16 registers.
  */
 public final class VectorTile implements TileKernel {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -24,7 +24,8 @@ public final class VectorTile implements TileKernel {
   @Override
   public void multiplyAdd(
       int k, ByteBuffer a, int aAt, ByteBuffer b, int bAt, ByteBuffer c, int cAt, int ldc) {
-    // The first loads call the JDK directly: a helper that runs once per tile might not be inlined, and then the
+    // The first loads call the JDK directly: a helper that runs once per tile might not be inlined,
+    // and then the
     // accumulators would live in boxes.
     FloatVector c00 = FloatVector.fromByteBuffer(SPECIES, c, (cAt) << 2, ORDER);
     FloatVector c01 = FloatVector.fromByteBuffer(SPECIES, c, (cAt + W) << 2, ORDER);

@@ -54,8 +54,7 @@ public final class VectorUpdates implements UpdateKernels {
       FloatVector change = stepSize.mul(mNew).div(vNew.sqrt().fma(rootScale, floor));
       store(load(pb, param.at() + i).fma(keep, change.neg()), pb, param.at() + i);
     }
-    SCALAR.adamW(
-        param, grad, m, v, scale, rate, beta1, beta2, eps, decay, c1, c2, end, to);
+    SCALAR.adamW(param, grad, m, v, scale, rate, beta1, beta2, eps, decay, c1, c2, end, to);
   }
 
   @Override

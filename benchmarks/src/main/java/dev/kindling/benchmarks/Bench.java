@@ -16,7 +16,9 @@ public final class Bench {
           Map.ofEntries(
               Map.entry("allreduce", new AllReduceBench()),
               Map.entry("cpu-train", new CpuTrainBench()),
-              Map.entry("resume", new ResumeBench())));
+              Map.entry("resume", new ResumeBench()),
+              Map.entry("spark-overhead", new SparkOverheadBench()),
+              Map.entry("start", new StartBench())));
 
   private Bench() {}
 

@@ -13,8 +13,10 @@ record KillMoment(KillTarget target, long step, int delayMillis) {
   /** Every second moment falls right after a step that is followed by a checkpoint. */
   static KillMoment of(Random random, KillTarget target, int steps, int checkpointEvery) {
     boolean aimed = random.nextBoolean();
-    long step = 1 + random.nextInt(steps - 2);
-    if (aimed && step >= checkpointEvery) {
+    // A driver that dies before the first commit leaves nothing to resume.
+    int first = target == KillTarget.DRIVER ? checkpointEvery + 1 : 1;
+    long step = first + random.nextInt(steps - 1 - first);
+    if (aimed && step / checkpointEvery * checkpointEvery >= first) {
       step = step / checkpointEvery * checkpointEvery;
     }
     return new KillMoment(target, step, random.nextInt(DELAY_MILLIS));

@@ -2,6 +2,8 @@ package dev.kindling.driver.cli;
 
 import dev.kindling.driver.data.DataJobs;
 import dev.kindling.driver.data.SparkWorkPool;
+import dev.kindling.driver.experiment.ChildStarter;
+import dev.kindling.driver.experiment.Experiment;
 import dev.kindling.driver.launch.Progress;
 import dev.kindling.driver.launch.SparkApplication;
 import dev.kindling.driver.launch.StopSwitch;
@@ -99,8 +101,13 @@ public final class Bodies implements CommandBodies {
   }
 
   @Override
-  public int experiment(Path file, ProgressMode progress, PrintWriter out) {
-    throw new PlanException("experiment is not in this version: comes with the experiment runner");
+  public int experiment(Path file, ProgressMode progress, PrintWriter out) throws Exception {
+    Experiment experiment = Experiment.read(file, out);
+    StopSwitch stop = new StopSwitch(out::println);
+    stop.install();
+    stop.arm();
+    int code = experiment.run(new ChildStarter(experiment.folder().resolve("logs"), stop), stop);
+    return stop.exitCode() == 0 ? code : stop.exitCode();
   }
 
   @Override

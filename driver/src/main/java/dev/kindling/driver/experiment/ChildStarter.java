@@ -1,8 +1,7 @@
 package dev.kindling.driver.experiment;
 
 import dev.kindling.driver.Main;
-import dev.kindling.worker.loop.StopRequest;
-import dev.kindling.worker.loop.StopSignal;
+import dev.kindling.driver.launch.StopSwitch;
 import java.io.File;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -23,15 +22,17 @@ import java.util.concurrent.TimeUnit;
  */
 public final class ChildStarter implements RunStarter {
   private static final long POLL_MILLIS = 100;
+  private static final int TERMINATED = 143;
 
   private final Path logs;
-  private final StopSignal stop;
+  private final StopSwitch stop;
 
   /**
    * @param logs folder for one log file per run
-   * @param stop when it asks for a stop, every child gets SIGTERM once and ends by itself
+   * @param stop after SIGTERM every child gets one too and ends by itself; Ctrl-C reaches the whole
+   *     process group, and a second signal would end a child at once
    */
-  public ChildStarter(Path logs, StopSignal stop) {
+  public ChildStarter(Path logs, StopSwitch stop) {
     this.logs = logs;
     this.stop = stop;
   }
@@ -67,7 +68,7 @@ public final class ChildStarter implements RunStarter {
     boolean asked = false;
     try {
       while (!process.waitFor(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
-        if (!asked && stop.poll() != StopRequest.NONE) {
+        if (!asked && stop.exitCode() == TERMINATED) {
           asked = true;
           process.destroy();
         }

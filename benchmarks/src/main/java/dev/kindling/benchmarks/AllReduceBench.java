@@ -19,9 +19,10 @@ import java.util.stream.Stream;
  * over Gloo's (PyTorch through JavaCPP, FileStore, default options), fp32 sums in place.
  *
  * <p>Ranks are processes of this machine; all engines live in the same processes and take turns,
- * one block of calls each, in one run. The figure of a run is the median over all timed calls of
- * rank 0. Before timing each engine's sum is checked. {@code ratio} is Gloo's median time over
- * ours in ring order; {@code tree_ratio} the same for the exact mode.
+ * one block of calls each, in one run. The figure of a run is the median over blocks of a block's
+ * time per call, on rank 0 (single calls would flatter: a call is short when the peer was ahead).
+ * Before timing each engine's sum is checked. {@code ratio} is Gloo's median time over ours in ring
+ * order; {@code tree_ratio} the same for the exact mode.
  */
 final class AllReduceBench implements Benchmark {
   private static final int DEATH_EXIT_LIMIT_SECONDS = 20;

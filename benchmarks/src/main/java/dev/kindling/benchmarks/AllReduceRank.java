@@ -129,14 +129,14 @@ final class AllReduceRank {
     for (int block = -warmup; block < blocks; block++) {
       for (Map.Entry<String, Engine> entry : engines.entrySet()) {
         List<Long> list = times.computeIfAbsent(entry.getKey(), key -> new ArrayList<>());
+        // The first call of a block also waits for peers that still finish the engine before.
+        entry.getValue().allReduce();
+        long start = System.nanoTime();
         for (int call = 0; call < calls; call++) {
-          long start = System.nanoTime();
           entry.getValue().allReduce();
-          long nanos = System.nanoTime() - start;
-          // The first call of a block also waits for peers that still finish the engine before.
-          if (block >= 0 && call > 0) {
-            list.add(nanos);
-          }
+        }
+        if (block >= 0) {
+          list.add((System.nanoTime() - start) / calls);
         }
       }
     }
@@ -144,7 +144,11 @@ final class AllReduceRank {
       times.forEach(
           (engine, list) ->
               System.out.println(
-                  "TIMES " + engine + '.' + size + ' '
+                  "TIMES "
+                      + engine
+                      + '.'
+                      + size
+                      + ' '
                       + list.stream().map(String::valueOf).collect(Collectors.joining(","))));
     }
   }

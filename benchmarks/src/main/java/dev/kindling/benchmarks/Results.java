@@ -14,7 +14,10 @@ public final class Results {
 
   private final List<Result> results = new ArrayList<>();
 
-  /** Adds a figure, printed with four significant digits; unit {@code x} or {@code count} if it has none. */
+  /**
+   * Adds a figure, printed with four significant digits; unit {@code x} or {@code count} if it has
+   * none.
+   */
   public void add(String name, double value, String unit) {
     boolean whole = value == Math.rint(value) && Math.abs(value) < 1e15;
     add(name, whole ? Long.toString((long) value) : digits(value), unit);

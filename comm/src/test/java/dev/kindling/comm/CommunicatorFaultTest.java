@@ -14,7 +14,9 @@ import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What every communicator does when something goes wrong: an error that says what, never a hang. */
+/**
+ * What every communicator does when something goes wrong: an error that says what, never a hang.
+ */
 class CommunicatorFaultTest {
   private static void allReduce(Communicator communicator, int elements) {
     try (Span data = Span.allocate(elements * 4L)) {
@@ -31,11 +33,11 @@ class CommunicatorFaultTest {
   @EnumSource
   void differentSizesAreNamedOnBothSides(World world) {
     for (int[] sizes : new int[][] {{100, 104}, {100, 200_000}, {200_000, 300_000}, {0, 1}}) {
-      var endings =
-          world.run(2, World.PATIENT, c -> allReduce(c, sizes[c.rank()]));
+      var endings = world.run(2, World.PATIENT, c -> allReduce(c, sizes[c.rank()]));
       for (World.Ending ending : endings) {
         assertThat(message(ending))
-            .contains("disagree", "rank 0", "rank 1", sizes[0] * 4 + " bytes", sizes[1] * 4 + " bytes");
+            .contains(
+                "disagree", "rank 0", "rank 1", sizes[0] * 4 + " bytes", sizes[1] * 4 + " bytes");
       }
     }
   }
@@ -110,7 +112,8 @@ class CommunicatorFaultTest {
                 done.countDown();
               }
             });
-    assertThat(message(endings.get(0)) + message(endings.get(1))).containsPattern("ranks \\[([01], )?2]");
+    assertThat(message(endings.get(0)) + message(endings.get(1)))
+        .containsPattern("ranks \\[([01], )?2]");
     assertThat(endings.get(2).failure()).isNull();
   }
 

@@ -59,8 +59,14 @@ final class LoopbackWorld {
       for (int peer = 0; peer < posts.length; peer++) {
         if (!post(peer).call().equals(post.call())) {
           throw fail(
-              "ranks disagree: rank " + rank + " is in " + post.call() + ", rank " + peer
-                  + " is in " + post(peer).call());
+              "ranks disagree: rank "
+                  + rank
+                  + " is in "
+                  + post.call()
+                  + ", rank "
+                  + peer
+                  + " is in "
+                  + post(peer).call());
         }
       }
     } finally {
@@ -111,7 +117,13 @@ final class LoopbackWorld {
       Post offer = mail[peer][rank];
       if (offer == null || !offer.call().equals(post.call())) {
         throw fail(
-            "ranks disagree: rank " + rank + " is in " + post.call() + ", rank " + peer + " is in "
+            "ranks disagree: rank "
+                + rank
+                + " is in "
+                + post.call()
+                + ", rank "
+                + peer
+                + " is in "
                 + (offer == null ? "nothing" : offer.call()));
       }
       post.receive().copy(0, offer.send(), 0, offer.send().length());
@@ -131,8 +143,14 @@ final class LoopbackWorld {
         }
         if (left <= 0) {
           throw fail(
-              "rank " + rank + ", " + call + ": waited "
-                  + TimeUnit.NANOSECONDS.toMillis(timeoutNanos) + " ms for ranks " + absent(call));
+              "rank "
+                  + rank
+                  + ", "
+                  + call
+                  + ": waited "
+                  + TimeUnit.NANOSECONDS.toMillis(timeoutNanos)
+                  + " ms for ranks "
+                  + absent(call));
         }
         left = changed.awaitNanos(left);
       }

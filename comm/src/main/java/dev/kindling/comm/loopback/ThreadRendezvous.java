@@ -18,8 +18,7 @@ public final class ThreadRendezvous implements Rendezvous {
   private final CyclicBarrier barrier;
   private final List<String> slots;
 
-  private ThreadRendezvous(
-      int rank, Duration timeout, CyclicBarrier barrier, List<String> slots) {
+  private ThreadRendezvous(int rank, Duration timeout, CyclicBarrier barrier, List<String> slots) {
     this.rank = rank;
     this.timeout = timeout;
     this.barrier = barrier;

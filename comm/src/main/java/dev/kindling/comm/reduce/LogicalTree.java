@@ -4,11 +4,12 @@ package dev.kindling.comm.reduce;
  * The one binary tree in which partial sums are folded, so that a sum has the same bits however its
  * leaves are spread over ranks (design/reliability.md 5.2).
  *
- * <p>Leaves (logical shards, or ranks) are visited in order and pushed on a stack. After leaf {@code
- * i} the top two entries are folded {@link #foldsAfter} times, the left one as first operand. For a
- * count that is a power of two one entry is left; otherwise {@link #foldsAtEnd} more folds finish.
- * An aligned block of 2^k leaves is a subtree: a rank that folds its own block and a communicator
- * that folds the ranks in rank order make the same additions as one rank that holds all leaves.
+ * <p>Leaves (logical shards, or ranks) are visited in order and pushed on a stack. After leaf
+ * {@code i} the top two entries are folded {@link #foldsAfter} times, the left one as first
+ * operand. For a count that is a power of two one entry is left; otherwise {@link #foldsAtEnd} more
+ * folds finish. An aligned block of 2^k leaves is a subtree: a rank that folds its own block and a
+ * communicator that folds the ranks in rank order make the same additions as one rank that holds
+ * all leaves.
  */
 public final class LogicalTree {
   private LogicalTree() {}

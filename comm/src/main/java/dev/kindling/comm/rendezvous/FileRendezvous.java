@@ -56,8 +56,15 @@ public final class FileRendezvous implements Rendezvous {
       while (!absent(current).isEmpty()) {
         if (System.nanoTime() - deadline > 0) {
           throw new CollectiveException(
-              "rendezvous round " + current + " in " + folder + ": waited " + timeout.toMillis()
-                  + " ms, ranks " + absent(current) + " did not come");
+              "rendezvous round "
+                  + current
+                  + " in "
+                  + folder
+                  + ": waited "
+                  + timeout.toMillis()
+                  + " ms, ranks "
+                  + absent(current)
+                  + " did not come");
         }
         Thread.sleep(POLL_MILLIS);
       }

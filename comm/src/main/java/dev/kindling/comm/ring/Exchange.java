@@ -3,6 +3,7 @@ package dev.kindling.comm.ring;
 import dev.kindling.comm.reduce.SpanView;
 import dev.kindling.kernels.backend.CollectiveException;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
@@ -11,6 +12,7 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -45,7 +47,7 @@ final class Exchange {
     Tuning tuning = options.tuning();
     Duration timeout = options.collectiveTimeout();
     timeoutNanos = timeout.toNanos();
-    spinNanos = tuning.spin().toNanos();
+    spinNanos = crowded(channels) ? 0 : tuning.spin().toNanos();
     selector = Selector.open();
     lanes = new Lane[channels.length];
     var list = new ArrayList<Lane>();
@@ -58,8 +60,21 @@ final class Exchange {
       }
     }
     peers = list.toArray(new Lane[0]);
-    header =
-        SpanView.of(ByteBuffer.allocateDirect(Call.HEADER_BYTES + tuning.directBytes()));
+    header = SpanView.of(ByteBuffer.allocateDirect(Call.HEADER_BYTES + tuning.directBytes()));
+  }
+
+  /** True if this host has more ranks than processors: who spins then keeps a peer from running. */
+  private static boolean crowded(@Nullable SocketChannel[] channels) throws IOException {
+    int ranks = 1;
+    for (SocketChannel channel : channels) {
+      if (channel != null
+          && channel.getLocalAddress() instanceof InetSocketAddress own
+          && channel.getRemoteAddress() instanceof InetSocketAddress other
+          && Objects.equals(own.getAddress(), other.getAddress())) {
+        ranks++;
+      }
+    }
+    return ranks > Runtime.getRuntime().availableProcessors();
   }
 
   Lane lane(int peer) {
@@ -182,8 +197,14 @@ final class Exchange {
   }
 
   private String disagreement(Lane lane) {
-    return "ranks disagree: rank " + rank + " is in " + Call.describe(header.bytes())
-        + ", rank " + lane.peer + " is in " + Call.describe(lane.staging.bytes());
+    return "ranks disagree: rank "
+        + rank
+        + " is in "
+        + Call.describe(header.bytes())
+        + ", rank "
+        + lane.peer
+        + " is in "
+        + Call.describe(lane.staging.bytes());
   }
 
   private List<Integer> waiting() {

@@ -25,8 +25,7 @@ final class Lane {
     this.channel = channel;
     this.key = channel.register(selector, 0);
     window = SpanView.of(ByteBuffer.allocateDirect(tuning.windowBytes()));
-    staging =
-        SpanView.of(ByteBuffer.allocateDirect(Call.HEADER_BYTES + tuning.directBytes()));
+    staging = SpanView.of(ByteBuffer.allocateDirect(Call.HEADER_BYTES + tuning.directBytes()));
     int pieces = 2 * worldSize + 2;
     out = new Track(pieces, tuning.stepBytes(), null);
     in = new Track(pieces, tuning.stepBytes(), window);

@@ -130,8 +130,14 @@ final class Opening {
       while (!missing().isEmpty()) {
         if (System.nanoTime() - deadline > 0) {
           throw new CollectiveException(
-              "rank " + scope.rank() + " waited " + options.openTimeout().toMillis()
-                  + " ms, no connection with ranks " + missing() + " (" + refused
+              "rank "
+                  + scope.rank()
+                  + " waited "
+                  + options.openTimeout().toMillis()
+                  + " ms, no connection with ranks "
+                  + missing()
+                  + " ("
+                  + refused
                   + " connections refused)");
         }
         connectMissing();
@@ -243,7 +249,11 @@ final class Opening {
         refuse(handshake, "it holds another secret, job id or attempt");
         if (handshake.initiator()) {
           throw new CollectiveException(
-              "rank " + scope.rank() + " refused rank " + handshake.peer() + " at "
+              "rank "
+                  + scope.rank()
+                  + " refused rank "
+                  + handshake.peer()
+                  + " at "
                   + addresses.get(handshake.peer())
                   + ": it holds another secret, job id or attempt");
         }

@@ -90,8 +90,7 @@ final class RingFlow implements Flow {
         continue;
       }
       int at = (int) (added & (window - 1));
-      int bytes =
-          (int) Math.min(Math.min(toAdd - added, lengths[coming] - inHop), window - at);
+      int bytes = (int) Math.min(Math.min(toAdd - added, lengths[coming] - inHop), window - at);
       fold.clear();
       fold.add(data, starts[coming] + inHop);
       fold.add(from.window, at);

@@ -76,8 +76,7 @@ public record RingOptions(
 
   /** The same with other time-outs. */
   public RingOptions withTimeouts(Duration open, Duration collective) {
-    return new RingOptions(
-        secret, jobId, attempt, bind, port, order, open, collective, tuning);
+    return new RingOptions(secret, jobId, attempt, bind, port, order, open, collective, tuning);
   }
 
   /** The same with other buffer sizes. */

@@ -5,8 +5,8 @@ import dev.kindling.comm.reduce.SpanView;
 
 /**
  * Exact all-reduce and reduce-scatter: every rank receives its slice from all others, folds the
- * ranks in tree order, and sends the result to all (design/reliability.md 5.2). Sends
- * 2 (W-1)/W N bytes per rank, as a ring does, in two hops instead of 2 (W-1).
+ * ranks in tree order, and sends the result to all (design/reliability.md 5.2). Sends 2 (W-1)/W N
+ * bytes per rank, as a ring does, in two hops instead of 2 (W-1).
  *
  * <p>All phases overlap: a piece of the slice is folded as soon as every peer delivered it, and
  * leaves at once. Overwriting a peer's slice in place is safe, for its result arrives only after

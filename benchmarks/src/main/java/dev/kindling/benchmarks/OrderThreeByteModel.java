@@ -2,9 +2,9 @@ package dev.kindling.benchmarks;
 
 /**
  * A byte model of the three bytes before: counts of orders 0 to 3, interpolated from the uniform
- * guess upwards with Witten and Bell's weights (1991): an order that saw its context {@code n} times
- * with {@code d} different followers is trusted {@code n / (n + d)}. What a small network has to
- * beat to have learnt more than short-range statistics.
+ * guess upwards with Witten and Bell's weights (1991): an order that saw its context {@code n}
+ * times with {@code d} different followers is trusted {@code n / (n + d)}. What a small network has
+ * to beat to have learnt more than short-range statistics.
  *
  * <p>Order 3 is an open-addressed table of 64-bit keys; one entry for each four bytes that occur.
  */

@@ -3,8 +3,8 @@
  * bodies of {@code data corpus | prepare | inspect}.
  *
  * <p>Read first: {@link dev.kindling.driver.data.SparkWorkPool}, {@link
- * dev.kindling.driver.data.DataJobs}. No logic that decides a byte lives here: it must not depend on
- * how Spark cuts or orders its work.
+ * dev.kindling.driver.data.DataJobs}. No logic that decides a byte lives here: it must not depend
+ * on how Spark cuts or orders its work.
  */
 @NullMarked
 package dev.kindling.driver.data;

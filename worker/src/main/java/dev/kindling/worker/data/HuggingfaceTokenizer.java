@@ -47,7 +47,8 @@ final class HuggingfaceTokenizer implements Tokenizer {
   static HuggingfaceTokenizer restore(byte[] saved, String name) {
     Path file = Path.of(name);
     if (saved.length < Integer.BYTES) {
-      throw new DataException(name + ": expected a saved tokenizer, found " + saved.length + " bytes");
+      throw new DataException(
+          name + ": expected a saved tokenizer, found " + saved.length + " bytes");
     }
     int separator = ByteBuffer.wrap(saved).order(ByteOrder.LITTLE_ENDIAN).getInt();
     byte[] json = Arrays.copyOfRange(saved, Integer.BYTES, saved.length);

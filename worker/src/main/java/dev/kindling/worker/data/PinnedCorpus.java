@@ -15,9 +15,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The corpus on which every published loss of this project is measured: the sources of a pinned list
- * of Maven jars as JSON lines, one file a project, {@code train/} and {@code validation/} split by
- * project. Licence headers are removed, equal files kept once, files over 1 MiB left out.
+ * The corpus on which every published loss of this project is measured: the sources of a pinned
+ * list of Maven jars as JSON lines, one file a project, {@code train/} and {@code validation/}
+ * split by project. Licence headers are removed, equal files kept once, files over 1 MiB left out.
  *
  * <p>The list also pins the hash of the text, so two corpora are the same bytes or an error.
  */
@@ -65,8 +65,8 @@ public final class PinnedCorpus {
   }
 
   /**
-   * Builds the corpus below {@code folder}, or finds it there. Jars that were fetched stay in {@code
-   * folder/jars}, so a second try goes on where the first stopped.
+   * Builds the corpus below {@code folder}, or finds it there. Jars that were fetched stay in
+   * {@code folder/jars}, so a second try goes on where the first stopped.
    *
    * @throws DataException when a jar cannot be had or the text is not the pinned one
    */

@@ -25,10 +25,9 @@ public final class Span implements AutoCloseable {
 
   /** Zeroed memory aligned to {@link #ALIGNMENT}. */
   public static Span allocate(long bytes) {
-    if (bytes < 0 || bytes > Integer.MAX_VALUE - 2 * ALIGNMENT) {
+    if (bytes < 0 || bytes > Integer.MAX_VALUE - 2L * ALIGNMENT) {
       throw new IllegalArgumentException("bytes: expected 0 to just below 2 GiB, found " + bytes);
     }
-    // alignedSlice also rounds the end down, so a whole line more is needed for odd lengths.
     ByteBuffer whole = ByteBuffer.allocateDirect((int) aligned(bytes) + ALIGNMENT);
     ByteBuffer aligned = whole.alignedSlice(ALIGNMENT).slice(0, (int) bytes);
     return new Span(aligned.order(ByteOrder.LITTLE_ENDIAN), whole);

@@ -26,7 +26,7 @@ final class CpuMemory implements Memory {
       for (Variable variable : declared) {
         bytes += variable.role() == role ? Span.aligned(variable.type().bytes()) : 0;
       }
-      if (bytes > Integer.MAX_VALUE - Span.ALIGNMENT) {
+      if (bytes > Integer.MAX_VALUE - 2L * Span.ALIGNMENT) {
         throw new PlanException(
             role + " arena: expected less than 2 GiB on the CPU backend, found " + bytes + " bytes");
       }

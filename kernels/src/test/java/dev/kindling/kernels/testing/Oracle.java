@@ -1,0 +1,111 @@
+package dev.kindling.kernels.testing;
+
+import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.Add;
+import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.Attention;
+import dev.kindling.kernels.graph.op.AttentionGradient;
+import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.ClipScale;
+import dev.kindling.kernels.graph.op.ConcatColumns;
+import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.CrossEntropy;
+import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Embedding;
+import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.GatherColumns;
+import dev.kindling.kernels.graph.op.Gelu;
+import dev.kindling.kernels.graph.op.GeluGradient;
+import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.LayerNorm;
+import dev.kindling.kernels.graph.op.LayerNormGradient;
+import dev.kindling.kernels.graph.op.Linear;
+import dev.kindling.kernels.graph.op.LinearInputGradient;
+import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.ResidualLayerNorm;
+import dev.kindling.kernels.graph.op.ResidualRmsNorm;
+import dev.kindling.kernels.graph.op.RmsNorm;
+import dev.kindling.kernels.graph.op.RmsNormGradient;
+import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.SwiGlu;
+import dev.kindling.kernels.graph.op.SwiGluGradient;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** Every operation in fp64. Integers travel as doubles. Inputs are never changed. */
+public final class Oracle {
+  /** Arguments of one evaluation. */
+  record Call(Op op, List<ValueType> types, List<double[]> inputs, List<ValueType> outputTypes) {
+    double[] in(int i) {
+      return inputs.get(i);
+    }
+
+    int dim(int input, int index) {
+      return types.get(input).shape().dim(index);
+    }
+
+    int last() {
+      return inputs.size() - 1;
+    }
+  }
+
+  interface Rule {
+    List<double[]> apply(Call call);
+  }
+
+  private static final Map<Class<? extends Op>, Rule> RULES = rules();
+
+  private Oracle() {}
+
+  /** Contents of the outputs. */
+  public static List<double[]> evaluate(Op op, List<ValueType> types, List<double[]> inputs) {
+    Call call = new Call(op, types, inputs, op.infer(types));
+    return Objects.requireNonNull(RULES.get(op.getClass()), () -> "no oracle for " + op).apply(call);
+  }
+
+  private static Map<Class<? extends Op>, Rule> rules() {
+    Map<Class<? extends Op>, Rule> rules = new HashMap<>();
+    rules.put(Accumulate.class, SimpleOracle::add);
+    rules.put(AdamW.class, UpdateOracle::adamW);
+    rules.put(Add.class, SimpleOracle::add);
+    rules.put(AllReduce.class, SimpleOracle::allReduce);
+    rules.put(Attention.class, AttentionOracle::forward);
+    rules.put(AttentionGradient.class, AttentionOracle::gradient);
+    rules.put(BiasGradient.class, LinearOracle::bias);
+    rules.put(ClipScale.class, UpdateOracle::clipScale);
+    rules.put(ConcatColumns.class, SimpleOracle::concat);
+    rules.put(Copy.class, call -> List.of(call.in(0).clone()));
+    rules.put(CrossEntropy.class, call -> LossOracle.loss(call).subList(0, 2));
+    rules.put(CrossEntropyWithGradient.class, LossOracle::loss);
+    rules.put(Embedding.class, SimpleOracle::embedding);
+    rules.put(EmbeddingGradient.class, SimpleOracle::embeddingGradient);
+    rules.put(Fill.class, SimpleOracle::fill);
+    rules.put(GatherColumns.class, SimpleOracle::gather);
+    rules.put(Gelu.class, SimpleOracle::gelu);
+    rules.put(GeluGradient.class, SimpleOracle::geluGradient);
+    rules.put(GlobalNorm.class, UpdateOracle::globalNorm);
+    rules.put(LayerNorm.class, NormOracle::layer);
+    rules.put(LayerNormGradient.class, NormOracle::layerGradient);
+    rules.put(Linear.class, LinearOracle::forward);
+    rules.put(LinearInputGradient.class, LinearOracle::input);
+    rules.put(LinearWeightGradient.class, LinearOracle::weight);
+    rules.put(ResidualLayerNorm.class, NormOracle::residualLayer);
+    rules.put(ResidualRmsNorm.class, NormOracle::residualRms);
+    rules.put(RmsNorm.class, NormOracle::rms);
+    rules.put(RmsNormGradient.class, NormOracle::rmsGradient);
+    rules.put(Rope.class, SimpleOracle::rope);
+    rules.put(Sgd.class, UpdateOracle::sgd);
+    rules.put(SplitColumns.class, SimpleOracle::split);
+    rules.put(SwiGlu.class, SimpleOracle::swiGlu);
+    rules.put(SwiGluGradient.class, SimpleOracle::swiGluGradient);
+    return rules;
+  }
+}

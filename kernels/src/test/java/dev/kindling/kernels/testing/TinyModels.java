@@ -87,7 +87,7 @@ public record TinyModels(int tokens, int sequence, int width, int vocabulary, bo
       }
       contents.put(param.name(), values);
     }
-    contents.put("ids", integers(i -> (i * 7 + 3) % vocabulary));
+    contents.put("ids", integers(i -> (i * i + 3 * i) % vocabulary));
     contents.put("positions", integers(i -> i % sequence));
     contents.put("segments", integers(i -> i % sequence / 3));
     contents.put("targets", integers(i -> i % 5 == 4 ? -100 : (i * 5 + 1) % vocabulary));

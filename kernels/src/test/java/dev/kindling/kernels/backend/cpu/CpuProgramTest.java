@@ -1,0 +1,136 @@
+package dev.kindling.kernels.backend.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.sun.management.ThreadMXBean;
+import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.backend.CpuOptions;
+import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.backend.Memory;
+import dev.kindling.kernels.backend.Program;
+import dev.kindling.kernels.graph.Axis;
+import dev.kindling.kernels.graph.Demand;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.testing.CpuRun;
+import dev.kindling.kernels.testing.TinyModels;
+import dev.kindling.kernels.testing.TwinCommunicator;
+import java.lang.management.ManagementFactory;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class CpuProgramTest {
+  private static final TinyModels MODEL = new TinyModels(130, 65, 36, 211, true);
+
+  /** Bytes of one run after warm-up. The JIT may keep an object that a later compilation removes: 64 runs warm it. */
+  @ParameterizedTest
+  @EnumSource(MatmulKind.class)
+  void runAllocatesNothing(MatmulKind kind) {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    for (Graph graph : new Graph[] {MODEL.llama(n -> Demand.whole()), MODEL.gpt2(n -> Demand.whole())}) {
+      try (Backend backend = Backend.cpu(new CpuOptions(2, kind));
+          Memory memory = backend.allocate(graph.variables());
+          Program program = backend.compile(graph, memory, Map.of())) {
+        load(graph, memory);
+        for (int i = 0; i < 64; i++) {
+          program.run();
+        }
+        long smallest = Long.MAX_VALUE;
+        for (int i = 0; i < 32; i++) {
+          long before = threads.getCurrentThreadAllocatedBytes();
+          program.run();
+          smallest = Math.min(smallest, threads.getCurrentThreadAllocatedBytes() - before);
+        }
+        assertThat(smallest).as("bytes allocated by a run with %s", kind).isZero();
+      }
+    }
+  }
+
+  private static void load(Graph graph, Memory memory) {
+    Map<String, double[]> contents = MODEL.contents(graph, 3);
+    for (Variable variable : graph.variables()) {
+      double[] content = contents.get(variable.name());
+      if (content != null) {
+        CpuRun.write(variable, content, memory.span(variable.name()));
+      }
+    }
+  }
+
+  @Test
+  void badTokenIdsNameTheirPosition() {
+    Graph graph = MODEL.llama(n -> Demand.whole());
+    try (Backend backend = Backend.cpu(new CpuOptions(2, MatmulKind.OPENBLAS));
+        Memory memory = backend.allocate(graph.variables());
+        Program program = backend.compile(graph, memory, Map.of())) {
+      load(graph, memory);
+      memory.span("ids").putInt(77, 211);
+      assertThatThrownBy(program::run)
+          .isInstanceOf(DeviceException.class)
+          .hasMessageContaining("77")
+          .hasMessageContaining("211");
+      memory.span("ids").putInt(77, 5);
+      memory.span("targets").putInt(3, 400);
+      assertThatThrownBy(program::run)
+          .isInstanceOf(DeviceException.class)
+          .hasMessageContaining("CrossEntropy")
+          .hasMessageContaining("400");
+    }
+  }
+
+  @Test
+  void neighboursBecomeOneCall() {
+    GraphBuilder builder = new GraphBuilder();
+    Value[] gradients = new Value[3];
+    for (int i = 0; i < 3; i++) {
+      ValueType type = ValueType.f32(5 + i);
+      gradients[i] = builder.variable(new Variable("g" + i, type, Role.GRADIENT));
+    }
+    builder.add(new AllReduce(Axis.DATA), gradients);
+    Graph graph = builder.build();
+    TwinCommunicator twins = new TwinCommunicator();
+    try (Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
+        Memory memory = backend.allocate(graph.variables());
+        Program program = backend.compile(graph, memory, Map.of(Axis.DATA, twins))) {
+      memory.span("g2").putFloat(6, 3f);
+      program.run();
+      assertThat(twins.calls()).isEqualTo(1);
+      assertThat(memory.span("g2").getFloat(6)).isEqualTo(6f);
+      assertThat(memory.arena(Role.GRADIENT).bytes()).isEqualTo(3L * Span.ALIGNMENT);
+      Map<Axis, Communicator> none = Map.of();
+      assertThatThrownBy(() -> backend.compile(graph, memory, none))
+          .isInstanceOf(PlanException.class)
+          .hasMessageContaining("DATA");
+    }
+  }
+
+  @Test
+  void packedDocumentsEqualOneSequenceEach() {
+    TinyModels packed = new TinyModels(12, 12, 4, 7, true);
+    TinyModels single = new TinyModels(12, 3, 4, 7, false);
+    Graph joint = packed.llama(n -> Demand.whole());
+    Graph apart = single.llama(n -> Demand.whole());
+    Map<String, double[]> contents = new java.util.HashMap<>(packed.contents(joint, 5));
+    contents.put("positions", single.contents(apart, 5).get("positions"));
+    Map<String, double[]> a = CpuRun.run(joint, contents, 1, MatmulKind.JAVA);
+    Map<String, double[]> b = CpuRun.run(apart, contents, 1, MatmulKind.JAVA);
+    assertThat(a.get("loss_sum")[0])
+        .isCloseTo(b.get("loss_sum")[0], org.assertj.core.api.Assertions.within(1e-4));
+    double[] x = a.get("grad/h0.q");
+    double[] y = b.get("grad/h0.q");
+    for (int i = 0; i < x.length; i++) {
+      assertThat(x[i]).isCloseTo(y[i], org.assertj.core.api.Assertions.within(1e-4));
+    }
+  }
+}

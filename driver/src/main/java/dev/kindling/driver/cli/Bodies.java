@@ -144,8 +144,7 @@ public final class Bodies implements CommandBodies {
     try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
         LoadedModel model = LoadedModel.open(Path.of(request.model()), backend)) {
       String text =
-          model.generate(
-              request.prompt(), request.tokens(), request.seed(), request.temperature());
+          model.generate(request.prompt(), request.tokens(), request.seed(), request.temperature());
       out.println(request.prompt() + text);
     }
     return ExitCodes.DONE;
@@ -167,10 +166,7 @@ public final class Bodies implements CommandBodies {
     TrainPlan plan = PlanReader.fromYaml(newest.facts().config());
     String config = ExplainPage.graphs(plan).model().huggingFaceConfig();
     HuggingFaceExport.write(
-        store,
-        newest,
-        new HuggingFaceExport.Companions(config, tokenizer(plan)),
-        Path.of(target));
+        store, newest, new HuggingFaceExport.Companions(config, tokenizer(plan)), Path.of(target));
     out.println("wrote step " + newest.step() + " of " + runDir + " to " + target);
     return ExitCodes.DONE;
   }

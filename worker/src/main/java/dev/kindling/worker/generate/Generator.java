@@ -17,9 +17,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Samples tokens one at a time: the whole window runs through the forward program for each token, so
- * a token costs one forward pass of the window. The window holds the last tokens of the text; what
- * follows the text in it is masked by causality.
+ * Samples tokens one at a time: the whole window runs through the forward program for each token,
+ * so a token costs one forward pass of the window. The window holds the last tokens of the text;
+ * what follows the text in it is masked by causality.
  *
  * <p>The choice at a place is a pure function of the logits, the seed and the place: same weights,
  * prompt and seed, same text.
@@ -75,15 +75,13 @@ public final class Generator implements AutoCloseable {
     }
     for (int id : prompt) {
       if (id < 0 || id >= vocabulary) {
-        throw new PlanException(
-            "prompt: expected token ids below " + vocabulary + ", found " + id);
+        throw new PlanException("prompt: expected token ids below " + vocabulary + ", found " + id);
       }
     }
     int[] text = Arrays.copyOf(prompt, prompt.length + tokens);
     for (int end = prompt.length; end < text.length; end++) {
       float[] logits = logits(text, end);
-      text[end] =
-          temperature == 0 ? likeliest(logits) : draw(logits, temperature, seed, end);
+      text[end] = temperature == 0 ? likeliest(logits) : draw(logits, temperature, seed, end);
     }
     return Arrays.copyOfRange(text, prompt.length, text.length);
   }

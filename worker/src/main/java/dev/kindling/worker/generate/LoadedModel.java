@@ -69,8 +69,7 @@ public record LoadedModel(Generator generator, Tokenizer tokenizer, String origi
       targets.add(new NamedSpan(param.name(), param.shape(), generator.weight(param.name())));
     }
     store.load(generation, PartKind.MODEL, targets);
-    return new LoadedModel(
-        generator, tokenizer, "step " + generation.step() + " of " + folder);
+    return new LoadedModel(generator, tokenizer, "step " + generation.step() + " of " + folder);
   }
 
   private static LoadedModel ofDirectory(Path folder, Backend backend) {

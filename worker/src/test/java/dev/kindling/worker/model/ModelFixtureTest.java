@@ -28,7 +28,7 @@ class ModelFixtureTest {
   private static final Optional<Integer> NONE = Optional.empty();
   private static final Optional<Integer> VOCABULARY = Optional.of(97);
 
-  private static final Map<String, ModelFamily> FAMILIES =
+  static final Map<String, ModelFamily> FAMILIES =
       Map.of(
           "gpt2",
           new Gpt2(32, 2, 4, NONE, VOCABULARY, 32, true, 0.02, 1e-5),

@@ -12,9 +12,9 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * {@code bench cpu-train [--threads N] [--rounds N]}: tokens per second of our step over PyTorch's on
- * the CPU, same shapes and threads, two processes that take turns. The ratio is that of the medians
- * over all rounds; the smaller one of the two shapes is the figure.
+ * {@code bench cpu-train [--threads N] [--rounds N]}: tokens per second of our step over PyTorch's
+ * on the CPU, same shapes and threads, two processes that take turns. The ratio is that of the
+ * medians over all rounds; the smaller one of the two shapes is the figure.
  */
 final class CpuTrainBench implements Benchmark {
   private static final int ROUNDS = 7;

@@ -31,8 +31,7 @@ final class KindlingTransformer implements TimedTraining {
     AdamW rule = new AdamW(1e-4, 0.9, 0.999, 1e-8, 0.01, 1.0);
     StepShape step = new StepShape(shape.microTokens(), shape.sequence(), false, 1);
     program =
-        StepProgram.compile(
-            new StepGraphs(family(shape), new Full(), rule, step), backend, alone);
+        StepProgram.compile(new StepGraphs(family(shape), new Full(), rule, step), backend, alone);
     for (Param param : program.params()) {
       Initialization.fill(param, 1, program.memory().span(param.name()));
     }

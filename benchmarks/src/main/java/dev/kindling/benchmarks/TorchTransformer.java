@@ -28,8 +28,8 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * The peer: the same transformer in PyTorch's C++ library on the CPU, written for speed: joint query,
- * key, value and gate, up products, the built-in norms and scaled_dot_product_attention, the
+ * The peer: the same transformer in PyTorch's C++ library on the CPU, written for speed: joint
+ * query, key, value and gate, up products, the built-in norms and scaled_dot_product_attention, the
  * library's own in-place AdamW and gradient clipping.
  */
 final class TorchTransformer implements TimedTraining {
@@ -52,8 +52,7 @@ final class TorchTransformer implements TimedTraining {
 
   private record Norm(Tensor gain, Tensor bias) {}
 
-  private record Block(
-      Norm first, Map map, Map out, Norm second, Map up, Map down) {}
+  private record Block(Norm first, Map map, Map out, Norm second, Map up, Map down) {}
 
   /** A linear map; the bias is an empty tensor for Llama. */
   private record Map(Tensor weight, Tensor bias) {}
@@ -85,8 +84,10 @@ final class TorchTransformer implements TimedTraining {
     cos = angles.cos();
     sin = angles.sin();
     long rows = shape.microTokens() / shape.sequence();
-    ids = randint(shape.vocabulary(), new long[] {rows, shape.sequence()}).to(torch.ScalarType.Long);
-    targets = randint(shape.vocabulary(), new long[] {shape.microTokens()}).to(torch.ScalarType.Long);
+    ids =
+        randint(shape.vocabulary(), new long[] {rows, shape.sequence()}).to(torch.ScalarType.Long);
+    targets =
+        randint(shape.vocabulary(), new long[] {shape.microTokens()}).to(torch.ScalarType.Long);
     places = torch.arange(new Scalar(shape.sequence())).to(torch.ScalarType.Long);
   }
 
@@ -176,7 +177,12 @@ final class TorchTransformer implements TimedTraining {
     long[] over = {shape.width()};
     if (shape.gpt2()) {
       return layer_norm(
-          x, over, new TensorOptional(norm.gain()), new TensorOptional(norm.bias()), NORM_EPS, true);
+          x,
+          over,
+          new TensorOptional(norm.gain()),
+          new TensorOptional(norm.bias()),
+          NORM_EPS,
+          true);
     }
     return rms_norm(x, over, new TensorOptional(norm.gain()), new DoubleOptional(NORM_EPS));
   }

@@ -19,8 +19,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The main job: Spark and data at the same time, then attempts until the run is done, stopped or out
- * of retries.
+ * The main job: Spark and data at the same time, then attempts until the run is done, stopped or
+ * out of retries.
  */
 public final class TrainingRun {
   private static final String METRICS = "metrics.jsonl";
@@ -148,9 +148,7 @@ public final class TrainingRun {
 
     @Override
     public void attemptFailed(
-        int attempt,
-        dev.kindling.worker.launch.AttemptFailedException failure,
-        boolean retried) {
+        int attempt, dev.kindling.worker.launch.AttemptFailedException failure, boolean retried) {
       first.attemptFailed(attempt, failure, retried);
       second.attemptFailed(attempt, failure, retried);
     }

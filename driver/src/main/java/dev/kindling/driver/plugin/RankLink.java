@@ -74,7 +74,8 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
             run,
             rank,
             context.executorID(),
-            // The plugin's own hostname() fails in executors, whose RPC environment does not listen.
+            // The plugin's own hostname() fails in executors, whose RPC environment does not
+            // listen.
             SparkEnv.get().blockManager().blockManagerId().host(),
             ProcessHandle.current().pid(),
             System.getProperty("user.dir", "")));

@@ -63,11 +63,12 @@ class BarrierLauncherTest {
     private static final long serialVersionUID = 1L;
 
     @Override
-    public WorkerResult run(
-        WorkerAssignment assignment, RankContext context) {
+    public WorkerResult run(WorkerAssignment assignment, RankContext context) {
       List<String> all = context.rendezvous().allGather("from " + context.rendezvous().rank());
       for (int i = 0; i < 1000; i++) {
-        context.events().emit(new LogLine(context.rendezvous().rank(), LogLine.Level.INFO, i + " " + all));
+        context
+            .events()
+            .emit(new LogLine(context.rendezvous().rank(), LogLine.Level.INFO, i + " " + all));
       }
       return new WorkerResult(context.rendezvous().rank(), 7, false, assignment.configYaml());
     }
@@ -93,8 +94,7 @@ class BarrierLauncherTest {
     private static final long serialVersionUID = 1L;
 
     @Override
-    public WorkerResult run(
-        WorkerAssignment assignment, RankContext context)
+    public WorkerResult run(WorkerAssignment assignment, RankContext context)
         throws InterruptedException {
       if (context.rendezvous().rank() == 1) {
         throw new DataException("shard 3: token 999 is out of range");
@@ -121,10 +121,11 @@ class BarrierLauncherTest {
     private static final long serialVersionUID = 1L;
 
     @Override
-    public WorkerResult run(
-        WorkerAssignment assignment, RankContext context)
+    public WorkerResult run(WorkerAssignment assignment, RankContext context)
         throws InterruptedException {
-      context.events().emit(new LogLine(context.rendezvous().rank(), LogLine.Level.INFO, "working"));
+      context
+          .events()
+          .emit(new LogLine(context.rendezvous().rank(), LogLine.Level.INFO, "working"));
       long steps = 0;
       while (context.stop().poll() == StopRequest.NONE) {
         TimeUnit.MILLISECONDS.sleep(5);

@@ -34,12 +34,13 @@ public final class LaunchProbe {
     private static final long serialVersionUID = 1L;
 
     @Override
-    public WorkerResult run(
-        WorkerAssignment assignment, RankContext context)
+    public WorkerResult run(WorkerAssignment assignment, RankContext context)
         throws InterruptedException, IOException {
       context.rendezvous().allGather("here");
       long pid = ProcessHandle.current().pid();
-      context.events().emit(new LogLine(context.rendezvous().rank(), LogLine.Level.INFO, "pid " + pid));
+      context
+          .events()
+          .emit(new LogLine(context.rendezvous().rank(), LogLine.Level.INFO, "pid " + pid));
       System.err.println("rank " + context.rendezvous().rank() + " counts");
       long step = 0;
       while (context.stop().poll() == StopRequest.NONE && step < 1_000_000) {
@@ -84,8 +85,7 @@ public final class LaunchProbe {
         new SparkSpec(
             Optional.empty(),
             Duration.ofSeconds(Long.parseLong(arguments[3])),
-            Map.of(
-                "spark.executor.memory", "512m", "spark.executor.extraClassPath", arguments[2]));
+            Map.of("spark.executor.memory", "512m", "spark.executor.extraClassPath", arguments[2]));
     AttemptTerms terms = new AttemptTerms("seed: 1", arguments[0], arguments[0], "", ranks, 1);
     int code;
     try (BarrierLauncher launcher =

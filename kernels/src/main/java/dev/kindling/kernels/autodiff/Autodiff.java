@@ -23,9 +23,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Extends a graph by the gradients that its parameters demand. The pass, not each rule, skips every node from which
- * no demanded parameter can be reached; each operation writes its own sentence. Gradients are added to GRADIENT
- * variables, so running again accumulates.
+ * Extends a graph by the gradients that its parameters demand. The pass, not each rule, skips every
+ * node from which no demanded parameter can be reached; each operation writes its own sentence.
+ * Gradients are added to GRADIENT variables, so running again accumulates.
  */
 public final class Autodiff {
   /** Name of the variable that sums the losses of all micro-steps. */
@@ -39,8 +39,9 @@ public final class Autodiff {
   private Autodiff() {}
 
   /**
-   * Gradients of lossSum, which a cross entropy or a sum with one must have written. Declares one GRADIENT variable
-   * "grad/" + name per demanded parameter in declaration order, then the scalars loss_sum and token_count.
+   * Gradients of lossSum, which a cross entropy or a sum with one must have written. Declares one
+   * GRADIENT variable "grad/" + name per demanded parameter in declaration order, then the scalars
+   * loss_sum and token_count.
    *
    * @return content of each gradient variable after accumulation, in declaration order
    */
@@ -59,8 +60,8 @@ public final class Autodiff {
   }
 
   /**
-   * Gradients of the sum over outputs of output * its given upstream gradient. Serves operations in isolation: the
-   * loss scalars are not declared.
+   * Gradients of the sum over outputs of output * its given upstream gradient. Serves operations in
+   * isolation: the loss scalars are not declared.
    */
   public static Map<Param, Value> gradients(GraphBuilder builder, Map<Value, Value> upstream) {
     builder.fuse();
@@ -100,7 +101,9 @@ public final class Autodiff {
     return variables;
   }
 
-  /** Columns are input features of a linear weight, so the layout of its reader decides the shape. */
+  /**
+   * Columns are input features of a linear weight, so the layout of its reader decides the shape.
+   */
   private static Shape gradientShape(GraphBuilder builder, Param param) {
     if (!(param.demand() instanceof Columns columns)) {
       return param.shape();
@@ -113,7 +116,10 @@ public final class Autodiff {
         }
         if (i != 1 || !(node.op() instanceof Linear linear)) {
           throw new PlanException(
-              param.name() + ": columns are demanded, but " + node + " is no linear product with it");
+              param.name()
+                  + ": columns are demanded, but "
+                  + node
+                  + " is no linear product with it");
         }
         shape = linear.layout().columns(param.shape(), columns);
       }

@@ -18,7 +18,9 @@ import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** The tape of one reverse pass: contributions per value, and the gradient variables of parameters. */
+/**
+ * The tape of one reverse pass: contributions per value, and the gradient variables of parameters.
+ */
 final class GradientTape implements Tape {
   /** {@code owned}: read by nobody else, so it may be written over. */
   private record Contribution(Value value, boolean owned) {}

@@ -7,7 +7,10 @@ import dev.kindling.kernels.graph.Variable;
 import java.util.List;
 import java.util.Map;
 
-/** A device: memory for variables and programs over it. Close programs, then memory, then the backend. */
+/**
+ * A device: memory for variables and programs over it. Close programs, then memory, then the
+ * backend.
+ */
 public interface Backend extends AutoCloseable {
   String name();
 
@@ -15,8 +18,8 @@ public interface Backend extends AutoCloseable {
   Memory allocate(List<Variable> variables);
 
   /**
-   * Resolves every node once. The memory must hold all variables of the graph, and each axis that a collective names
-   * must have a communicator.
+   * Resolves every node once. The memory must hold all variables of the graph, and each axis that a
+   * collective names must have a communicator.
    */
   Program compile(Graph graph, Memory memory, Map<Axis, Communicator> communicators);
 

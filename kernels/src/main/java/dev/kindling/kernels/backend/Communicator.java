@@ -4,8 +4,9 @@ import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.memory.Span;
 
 /**
- * The ranks along one axis of the mesh. Every call blocks; all ranks make the same calls in the same order; sums have
- * a fixed order. Failures are {@link CollectiveException}s, after which the communicator is unusable.
+ * The ranks along one axis of the mesh. Every call blocks; all ranks make the same calls in the
+ * same order; sums have a fixed order. Failures are {@link CollectiveException}s, after which the
+ * communicator is unusable.
  */
 public interface Communicator extends AutoCloseable {
   int rank();

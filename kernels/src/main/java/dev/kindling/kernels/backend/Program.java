@@ -2,7 +2,9 @@ package dev.kindling.kernels.backend;
 
 import dev.kindling.kernels.graph.Graph;
 
-/** A compiled graph bound to its memory. Running allocates nothing and overwrites the last outputs. */
+/**
+ * A compiled graph bound to its memory. Running allocates nothing and overwrites the last outputs.
+ */
 public interface Program extends AutoCloseable {
   /** Runs every node once, in order; returns when all results are in memory. */
   void run();

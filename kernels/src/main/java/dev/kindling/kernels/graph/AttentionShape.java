@@ -13,7 +13,13 @@ public record AttentionShape(int heads, int kvHeads, int headDim, int sequence) 
     if (heads < 1 || kvHeads < 1 || headDim < 1 || sequence < 1 || heads % kvHeads != 0) {
       throw new PlanException(
           "attention: expected positive extents and heads a multiple of kvHeads, found heads="
-              + heads + " kvHeads=" + kvHeads + " headDim=" + headDim + " sequence=" + sequence);
+              + heads
+              + " kvHeads="
+              + kvHeads
+              + " headDim="
+              + headDim
+              + " sequence="
+              + sequence);
     }
   }
 }

@@ -4,8 +4,8 @@ import java.util.HashSet;
 import java.util.List;
 
 /**
- * Only some input features of a linear weight are trained (PaCA). For a weight [N, K] the gradient has
- * shape [N, indices]; for a weight [K, N] it has shape [indices, N].
+ * Only some input features of a linear weight are trained (PaCA). For a weight [N, K] the gradient
+ * has shape [N, indices]; for a weight [K, N] it has shape [indices, N].
  */
 public record Columns(List<Integer> indices) implements Demand {
   public Columns {

@@ -2,7 +2,9 @@ package dev.kindling.kernels.graph;
 
 import java.util.Arrays;
 
-/** Which part of a parameter's gradient is wanted. Gradients are demanded, never simply produced. */
+/**
+ * Which part of a parameter's gradient is wanted. Gradients are demanded, never simply produced.
+ */
 public sealed interface Demand permits None, Whole, Columns {
   static Demand none() {
     return new None();

@@ -37,7 +37,9 @@ public record Graph(
     return nodes.stream().mapToLong(Node::bytes).sum();
   }
 
-  /** SHA-256 over the ordered collective operations; equal on ranks that will meet in every call. */
+  /**
+   * SHA-256 over the ordered collective operations; equal on ranks that will meet in every call.
+   */
   public String fingerprintOfCollectives() {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");

@@ -27,8 +27,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes a graph sentence by sentence. Values are assigned once; an operation that works in place returns a new
- * value for the same memory, and the variable's current content moves on to it. Not thread-safe.
+ * Writes a graph sentence by sentence. Values are assigned once; an operation that works in place
+ * returns a new value for the same memory, and the variable's current content moves on to it. Not
+ * thread-safe.
  */
 public final class GraphBuilder {
   private static final Variable STEP_BLOCK =
@@ -43,11 +44,14 @@ public final class GraphBuilder {
   private int nextId;
   private boolean fused;
 
-  /** Declares the parameter, or returns its value again: tied weights are one parameter read twice. */
+  /**
+   * Declares the parameter, or returns its value again: tied weights are one parameter read twice.
+   */
   public Value param(Param param) {
     Param known = params.putIfAbsent(param.name(), param);
     if (known != null && !known.equals(param)) {
-      throw new PlanException("parameter " + param.name() + " declared twice: " + known + ", " + param);
+      throw new PlanException(
+          "parameter " + param.name() + " declared twice: " + known + ", " + param);
     }
     return variable(param.variable());
   }
@@ -68,7 +72,8 @@ public final class GraphBuilder {
       return value;
     }
     if (!known.equals(variable)) {
-      throw new PlanException("variable " + variable.name() + " declared twice: " + known + ", " + variable);
+      throw new PlanException(
+          "variable " + variable.name() + " declared twice: " + known + ", " + variable);
     }
     return java.util.Objects.requireNonNull(current.get(variable.name()));
   }

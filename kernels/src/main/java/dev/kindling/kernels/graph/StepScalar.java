@@ -1,6 +1,8 @@
 package dev.kindling.kernels.graph;
 
-/** Index of each step-varying scalar in the step block: F32 [values().length], written by the host. */
+/**
+ * Index of each step-varying scalar in the step block: F32 [values().length], written by the host.
+ */
 public enum StepScalar {
   LEARNING_RATE,
   /** 1 - beta1^t. */

@@ -3,9 +3,9 @@
  *
  * <p>Read first: {@code Param}, {@code Value}, {@code GraphBuilder}, {@code Graph}, {@code Demand}.
  *
- * <p>Must not depend on backends, rank layout, plans or the file system. Legend of shape letters used
- * in all rooms: T tokens, D model width, H heads, K key/value heads (or input width of a weight), C head
- * width, F MLP width, V vocabulary.
+ * <p>Must not depend on backends, rank layout, plans or the file system. Legend of shape letters
+ * used in all rooms: T tokens, D model width, H heads, K key/value heads (or input width of a
+ * weight), C head width, F MLP width, V vocabulary.
  */
 @NullMarked
 package dev.kindling.kernels.graph;

@@ -15,9 +15,10 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where each value of a graph lives. Values that alias share a block; a block that dies in a node may be taken over by
- * an output of it where the operation allows. Blocks are placed largest first, each at the lowest offset that is free
- * during its lifetime; an arena never exceeds the size given, the next one is opened instead. No execution happens here.
+ * Where each value of a graph lives. Values that alias share a block; a block that dies in a node
+ * may be taken over by an output of it where the operation allows. Blocks are placed largest first,
+ * each at the lowest offset that is free during its lifetime; an arena never exceeds the size
+ * given, the next one is opened instead. No execution happens here.
  */
 public final class MemoryPlan {
   private final Map<Integer, Integer> parents = new HashMap<>();
@@ -44,7 +45,9 @@ public final class MemoryPlan {
     return plan;
   }
 
-  /** The variable in whose memory this value lives, or null when it lives in an activation arena. */
+  /**
+   * The variable in whose memory this value lives, or null when it lives in an activation arena.
+   */
   public @Nullable Variable variableOf(Value value) {
     return variables.get(root(value.id()));
   }

@@ -8,8 +8,9 @@ import org.bytedeco.javacpp.Pointer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A piece of host memory, less than 2 GiB: a direct little-endian buffer. Slices share memory with the span they come
- * from; only the allocated span is closed, and nobody may touch it or its slices afterwards.
+ * A piece of host memory, less than 2 GiB: a direct little-endian buffer. Slices share memory with
+ * the span they come from; only the allocated span is closed, and nobody may touch it or its slices
+ * afterwards.
  */
 public final class Span implements AutoCloseable {
   /** Alignment of allocated spans, arenas and variables: one cache line, one 512-bit vector. */

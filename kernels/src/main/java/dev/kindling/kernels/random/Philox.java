@@ -1,9 +1,9 @@
 package dev.kindling.kernels.random;
 
 /**
- * Philox4x32-10: a number is a pure function of a key and a counter, so that it depends on no order, thread or rank. Logarithm,
- * root and cosine come from StrictMath: the same bits on every machine. After Salmon et al. 2011, "Parallel random numbers: as
- * easy as 1, 2, 3", section 5.
+ * Philox4x32-10: a number is a pure function of a key and a counter, so that it depends on no
+ * order, thread or rank. Logarithm, root and cosine come from StrictMath: the same bits on every
+ * machine. After Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 5.
  */
 public final class Philox {
   private static final int MULTIPLIER0 = 0xD2511F53;

@@ -18,7 +18,10 @@ import java.util.Map;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 
-/** Whole models: gradients of every parameter against finite differences, and the CPU backend against fp64. */
+/**
+ * Whole models: gradients of every parameter against finite differences, and the CPU backend
+ * against fp64.
+ */
 class CompositionTest {
   private static final long SEED = Long.getLong("seed", 11L);
   private static final double STEP = 1e-5;

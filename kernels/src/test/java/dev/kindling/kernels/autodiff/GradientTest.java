@@ -128,8 +128,7 @@ class GradientTest {
     Autodiff.gradients(builder, builder.crossEntropy(logits, targets).lossSum());
     Graph graph = builder.build();
     double[] z = new SplittableRandom(SEED).doubles(35, -3, 3).toArray();
-    Map<String, double[]> given =
-        Map.of("logits", z, "targets", new double[] {0, 6, -100, 3, 3});
+    Map<String, double[]> given = Map.of("logits", z, "targets", new double[] {0, 6, -100, 3, 3});
     double[] gradient = GraphOracle.run(graph, given).get("grad/logits");
     for (int i = 0; i < z.length; i++) {
       double x = z[i];
@@ -146,8 +145,7 @@ class GradientTest {
   @Test
   void frozenParametersLeaveNoNodeBehind() {
     GraphBuilder builder = new GraphBuilder();
-    Param frozen =
-        new Param("w", ValueType.f32(3, 4).shape(), Demand.none(), Init.zeros(), true);
+    Param frozen = new Param("w", ValueType.f32(3, 4).shape(), Demand.none(), Init.zeros(), true);
     Value x = builder.input("x", dev.kindling.kernels.graph.Shape.of(2, 4), DType.F32);
     Value y = builder.linear(x, builder.param(frozen));
     Value targets = builder.input("targets", dev.kindling.kernels.graph.Shape.of(2), DType.I32);
@@ -165,21 +163,38 @@ class GradientTest {
         new Param("wte", ValueType.f32(5, 4).shape(), Demand.columns(1), Init.zeros(), true);
     Value ids = builder.input("ids", dev.kindling.kernels.graph.Shape.of(2), DType.I32);
     Value x = builder.embedding(builder.param(table), ids);
-    assertThatThrownBy(
-            () -> Autodiff.gradients(builder, builder.crossEntropy(x, ids).lossSum()))
+    assertThatThrownBy(() -> Autodiff.gradients(builder, builder.crossEntropy(x, ids).lossSum()))
         .isInstanceOf(PlanException.class)
         .hasMessageContaining("wte");
   }
 
-  /** The list is closed: whoever adds an operation without a gradient writes the reason and comes by here. */
+  /**
+   * The list is closed: whoever adds an operation without a gradient writes the reason and comes by
+   * here.
+   */
   @Test
   void reasonsArePinned() {
     assertThat(WithoutGradient.REASONS.keySet().stream().map(Class::getSimpleName).sorted())
         .containsExactly(
-            "Accumulate", "AdamW", "AllReduce", "AttentionGradient", "BiasGradient", "ClipScale",
-            "Copy", "CrossEntropy", "EmbeddingGradient", "Fill", "GatherColumns", "GeluGradient",
-            "GlobalNorm", "LayerNormGradient", "LinearInputGradient", "LinearWeightGradient",
-            "RmsNormGradient", "Sgd", "SwiGluGradient");
+            "Accumulate",
+            "AdamW",
+            "AllReduce",
+            "AttentionGradient",
+            "BiasGradient",
+            "ClipScale",
+            "Copy",
+            "CrossEntropy",
+            "EmbeddingGradient",
+            "Fill",
+            "GatherColumns",
+            "GeluGradient",
+            "GlobalNorm",
+            "LayerNormGradient",
+            "LinearInputGradient",
+            "LinearWeightGradient",
+            "RmsNormGradient",
+            "Sgd",
+            "SwiGluGradient");
     assertThat(WithoutGradient.REASONS.values()).allMatch(reason -> reason.length() > 8);
   }
 

@@ -38,11 +38,14 @@ class MemoryPlanTest {
       List<Lifetime> lives = plan.lifetimes();
       for (int i = 0; i < lives.size(); i++) {
         for (int j = 0; j < i; j++) {
-          boolean apart = !lives.get(i).overlaps(lives.get(j)) || disjoint(plan, lives.get(i), lives.get(j));
+          boolean apart =
+              !lives.get(i).overlaps(lives.get(j)) || disjoint(plan, lives.get(i), lives.get(j));
           assertThat(apart).as("seed %d: %s", seed, plan.table()).isTrue();
         }
       }
-      assertThat(plan.totalBytes()).as("seed %d", seed).isGreaterThanOrEqualTo(plan.liveBytesPeak());
+      assertThat(plan.totalBytes())
+          .as("seed %d", seed)
+          .isGreaterThanOrEqualTo(plan.liveBytesPeak());
       assertThat(plan.arenaBytes()).allMatch(bytes -> bytes <= 4096);
     }
   }

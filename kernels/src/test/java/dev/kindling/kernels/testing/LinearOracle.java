@@ -40,7 +40,8 @@ final class LinearOracle {
     double[] dx = op.accumulate() ? call.in(2).clone() : new double[call.dim(0, 0) * ins];
     for (int i = 0; i < dx.length; i++) {
       for (int n = 0; n < outs; n++) {
-        dx[i] += call.in(0)[i / ins * outs + n] * call.in(1)[at(op.layout(), n, i % ins, outs, ins)];
+        dx[i] +=
+            call.in(0)[i / ins * outs + n] * call.in(1)[at(op.layout(), n, i % ins, outs, ins)];
       }
     }
     return List.of(dx);
@@ -54,7 +55,8 @@ final class LinearOracle {
     for (int t = 0; t < call.dim(0, 0); t++) {
       for (int n = 0; n < outs; n++) {
         for (int k = 0; k < ins; k++) {
-          dw[at(op.layout(), n, k, outs, ins)] += call.in(0)[t * ins + k] * call.in(1)[t * outs + n];
+          dw[at(op.layout(), n, k, outs, ins)] +=
+              call.in(0)[t * ins + k] * call.in(1)[t * outs + n];
         }
       }
     }

@@ -38,7 +38,9 @@ public record OpCase(String name, Op op, List<Input> inputs, int reduction) {
     return values;
   }
 
-  /** Largest allowed norm of the error over the norm of the result: 16 roundings of a random walk. */
+  /**
+   * Largest allowed norm of the error over the norm of the result: 16 roundings of a random walk.
+   */
   public double tolerance() {
     return 16 * 0x1.0p-24 * Math.sqrt(reduction);
   }

@@ -94,7 +94,8 @@ public final class OpCases {
   private void elements() {
     for (int[] d : MATRICES) {
       OpCase.Input x = f32(NORMAL, d);
-      for (Op op : List.of(new Add(), new Accumulate(), new SwiGlu(), new GeluGradient(), new Copy())) {
+      for (Op op :
+          List.of(new Add(), new Accumulate(), new SwiGlu(), new GeluGradient(), new Copy())) {
         add("normal", op, 1, x, x);
       }
       add("normal", new SwiGluGradient(), 1, x, x, x);
@@ -178,7 +179,11 @@ public final class OpCases {
       add(
           "plain",
           new LayerNormGradient(false, Accumulation.NONE, Accumulation.NONE),
-          n, x, g, moments, x);
+          n,
+          x,
+          g,
+          moments,
+          x);
     }
     add("equal elements", new RmsNorm(1e-5f), 13, f32(SAME, 3, 13), f32(SAME, 13));
   }
@@ -217,7 +222,17 @@ public final class OpCases {
       add(shape + "", new Attention(shape, false), n, q, k, k);
       add(shape + " documents", new Attention(shape, true), n, q, k, k, documents);
       add(shape + "", new AttentionGradient(shape, false), n, q, k, k, q, lse, q);
-      add(shape + " documents", new AttentionGradient(shape, true), n, q, k, k, q, lse, q, documents);
+      add(
+          shape + " documents",
+          new AttentionGradient(shape, true),
+          n,
+          q,
+          k,
+          k,
+          q,
+          lse,
+          q,
+          documents);
     }
     AttentionShape small = new AttentionShape(1, 1, 2, 5);
     OpCase.Input loud = f32((random, i) -> 10 * gaussian(random), 5, 2);

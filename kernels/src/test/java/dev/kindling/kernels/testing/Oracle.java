@@ -68,7 +68,8 @@ public final class Oracle {
   /** Contents of the outputs. */
   public static List<double[]> evaluate(Op op, List<ValueType> types, List<double[]> inputs) {
     Call call = new Call(op, types, inputs, op.infer(types));
-    return Objects.requireNonNull(RULES.get(op.getClass()), () -> "no oracle for " + op).apply(call);
+    return Objects.requireNonNull(RULES.get(op.getClass()), () -> "no oracle for " + op)
+        .apply(call);
   }
 
   private static Map<Class<? extends Op>, Rule> rules() {

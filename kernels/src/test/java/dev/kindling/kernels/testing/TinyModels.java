@@ -58,13 +58,19 @@ public record TinyModels(int tokens, int sequence, int width, int vocabulary, bo
     for (int layer = 0; layer < 2; layer++) {
       String p = "h" + layer + ".";
       Value y = b.layerNorm(x, w.param(p + "g1", width), w.param(p + "b1", width), EPS);
-      Value joint = b.linearInOut(y, w.param(p + "qkv", width, 3 * width), w.param(p + "qkvb", 3 * width));
+      Value joint =
+          b.linearInOut(y, w.param(p + "qkv", width, 3 * width), w.param(p + "qkvb", 3 * width));
       List<Value> qkv = b.splitColumns(joint, width, width, width);
       Value o = b.attention(qkv.get(0), qkv.get(1), qkv.get(2), null, shape);
       x = b.add(x, b.linearInOut(o, w.param(p + "o", width, width), w.param(p + "ob", width)));
       Value z = b.layerNorm(x, w.param(p + "g2", width), w.param(p + "b2", width), EPS);
-      Value f = b.linearInOut(z, w.param(p + "fc", width, 4 * width), w.param(p + "fcb", 4 * width));
-      x = b.add(x, b.linearInOut(b.gelu(f), w.param(p + "pr", 4 * width, width), w.param(p + "prb", width)));
+      Value f =
+          b.linearInOut(z, w.param(p + "fc", width, 4 * width), w.param(p + "fcb", 4 * width));
+      x =
+          b.add(
+              x,
+              b.linearInOut(
+                  b.gelu(f), w.param(p + "pr", 4 * width, width), w.param(p + "prb", width)));
     }
     Value normed = b.layerNorm(x, w.param("g", width), w.param("b", width), EPS);
     return finish(b, b.linear(normed, table), w);

@@ -14,8 +14,8 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Why a rank ended, in a form that survives any wire as text: {@link #encode} may be buried in other
- * text, such as Spark's message about a failed task, and {@link #decode} still finds it.
+ * Why a rank ended, in a form that survives any wire as text: {@link #encode} may be buried in
+ * other text, such as Spark's message about a failed task, and {@link #decode} still finds it.
  *
  * @param rank that failed
  * @param message one or more lines for people

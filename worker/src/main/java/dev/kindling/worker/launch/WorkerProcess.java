@@ -103,8 +103,7 @@ final class WorkerProcess {
         switch (frame.type()) {
           case WorkerPipe.EVENT -> events.emit(codec.decode(frame.payload()));
           case WorkerPipe.RESULT -> result = WorkerPipe.decodeResult(frame.text());
-          case WorkerPipe.FAILURE ->
-              failure = RankFailure.decode(frame.text()).orElse(null);
+          case WorkerPipe.FAILURE -> failure = RankFailure.decode(frame.text()).orElse(null);
           default -> throw new IOException("unknown frame of rank " + rank);
         }
         frame = WorkerPipe.readFrame(in);

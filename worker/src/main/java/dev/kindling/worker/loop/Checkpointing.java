@@ -122,8 +122,7 @@ final class Checkpointing {
     if (data.rank() == 0) {
       double millis = (System.nanoTime() - start) / 1e6;
       events.emit(
-          new CheckpointSaved(
-              0, progress.step(), ok ? rest : "", bytes(), millis, ok ? "" : rest));
+          new CheckpointSaved(0, progress.step(), ok ? rest : "", bytes(), millis, ok ? "" : rest));
     }
     if (!ok && mustSucceed) {
       throw new CheckpointException("the last checkpoint could not be saved: " + rest);

@@ -13,7 +13,6 @@ import dev.kindling.worker.event.EventSink;
  * @param ranksOnThisHost how many ranks share the cores of this machine
  */
 public record RankContext(
-    
     Rendezvous rendezvous,
     Connector connector,
     EventSink events,

@@ -19,16 +19,12 @@ public final class RingConnector implements Connector {
   private static final Duration COLLECTIVE_TIMEOUT = Duration.ofMinutes(5);
 
   @Override
-  public Communicator connect(
-      TrainPlan plan, WorkerAssignment assignment, Rendezvous rendezvous) {
+  public Communicator connect(TrainPlan plan, WorkerAssignment assignment, Rendezvous rendezvous) {
     String bind = assignment.bindAddress().isEmpty() ? LOOPBACK : assignment.bindAddress();
     boolean exact = plan.determinism() == Determinism.EXACT;
     RingOptions options =
         RingOptions.of(
-                JobSecret.of(assignment.secret()),
-                assignment.runDir(),
-                assignment.epoch(),
-                bind)
+                JobSecret.of(assignment.secret()), assignment.runDir(), assignment.epoch(), bind)
             .withOrder(exact ? ReductionOrder.TREE : ReductionOrder.RING)
             .withTimeouts(OPEN_TIMEOUT, COLLECTIVE_TIMEOUT);
     return RingCommunicator.open(options, rendezvous);

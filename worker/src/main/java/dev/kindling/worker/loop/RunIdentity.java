@@ -10,8 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /** What a checkpoint says about its run, and the names under which this attempt may write. */
-record RunIdentity(
-    TrainPlan plan, WorkerAssignment assignment, String dataset, long trainSamples) {
+record RunIdentity(TrainPlan plan, WorkerAssignment assignment, String dataset, long trainSamples) {
 
   static RunIdentity of(TrainPlan plan, WorkerAssignment assignment, TokenShards shards) {
     return new RunIdentity(

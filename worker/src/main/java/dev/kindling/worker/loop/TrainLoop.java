@@ -50,7 +50,9 @@ final class TrainLoop {
       report.done(progress, outcome);
       stopped = outcome.stopVotes() > 0f;
       boolean last = stopped || progress.step() == plan.steps();
-      if (validation.isPresent() && !stopped && (last || due(progress, plan.validation().everySteps()))) {
+      if (validation.isPresent()
+          && !stopped
+          && (last || due(progress, plan.validation().everySteps()))) {
         enter(Phase.VALIDATE, progress.step());
         report.validated(progress.step(), validation.get().run());
       }

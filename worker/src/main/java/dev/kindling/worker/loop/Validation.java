@@ -26,8 +26,7 @@ final class Validation implements AutoCloseable {
   private final Span table;
   private final int batches;
 
-  private Validation(
-      StepProgram program, Communicator data, BatchReader reader, int batches) {
+  private Validation(StepProgram program, Communicator data, BatchReader reader, int batches) {
     this.program = program;
     this.data = data;
     this.reader = reader;
@@ -38,8 +37,7 @@ final class Validation implements AutoCloseable {
   /** Empty where the plan asks for none or the set holds none out. */
   static Optional<Validation> open(
       TrainPlan plan, TokenShards shards, StepProgram program, Communicator data) {
-    if (plan.validation().everySteps() == 0
-        || shards.part(SplitName.VALIDATION).sequences() == 0) {
+    if (plan.validation().everySteps() == 0 || shards.part(SplitName.VALIDATION).sequences() == 0) {
       return Optional.empty();
     }
     int sequences = plan.arithmetic().sequencesPerMicroBatch();

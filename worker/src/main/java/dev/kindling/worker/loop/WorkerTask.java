@@ -61,8 +61,7 @@ public final class WorkerTask {
   private WorkerResult run() {
     enter(Phase.RENDEZVOUS);
     TokenShards shards = TokenShards.open(Path.of(assignment.dataDir()));
-    try (Communicator data =
-            context.connector().connect(plan, assignment, context.rendezvous());
+    try (Communicator data = context.connector().connect(plan, assignment, context.rendezvous());
         Backend backend = Backend.cpu(options())) {
       enter(Phase.COMPILE);
       StepGraphs graphs = graphs(plan, shards);
@@ -80,10 +79,8 @@ public final class WorkerTask {
     RunIdentity identity = RunIdentity.of(plan, assignment, shards);
     CheckpointStore store =
         CheckpointStore.open(
-            new LocalStorage(Path.of(assignment.runDir(), CHECKPOINTS)),
-            plan.checkpoint().keep());
-    Checkpointing checkpoints =
-        new Checkpointing(store, program, data, context.events(), identity);
+            new LocalStorage(Path.of(assignment.runDir(), CHECKPOINTS)), plan.checkpoint().keep());
+    Checkpointing checkpoints = new Checkpointing(store, program, data, context.events(), identity);
     Optional<TrainState> restored = checkpoints.restore();
     Progress progress = begin(program, restored, identity);
     Optional<Validation> validation = Validation.open(plan, shards, program, data);
@@ -96,8 +93,7 @@ public final class WorkerTask {
     }
   }
 
-  private Progress begin(
-      StepProgram program, Optional<TrainState> restored, RunIdentity identity) {
+  private Progress begin(StepProgram program, Optional<TrainState> restored, RunIdentity identity) {
     if (restored.isEmpty()) {
       for (Param param : program.params()) {
         Initialization.fill(param, plan.seed(), program.memory().span(param.name()));
@@ -149,8 +145,7 @@ public final class WorkerTask {
   private CpuOptions options() {
     int cores = Runtime.getRuntime().availableProcessors();
     int threads = BatchArithmetic.threadsPerRank(plan, cores, context.ranksOnThisHost());
-    MatmulKind kind =
-        plan.matmul() == MatrixProduct.JAVA ? MatmulKind.JAVA : MatmulKind.OPENBLAS;
+    MatmulKind kind = plan.matmul() == MatrixProduct.JAVA ? MatmulKind.JAVA : MatmulKind.OPENBLAS;
     return new CpuOptions(threads, kind);
   }
 

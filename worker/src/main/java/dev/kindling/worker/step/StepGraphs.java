@@ -39,9 +39,9 @@ import java.util.Map;
  * evaluate     forward; loss sum and token count
  * </pre>
  *
- * <p>A step is {@code accumulate} for every micro-batch but the last and {@code finish} for the last.
- * {@code stash} exists only in exact mode, where it is a binary counter over the logical shards
- * (reliability.md 5.2).
+ * <p>A step is {@code accumulate} for every micro-batch but the last and {@code finish} for the
+ * last. {@code stash} exists only in exact mode, where it is a binary counter over the logical
+ * shards (reliability.md 5.2).
  *
  * @param model with its vocabulary fixed
  */

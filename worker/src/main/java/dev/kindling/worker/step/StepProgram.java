@@ -131,8 +131,7 @@ public final class StepProgram implements AutoCloseable {
   /** Loss sum and token count of one micro-batch of this rank; changes nothing. */
   public StepOutcome evaluate() {
     evaluate.run();
-    return new StepOutcome(
-        scalar(StepGraphs.LOSS_SUM), scalar(StepGraphs.TOKEN_COUNT), 0f, 0f, 0f);
+    return new StepOutcome(scalar(StepGraphs.LOSS_SUM), scalar(StepGraphs.TOKEN_COUNT), 0f, 0f, 0f);
   }
 
   /**

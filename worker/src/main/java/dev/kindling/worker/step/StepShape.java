@@ -8,8 +8,8 @@ import dev.kindling.kernels.graph.PlanException;
  * @param microTokens T, tokens of one micro-batch; a multiple of {@code sequence}
  * @param sequence tokens per sequence
  * @param maskDocuments attention stays inside a document
- * @param localShards logical shards that this rank sums before it talks to others: a power of two, 1
- *     outside exact mode
+ * @param localShards logical shards that this rank sums before it talks to others: a power of two,
+ *     1 outside exact mode
  */
 public record StepShape(int microTokens, int sequence, boolean maskDocuments, int localShards) {
   public StepShape {

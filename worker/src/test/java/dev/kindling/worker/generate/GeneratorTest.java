@@ -20,8 +20,18 @@ import org.junit.jupiter.api.Test;
 class GeneratorTest {
   private static final ModelFamily MODEL =
       new Llama(
-          16, 2, 2, Optional.empty(), Optional.empty(), Optional.of(32), Optional.of(11), 8, true,
-          0.3, 10000.0, 1e-5);
+          16,
+          2,
+          2,
+          Optional.empty(),
+          Optional.empty(),
+          Optional.of(32),
+          Optional.of(11),
+          8,
+          true,
+          0.3,
+          10000.0,
+          1e-5);
 
   private static Generator filled(Backend backend, int window) {
     Generator generator = new Generator(MODEL, window, backend);

@@ -8,8 +8,8 @@ import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.op.Attention;
 
 /**
- * Attention by blocks of query rows: scores against the visible keys only, exact softmax per row, product with the
- * values. Threads take whole heads, so bits do not depend on their number.
+ * Attention by blocks of query rows: scores against the visible keys only, exact softmax per row,
+ * product with the values. Threads take whole heads, so bits do not depend on their number.
  */
 final class AttentionCpu implements Runnable {
   private final AttentionShape shape;
@@ -84,18 +84,15 @@ final class AttentionCpu implements Runnable {
     Operand key = k.at(sequence, kvHead, firstTile);
     int m = end - row;
     int c = shape.headDim();
-    matmul.multiply(
-        Form.NT, m, keys, c, 1f, query, q.stride(), key, k.stride(), 0f, s, lds);
+    matmul.multiply(Form.NT, m, keys, c, 1f, query, q.stride(), key, k.stride(), 0f, s, lds);
     int lseAt = (sequence * shape.heads() + head) * shape.sequence();
     for (int i = row; i < end; i++) {
       int first = starts.of(sequence, i) - column;
-      float value =
-          rows.softmaxRow(s, (i - row) * lds, columns, first, i + 1 - column, scale);
+      float value = rows.softmaxRow(s, (i - row) * lds, columns, first, i + 1 - column, scale);
       lse.set(lseAt + i, value);
     }
     Operand value = v.at(sequence, kvHead, firstTile);
     Operand output = o.at(sequence, head, tile);
-    matmul.multiply(
-        Form.NN, m, c, keys, 1f, s, lds, value, v.stride(), 0f, output, o.stride());
+    matmul.multiply(Form.NN, m, c, keys, 1f, s, lds, value, v.stride(), 0f, output, o.stride());
   }
 }

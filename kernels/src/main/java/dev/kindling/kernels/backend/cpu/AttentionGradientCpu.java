@@ -8,8 +8,9 @@ import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 
 /**
- * Gradient of attention by the same blocks as forward: probabilities are recomputed from the saved lse. Threads take
- * whole key heads and walk their query heads in order, so the sums over a group have one order.
+ * Gradient of attention by the same blocks as forward: probabilities are recomputed from the saved
+ * lse. Threads take whole key heads and walk their query heads in order, so the sums over a group
+ * have one order.
  */
 final class AttentionGradientCpu implements Runnable {
   private final AttentionShape shape;
@@ -111,20 +112,15 @@ final class AttentionGradientCpu implements Runnable {
     Operand value = v.at(sequence, kvHead, firstTile);
     Operand query = q.at(sequence, head, tile);
     Operand dy = dOut.at(sequence, head, tile);
-    matmul.multiply(
-        Form.NT, m, keys, c, 1f, query, q.stride(), key, k.stride(), 0f, p, lds);
-    matmul.multiply(
-        Form.NT, m, keys, c, 1f, dy, dOut.stride(), value, v.stride(), 0f, ds, lds);
+    matmul.multiply(Form.NT, m, keys, c, 1f, query, q.stride(), key, k.stride(), 0f, p, lds);
+    matmul.multiply(Form.NT, m, keys, c, 1f, dy, dOut.stride(), value, v.stride(), 0f, ds, lds);
     rowGradients(sequence, head, tile, worker);
     Operand dValue = dv.at(sequence, kvHead, firstTile);
-    matmul.multiply(
-        Form.TN, keys, c, m, 1f, p, lds, dy, dOut.stride(), 1f, dValue, dv.stride());
+    matmul.multiply(Form.TN, keys, c, m, 1f, p, lds, dy, dOut.stride(), 1f, dValue, dv.stride());
     Operand dQuery = dq.at(sequence, head, tile);
-    matmul.multiply(
-        Form.NN, m, c, keys, 1f, ds, lds, key, k.stride(), 0f, dQuery, dq.stride());
+    matmul.multiply(Form.NN, m, c, keys, 1f, ds, lds, key, k.stride(), 0f, dQuery, dq.stride());
     Operand dKey = dk.at(sequence, kvHead, firstTile);
-    matmul.multiply(
-        Form.TN, keys, c, m, 1f, ds, lds, query, q.stride(), 1f, dKey, dk.stride());
+    matmul.multiply(Form.TN, keys, c, m, 1f, ds, lds, query, q.stride(), 1f, dKey, dk.stride());
   }
 
   /** Turns raw scores into P and dP into dS, row by row. */

@@ -4,11 +4,14 @@ import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.graph.AttentionShape;
 
 /**
- * Where the tiles of an attention node begin, made once at compile time. A unit is one head of one sequence; a tile is
- * {@link #ROWS} tokens of it.
+ * Where the tiles of an attention node begin, made once at compile time. A unit is one head of one
+ * sequence; a tile is {@link #ROWS} tokens of it.
  */
 final class AttentionTiles {
-  /** Query rows per block: the score block of a 256-token sequence then stays in the first cache levels. */
+  /**
+   * Query rows per block: the score block of a 256-token sequence then stays in the first cache
+   * levels.
+   */
   static final int ROWS = 64;
 
   private final int tiles;

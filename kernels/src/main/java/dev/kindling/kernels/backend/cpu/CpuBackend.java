@@ -19,8 +19,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The CPU as a device. One backend belongs to one rank; its threads are its own, and one thread at a time may run its
- * programs.
+ * The CPU as a device. One backend belongs to one rank; its threads are its own, and one thread at
+ * a time may run its programs.
  */
 public final class CpuBackend implements Backend {
   private final Workers workers;

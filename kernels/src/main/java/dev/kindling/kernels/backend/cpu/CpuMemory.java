@@ -11,7 +11,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** One span per role, one slice per variable, and the activation arena that programs share in turn. */
+/**
+ * One span per role, one slice per variable, and the activation arena that programs share in turn.
+ */
 final class CpuMemory implements Memory {
   private final Map<Role, Span> arenas = new EnumMap<>(Role.class);
   private final Map<String, Piece> pieces = new HashMap<>();
@@ -28,7 +30,10 @@ final class CpuMemory implements Memory {
       }
       if (bytes > Integer.MAX_VALUE - 2L * Span.ALIGNMENT) {
         throw new PlanException(
-            role + " arena: expected less than 2 GiB on the CPU backend, found " + bytes + " bytes");
+            role
+                + " arena: expected less than 2 GiB on the CPU backend, found "
+                + bytes
+                + " bytes");
       }
       arenas.put(role, Span.allocate(bytes));
     }
@@ -73,7 +78,9 @@ final class CpuMemory implements Memory {
     return arena(role).bytes();
   }
 
-  /** Activation memory. Programs run one after the other, so blocks of the largest size serve all. */
+  /**
+   * Activation memory. Programs run one after the other, so blocks of the largest size serve all.
+   */
   Span workspace(int arena, long bytes) {
     while (workspaces.size() <= arena) {
       workspaces.add(Span.allocate(bytes));

@@ -71,7 +71,10 @@ final class ElementCpu {
     return () -> workers.run(task, elements, Grain.ELEMENTS);
   }
 
-  /** Zero is also what the padding holds, so neighbours are filled in one sweep; other values are not. */
+  /**
+   * Zero is also what the padding holds, so neighbours are filled in one sweep; other values are
+   * not.
+   */
   static Runnable fill(Binding binding) {
     float value = binding.op(Fill.class).value();
     List<Piece> pieces = new ArrayList<>();

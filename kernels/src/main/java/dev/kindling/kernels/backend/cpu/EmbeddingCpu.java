@@ -67,7 +67,12 @@ final class EmbeddingCpu {
     int id = ids.getInt(t);
     if (id < 0 || id >= rows) {
       throw new DeviceException(
-          "Embedding: token id at position " + t + ": expected 0 to " + (rows - 1) + ", found " + id);
+          "Embedding: token id at position "
+              + t
+              + ": expected 0 to "
+              + (rows - 1)
+              + ", found "
+              + id);
     }
     return id;
   }

@@ -9,7 +9,10 @@ import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.WeightLayout;
 
-/** The three products of a linear layer and its bias. Gradients of weights go straight into their variable. */
+/**
+ * The three products of a linear layer and its bias. Gradients of weights go straight into their
+ * variable.
+ */
 final class LinearCpu {
   private LinearCpu() {}
 

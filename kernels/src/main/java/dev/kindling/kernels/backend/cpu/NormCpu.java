@@ -24,8 +24,7 @@ final class NormCpu {
     Operand y = binding.out(0);
     Operand r = binding.out(1);
     return rows(
-        binding,
-        (from, to, worker) -> norms.rmsForward(x, gain, y, r, width, eps, from, to));
+        binding, (from, to, worker) -> norms.rmsForward(x, gain, y, r, width, eps, from, to));
   }
 
   static Runnable residualRms(Binding binding) {
@@ -54,8 +53,7 @@ final class NormCpu {
     Operand moments = binding.out(1);
     return rows(
         binding,
-        (from, to, worker) ->
-            norms.layerForward(x, gain, bias, y, moments, width, eps, from, to));
+        (from, to, worker) -> norms.layerForward(x, gain, bias, y, moments, width, eps, from, to));
   }
 
   static Runnable residualLayer(Binding binding) {
@@ -72,8 +70,7 @@ final class NormCpu {
     return rows(
         binding,
         (from, to, worker) ->
-            norms.addLayerForward(
-                a, b, sum, gain, bias, y, moments, width, eps, from, to));
+            norms.addLayerForward(a, b, sum, gain, bias, y, moments, width, eps, from, to));
   }
 
   private static Runnable rows(Binding binding, Workers.Task task) {
@@ -164,7 +161,10 @@ final class NormCpu {
     };
   }
 
-  /** The kernels add to dx in place, so a carried gradient that lies elsewhere is copied there first. */
+  /**
+   * The kernels add to dx in place, so a carried gradient that lies elsewhere is copied there
+   * first.
+   */
   private static Runnable inputGradient(Binding binding, boolean residual, Workers.Task task) {
     if (!residual || binding.inPlace(0, 4)) {
       return rows(binding, task);

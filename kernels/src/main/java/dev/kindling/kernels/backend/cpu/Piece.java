@@ -4,9 +4,14 @@ import dev.kindling.kernels.memory.Span;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A stretch of an arena. Variables of one role lie side by side, so many of them are often one piece. */
+/**
+ * A stretch of an arena. Variables of one role lie side by side, so many of them are often one
+ * piece.
+ */
 record Piece(Span arena, long offset, long bytes) {
-  /** Joins neighbours; the padding between two variables is zero and belongs to the joined piece. */
+  /**
+   * Joins neighbours; the padding between two variables is zero and belongs to the joined piece.
+   */
   static List<Piece> merge(List<Piece> pieces) {
     List<Piece> merged = new ArrayList<>();
     for (Piece piece : pieces) {

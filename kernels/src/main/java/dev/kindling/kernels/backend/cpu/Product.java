@@ -5,9 +5,9 @@ import dev.kindling.kernels.backend.cpu.blas.Matmul;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
 
 /**
- * One matrix product C = op(A) op(B) + beta C with dense rows, cut over the threads along the longer side of C. Each
- * thread calls the single-threaded product on its part: ranks that are threads of one JVM would otherwise share the
- * library's one pool.
+ * One matrix product C = op(A) op(B) + beta C with dense rows, cut over the threads along the
+ * longer side of C. Each thread calls the single-threaded product on its part: ranks that are
+ * threads of one JVM would otherwise share the library's one pool.
  */
 final class Product implements Runnable {
   /** Cuts fall on multiples of this, so that parts keep whole vectors. */
@@ -68,8 +68,7 @@ final class Product implements Runnable {
   private void part(int from, int to, int worker) {
     for (int i = from; i < to; i++) {
       Part part = parts[i];
-      matmul.multiply(
-          form, part.m, part.n, k, 1f, part.a, lda, part.b, ldb, beta, part.c, ldc);
+      matmul.multiply(form, part.m, part.n, k, 1f, part.a, lda, part.b, ldb, beta, part.c, ldc);
     }
   }
 }

@@ -9,7 +9,9 @@ import dev.kindling.kernels.memory.Span;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Rotary embedding with one table of cosines and sines per kind, shared by the nodes of a program. */
+/**
+ * Rotary embedding with one table of cosines and sines per kind, shared by the nodes of a program.
+ */
 final class RopeCpu implements CpuKernel, AutoCloseable {
   private record Kind(int positions, int headDim, double theta) {
     Span fill() {
@@ -48,7 +50,12 @@ final class RopeCpu implements CpuKernel, AutoCloseable {
       int position = positions.getInt(t);
       if (position < 0 || position >= length) {
         throw new DeviceException(
-            "Rope: position of token " + t + ": expected 0 to " + (length - 1) + ", found " + position);
+            "Rope: position of token "
+                + t
+                + ": expected 0 to "
+                + (length - 1)
+                + ", found "
+                + position);
       }
     }
   }

@@ -3,7 +3,10 @@ package dev.kindling.kernels.backend.cpu;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
 import org.jspecify.annotations.Nullable;
 
-/** Per token the first token of its document, counted inside the sequence; all 0 when there are no segments. */
+/**
+ * Per token the first token of its document, counted inside the sequence; all 0 when there are no
+ * segments.
+ */
 final class SegmentStarts {
   private final int sequence;
   private final @Nullable Operand segments;

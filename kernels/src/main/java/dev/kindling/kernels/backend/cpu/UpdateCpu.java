@@ -9,7 +9,10 @@ import dev.kindling.kernels.graph.op.Sgd;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Norm, clip factor and optimizer updates. Scalars are read when the node runs, so one program serves all steps. */
+/**
+ * Norm, clip factor and optimizer updates. Scalars are read when the node runs, so one program
+ * serves all steps.
+ */
 final class UpdateCpu {
   /** Squares are summed in pieces of this many elements, whatever the number of threads. */
   private static final int NORM_PIECE = 1 << 16;

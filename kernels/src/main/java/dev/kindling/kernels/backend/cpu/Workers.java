@@ -6,8 +6,9 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The threads of one rank. {@link #run} cuts a range into one piece per thread, the caller doing the first, and returns
- * when all are done. Results must not depend on the cut. Allocates nothing per call. One caller at a time.
+ * The threads of one rank. {@link #run} cuts a range into one piece per thread, the caller doing
+ * the first, and returns when all are done. Results must not depend on the cut. Allocates nothing
+ * per call. One caller at a time.
  */
 final class Workers implements AutoCloseable {
   /** Spinning this often bridges the gap between two nodes; after it a thread sleeps. */

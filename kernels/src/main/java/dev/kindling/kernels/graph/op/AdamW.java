@@ -5,10 +5,11 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * One AdamW update in place. Inputs param, gradient, m, v (equal types), scale [1], step block -> param, m, v over
- * theirs. g = scale * gradient; m = lerp(g, m, beta1); v = lerp(g^2, v, beta2); p -= lr * ((m / c1) / (sqrt(v / c2) +
- * eps) + weightDecay * p) with lr, c1, c2 of the step block. A scale of 0 leaves everything unchanged. After
- * Loshchilov and Hutter 2019 (1711.05101), algorithm 2.
+ * One AdamW update in place. Inputs param, gradient, m, v (equal types), scale [1], step block ->
+ * param, m, v over theirs. g = scale * gradient; m = lerp(g, m, beta1); v = lerp(g^2, v, beta2); p
+ * -= lr * ((m / c1) / (sqrt(v / c2) + eps) + weightDecay * p) with lr, c1, c2 of the step block. A
+ * scale of 0 leaves everything unchanged. After Loshchilov and Hutter 2019 (1711.05101), algorithm
+ * 2.
  */
 public record AdamW(float beta1, float beta2, float eps, float weightDecay) implements Op {
   @Override

@@ -5,8 +5,8 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * Sum over the ranks of an axis, in place: output i aliases input i. The backend merges inputs that lie
- * side by side, so a whole gradient arena is one call. fp32.
+ * Sum over the ranks of an axis, in place: output i aliases input i. The backend merges inputs that
+ * lie side by side, so a whole gradient arena is one call. fp32.
  */
 public record AllReduce(Axis axis) implements Op {
   @Override

@@ -10,13 +10,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * o = softmax(q k^T / sqrt(C)) v, causal inside each sequence, query head h reads key head h / (H / K). q [T,
- * H * C], k and v [T, K * C], optionally segments I32 [T] (a token attends only to the run of equal numbers that it
- * ends) -> o [T, H * C], lse [T / sequence * H, sequence]. Exact softmax in fp32.
+ * o = softmax(q k^T / sqrt(C)) v, causal inside each sequence, query head h reads key head h / (H /
+ * K). q [T, H * C], k and v [T, K * C], optionally segments I32 [T] (a token attends only to the
+ * run of equal numbers that it ends) -> o [T, H * C], lse [T / sequence * H, sequence]. Exact
+ * softmax in fp32.
  *
- * <p>Saves lse. Gradient: P = exp(S - lse); dV = P^T dO; dS = P * (dO V^T - rowsum(dO * O)); dQ = dS K / sqrt(C);
- * dK = dS^T Q / sqrt(C), K and V summed over the query heads of their group in fixed order. After Dao 2023
- * (2307.08691), section 3.
+ * <p>Saves lse. Gradient: P = exp(S - lse); dV = P^T dO; dS = P * (dO V^T - rowsum(dO * O)); dQ =
+ * dS K / sqrt(C); dK = dS^T Q / sqrt(C), K and V summed over the query heads of their group in
+ * fixed order. After Dao 2023 (2307.08691), section 3.
  */
 public record Attention(AttentionShape shape, boolean segments) implements Op {
   @Override

@@ -4,7 +4,10 @@ import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
-/** Gradient of {@link Attention}. Inputs q, k, v, o, lse, do, optionally segments; outputs dq, dk, dv. */
+/**
+ * Gradient of {@link Attention}. Inputs q, k, v, o, lse, do, optionally segments; outputs dq, dk,
+ * dv.
+ */
 public record AttentionGradient(AttentionShape shape, boolean segments) implements Op {
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {

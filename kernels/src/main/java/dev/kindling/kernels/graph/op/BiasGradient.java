@@ -4,7 +4,10 @@ import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
-/** Column sums of dy [T, N] -> [N] (+ accumulator, which the output then aliases). Fixed order over T. */
+/**
+ * Column sums of dy [T, N] -> [N] (+ accumulator, which the output then aliases). Fixed order over
+ * T.
+ */
 public record BiasGradient(boolean accumulate) implements Op {
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {

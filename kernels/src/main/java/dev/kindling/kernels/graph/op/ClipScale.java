@@ -5,9 +5,10 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * The factor every gradient is multiplied by: min(1, clip / (norm + 1e-6)) / tokenCount. Inputs norm [1], tokenCount
- * [1], step block, optionally lossSum [1] -> [1]. Clip of 0 or less means no clipping. 0 when norm or lossSum is not
- * finite or no token counts: the updates then leave everything as it is, on all ranks alike.
+ * The factor every gradient is multiplied by: min(1, clip / (norm + 1e-6)) / tokenCount. Inputs
+ * norm [1], tokenCount [1], step block, optionally lossSum [1] -> [1]. Clip of 0 or less means no
+ * clipping. 0 when norm or lossSum is not finite or no token counts: the updates then leave
+ * everything as it is, on all ranks alike.
  */
 public record ClipScale() implements Op {
   @Override

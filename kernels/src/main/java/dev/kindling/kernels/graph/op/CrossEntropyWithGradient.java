@@ -6,9 +6,9 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * {@link CrossEntropy} that also writes d(lossSum)/d(logits) [T, V], over the logits when {@code inPlace}: dz =
- * exp(z - lse) - [v = target], ignored rows 0. Its gradient is that third output, so it must be the loss itself
- * or a summand of it.
+ * {@link CrossEntropy} that also writes d(lossSum)/d(logits) [T, V], over the logits when {@code
+ * inPlace}: dz = exp(z - lse) - [v = target], ignored rows 0. Its gradient is that third output, so
+ * it must be the loss itself or a summand of it.
  */
 public record CrossEntropyWithGradient(boolean inPlace) implements Op {
   @Override

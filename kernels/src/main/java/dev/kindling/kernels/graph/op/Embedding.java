@@ -8,8 +8,9 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * Rows of table [V, D] chosen by ids I32 [T] -> [T, D]. An id outside [0, V) is a DeviceException when the
- * node runs. Gradient: rows of dy added to the rows of the table's gradient, in order of T.
+ * Rows of table [V, D] chosen by ids I32 [T] -> [T, D]. An id outside [0, V) is a DeviceException
+ * when the node runs. Gradient: rows of dy added to the rows of the table's gradient, in order of
+ * T.
  */
 public record Embedding() implements Op {
   @Override

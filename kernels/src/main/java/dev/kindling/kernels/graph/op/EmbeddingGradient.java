@@ -4,7 +4,10 @@ import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
-/** table[ids[t]] += dy[t], t ascending. dy [T, D], ids I32 [T] -> [rows, D] (+ accumulator, aliased). */
+/**
+ * table[ids[t]] += dy[t], t ascending. dy [T, D], ids I32 [T] -> [rows, D] (+ accumulator,
+ * aliased).
+ */
 public record EmbeddingGradient(int rows, boolean accumulate) implements Op {
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {

@@ -6,7 +6,9 @@ import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
-/** Checks of input types; each failure names the operation, the input, what was expected and found. */
+/**
+ * Checks of input types; each failure names the operation, the input, what was expected and found.
+ */
 final class Expect {
   private Expect() {}
 
@@ -60,7 +62,8 @@ final class Expect {
 
   static void f32(Op op, List<ValueType> inputs, int index) {
     if (inputs.get(index).dtype() != DType.F32) {
-      throw new PlanException(op + ": input " + index + ": expected f32, found " + inputs.get(index));
+      throw new PlanException(
+          op + ": input " + index + ": expected f32, found " + inputs.get(index));
     }
   }
 

@@ -6,7 +6,10 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
-/** y = 0.5 x (1 + tanh(c (x + 0.044715 x^3))), c = sqrt(2 / pi), fp32. After Hendrycks 2016 (1606.08415). */
+/**
+ * y = 0.5 x (1 + tanh(c (x + 0.044715 x^3))), c = sqrt(2 / pi), fp32. After Hendrycks 2016
+ * (1606.08415).
+ */
 public record Gelu() implements Op {
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {

@@ -4,8 +4,8 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * L2 norm of all gradients divided by tokenCount. Inputs gradients..., tokenCount [1] -> [1]. Squares are summed
- * in fp64, fixed order.
+ * L2 norm of all gradients divided by tokenCount. Inputs gradients..., tokenCount [1] -> [1].
+ * Squares are summed in fp64, fixed order.
  */
 public record GlobalNorm() implements Op {
   @Override

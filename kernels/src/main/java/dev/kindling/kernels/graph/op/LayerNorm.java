@@ -7,11 +7,12 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * y = (x - mean) * r * g + b, r = 1 / sqrt(variance + eps), moments over D in fp32 with a fixed lane fold.
- * x [T, D], g [D], b [D] -> y [T, D], moments [T, 2] = (mean, r).
+ * y = (x - mean) * r * g + b, r = 1 / sqrt(variance + eps), moments over D in fp32 with a fixed
+ * lane fold. x [T, D], g [D], b [D] -> y [T, D], moments [T, 2] = (mean, r).
  *
- * <p>Saves the moments. Gradient: with h = g * dy and n = (x - mean) * r, dx = r * (h - mean(h) - n *
- * mean(h * n)); dg = sum dy * n, db = sum dy over T in fixed order. After Ba et al. 2016 (1607.06450).
+ * <p>Saves the moments. Gradient: with h = g * dy and n = (x - mean) * r, dx = r * (h - mean(h) - n
+ * * mean(h * n)); dg = sum dy * n, db = sum dy over T in fixed order. After Ba et al. 2016
+ * (1607.06450).
  */
 public record LayerNorm(float eps) implements Op {
   @Override

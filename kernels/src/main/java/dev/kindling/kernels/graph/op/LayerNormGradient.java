@@ -6,9 +6,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Gradient of {@link LayerNorm} in one pass. Inputs x [T, D], g [D], moments [T, 2], dy [T, D], then ds
- * [T, D] if {@code residual} (added to dx), then the accumulators [D] of gain and bias if they go into
- * variables. Outputs dx [T, D], then dg [D] and db [D] unless NONE.
+ * Gradient of {@link LayerNorm} in one pass. Inputs x [T, D], g [D], moments [T, 2], dy [T, D],
+ * then ds [T, D] if {@code residual} (added to dx), then the accumulators [D] of gain and bias if
+ * they go into variables. Outputs dx [T, D], then dg [D] and db [D] unless NONE.
  */
 public record LayerNormGradient(boolean residual, Accumulation gain, Accumulation bias)
     implements Op {

@@ -12,9 +12,9 @@ import java.util.List;
 /**
  * y = x W^T (+ bias). x [T, K], W [N, K] or [K, N] by layout, bias [N] -> y [T, N], fp32.
  *
- * <p>Gradient: dx = dy W; dW += dy^T x, straight into the gradient variable; dbias += column sums of dy.
- * A {@code Columns} demand gathers those columns of x and multiplies only them, so that backward keeps
- * the gathered columns instead of x.
+ * <p>Gradient: dx = dy W; dW += dy^T x, straight into the gradient variable; dbias += column sums
+ * of dy. A {@code Columns} demand gathers those columns of x and multiplies only them, so that
+ * backward keeps the gathered columns instead of x.
  */
 public record Linear(WeightLayout layout, boolean bias) implements Op {
   @Override
@@ -23,7 +23,8 @@ public record Linear(WeightLayout layout, boolean bias) implements Op {
     Shape x = Expect.matrix(this, inputs, 0);
     Shape weight = Expect.matrix(this, inputs, 1);
     int out = layout.out(weight);
-    Expect.f32(this, inputs, 1, layout.shape(out, x.dim(1)).dims().stream().mapToInt(d -> d).toArray());
+    Expect.f32(
+        this, inputs, 1, layout.shape(out, x.dim(1)).dims().stream().mapToInt(d -> d).toArray());
     if (bias) {
       Expect.f32(this, inputs, 2, out);
     }

@@ -5,8 +5,8 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * dW = dy^T x (+ accumulator, which dW then aliases). x [T, K], dy [T, N] -> [N, K] or [K, N] by layout.
- * One product with beta 1, no temporary.
+ * dW = dy^T x (+ accumulator, which dW then aliases). x [T, K], dy [T, N] -> [N, K] or [K, N] by
+ * layout. One product with beta 1, no temporary.
  */
 public record LinearWeightGradient(WeightLayout layout, boolean accumulate) implements Op {
   @Override

@@ -66,7 +66,10 @@ public sealed interface Op
     return OWN_MEMORY;
   }
 
-  /** Whether the kernel stays right if this output is put over this input (same type) that dies here. */
+  /**
+   * Whether the kernel stays right if this output is put over this input (same type) that dies
+   * here.
+   */
   default boolean mayReuse(int output, int input) {
     return false;
   }

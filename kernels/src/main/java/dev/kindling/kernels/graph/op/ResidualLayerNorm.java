@@ -7,8 +7,9 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * s = a + b; y = layerNorm(s). a, b [T, D], g [D], bias [D] -> s [T, D], y [T, D], moments [T, 2]. One pass
- * instead of two. Gradient: that of {@link LayerNorm} at s, plus ds, to both a and b as one value.
+ * s = a + b; y = layerNorm(s). a, b [T, D], g [D], bias [D] -> s [T, D], y [T, D], moments [T, 2].
+ * One pass instead of two. Gradient: that of {@link LayerNorm} at s, plus ds, to both a and b as
+ * one value.
  */
 public record ResidualLayerNorm(float eps) implements Op {
   @Override

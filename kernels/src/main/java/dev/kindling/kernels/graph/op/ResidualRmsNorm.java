@@ -7,8 +7,8 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * s = a + b; y = rmsNorm(s). a, b [T, D], g [D] -> s [T, D], y [T, D], r [T]. One pass instead of two.
- * Gradient: that of {@link RmsNorm} at s, plus ds, to both a and b as one value.
+ * s = a + b; y = rmsNorm(s). a, b [T, D], g [D] -> s [T, D], y [T, D], r [T]. One pass instead of
+ * two. Gradient: that of {@link RmsNorm} at s, plus ds, to both a and b as one value.
  */
 public record ResidualRmsNorm(float eps) implements Op {
   @Override

@@ -7,11 +7,11 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * y = x * g / rms(x), rms over D in fp32 with a fixed lane fold, eps inside the root. x [T, D], g [D] ->
- * y [T, D], r = 1 / rms [T].
+ * y = x * g / rms(x), rms over D in fp32 with a fixed lane fold, eps inside the root. x [T, D], g
+ * [D] -> y [T, D], r = 1 / rms [T].
  *
- * <p>Saves r. Gradient: with h = g * dy, dx = r * h - (r^3 / D) * sum(h * x) * x; dg = sum over T of
- * dy * x * r, fixed order. After Zhang and Sennrich 2019 (1910.07467), section 4.
+ * <p>Saves r. Gradient: with h = g * dy, dx = r * h - (r^3 / D) * sum(h * x) * x; dg = sum over T
+ * of dy * x * r, fixed order. After Zhang and Sennrich 2019 (1910.07467), section 4.
  */
 public record RmsNorm(float eps) implements Op {
   @Override

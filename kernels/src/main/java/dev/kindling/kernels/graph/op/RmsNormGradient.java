@@ -6,9 +6,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Gradient of {@link RmsNorm} in one pass. Inputs x [T, D], g [D], r [T], dy [T, D], then ds [T, D] if
- * {@code residual} (added to dx), then the gain's accumulator [D] if it goes into a variable. Outputs dx
- * [T, D], then dg [D] unless NONE.
+ * Gradient of {@link RmsNorm} in one pass. Inputs x [T, D], g [D], r [T], dy [T, D], then ds [T, D]
+ * if {@code residual} (added to dx), then the gain's accumulator [D] if it goes into a variable.
+ * Outputs dx [T, D], then dg [D] unless NONE.
  */
 public record RmsNormGradient(boolean residual, Accumulation gain) implements Op {
   @Override

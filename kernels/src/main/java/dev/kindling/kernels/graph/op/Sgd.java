@@ -5,10 +5,10 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * One SGD update in place. Inputs param, gradient, then a momentum buffer if momentum is not 0 (equal types), scale
- * [1], step block -> param (and buffer) over theirs. g = scale * gradient + weightDecay * p; buffer = momentum * buffer +
- * g; p -= lr * (nesterov ? g + momentum * buffer : buffer). A scale of 0 leaves everything unchanged. After Sutskever
- * et al. 2013.
+ * One SGD update in place. Inputs param, gradient, then a momentum buffer if momentum is not 0
+ * (equal types), scale [1], step block -> param (and buffer) over theirs. g = scale * gradient +
+ * weightDecay * p; buffer = momentum * buffer + g; p -= lr * (nesterov ? g + momentum * buffer :
+ * buffer). A scale of 0 leaves everything unchanged. After Sutskever et al. 2013.
  */
 public record Sgd(float momentum, float weightDecay, boolean nesterov) implements Op {
   @Override

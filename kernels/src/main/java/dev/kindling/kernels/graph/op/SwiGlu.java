@@ -7,8 +7,8 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * y = silu(gate) * up, all [T, F], fp32. Gradient, s = sigmoid(gate): dUp = dy * gate * s; dGate = dy * up * s * (1 +
- * gate * (1 - s)). After Shazeer 2020 (2002.05202).
+ * y = silu(gate) * up, all [T, F], fp32. Gradient, s = sigmoid(gate): dUp = dy * gate * s; dGate =
+ * dy * up * s * (1 + gate * (1 - s)). After Shazeer 2020 (2002.05202).
  */
 public record SwiGlu() implements Op {
   @Override
@@ -30,8 +30,7 @@ public record SwiGlu() implements Op {
     if (dy == null || !(tape.wants(0) || tape.wants(1))) {
       return;
     }
-    List<Value> outputs =
-        builder.add(new SwiGluGradient(), node.input(0), node.input(1), dy);
+    List<Value> outputs = builder.add(new SwiGluGradient(), node.input(0), node.input(1), dy);
     for (int input = 0; input < 2; input++) {
       if (tape.wants(input)) {
         tape.deliver(input, outputs.get(input));

@@ -5,7 +5,9 @@ import dev.kindling.kernels.graph.Value;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** What an operation sees while it writes its gradient: who wants what, and where contributions go. */
+/**
+ * What an operation sees while it writes its gradient: who wants what, and where contributions go.
+ */
 public interface Tape {
   /** Whether anybody demands the gradient of this input. */
   boolean wants(int input);

@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
  *           y
  * </pre>
  *
- * Likewise LayerNorm. The fused node stands where Add stood, so gain and bias must be contents of variables.
- * Does not fire when the norm reads anything else than a sum, nor twice for one sum.
+ * Likewise LayerNorm. The fused node stands where Add stood, so gain and bias must be contents of
+ * variables. Does not fire when the norm reads anything else than a sum, nor twice for one sum.
  */
 public final class FuseResidualNorm implements Rewrite {
   @Override

@@ -13,8 +13,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Proves between passes: every value is written once, before it is read; types are what the operation infers; no node
- * reads a value after an in-place operation wrote over it, nor alongside in the same node.
+ * Proves between passes: every value is written once, before it is read; types are what the
+ * operation infers; no node reads a value after an in-place operation wrote over it, nor alongside
+ * in the same node.
  */
 public final class GraphCheck {
   private final Set<Integer> written = new HashSet<>();
@@ -35,7 +36,8 @@ public final class GraphCheck {
       }
       Node writer = overwritten.get(input.id());
       if (writer != null) {
-        throw new PlanException(node + ": reads " + input + " after it was overwritten by " + writer);
+        throw new PlanException(
+            node + ": reads " + input + " after it was overwritten by " + writer);
       }
     }
     List<ValueType> types = node.op().infer(node.inputTypes());
@@ -59,7 +61,8 @@ public final class GraphCheck {
     Value old = node.input(alias);
     long uses = node.inputs().stream().filter(input -> input.equals(old)).count();
     if (uses > 1 || overwritten.put(old.id(), node) != null) {
-      throw new PlanException(node + ": overwrites " + old + ", which it or another output also uses");
+      throw new PlanException(
+          node + ": overwrites " + old + ", which it or another output also uses");
     }
     if (!old.type().equals(output.type())) {
       throw new PlanException(node + ": " + output + " cannot take over the memory of " + old);

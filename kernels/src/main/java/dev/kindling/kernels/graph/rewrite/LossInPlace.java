@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * The loss writes its own gradient, over the logits when nobody else reads them: two reads and one write of V per
- * token instead of a stored softmax.
+ * The loss writes its own gradient, over the logits when nobody else reads them: two reads and one
+ * write of V per token instead of a stored softmax.
  *
  * <pre>
  *   logits   targets              logits   targets

@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.function.Function;
 
 /**
- * Moves each column gather directly behind the producer of its input. Without it a demand for columns saves no
- * memory: the whole activation would live until backward.
+ * Moves each column gather directly behind the producer of its input. Without it a demand for
+ * columns saves no memory: the whole activation would live until backward.
  *
  * <pre>
  *   x = RmsNorm ...              x = RmsNorm ...

@@ -43,7 +43,10 @@ class CpuKernelsTest {
     check(line, true, 2, MatmulKind.OPENBLAS);
   }
 
-  /** {@code inside}: matrices come from a node and die in the operation, so that outputs take their memory. */
+  /**
+   * {@code inside}: matrices come from a node and die in the operation, so that outputs take their
+   * memory.
+   */
   private static void check(OpCase line, boolean inside, int threads, MatmulKind kind) {
     List<double[]> values = line.values(SEED);
     List<double[]> expected = Oracle.evaluate(line.op(), line.types(), values);
@@ -54,7 +57,8 @@ class CpuKernelsTest {
       ValueType type = line.types().get(i);
       Value value = builder.variable(new Variable("in" + i, type, Role.INPUT));
       boolean moved = inside && type.dtype() == DType.F32 && type.shape().rank() == 2;
-      inputs[i] = moved ? builder.add(new SplitColumns(List.of(type.shape().dim(1))), value).get(0) : value;
+      inputs[i] =
+          moved ? builder.add(new SplitColumns(List.of(type.shape().dim(1))), value).get(0) : value;
       given.put("in" + i, values.get(i));
     }
     List<Value> outputs = builder.add(line.op(), inputs);
@@ -82,7 +86,8 @@ class CpuKernelsTest {
 
   @Test
   void everyOperationHasKernelCaseOracleAndGradientOrReason() {
-    Set<Class<?>> covered = cases().stream().map(c -> c.op().getClass()).collect(Collectors.toSet());
+    Set<Class<?>> covered =
+        cases().stream().map(c -> c.op().getClass()).collect(Collectors.toSet());
     Map<Class<? extends Op>, CpuKernel> kernels = CpuKernels.table(new RopeCpu());
     for (Class<?> type : Op.class.getPermittedSubclasses()) {
       assertThat(kernels).as("CPU kernel").containsKey(type.asSubclass(Op.class));

@@ -44,18 +44,22 @@ class CpuProgramTest {
     Value positions = builder.input("positions", Shape.of(130), DType.I32);
     Value x = builder.embedding(table, ids);
     Value y = builder.rope(builder.rmsNorm(x, gain, 1e-5f), positions, 18, 100);
-    builder.output("logits", builder.linear(builder.rmsNorm(builder.add(x, y), gain, 1e-5f), table));
+    builder.output(
+        "logits", builder.linear(builder.rmsNorm(builder.add(x, y), gain, 1e-5f), table));
     assertThat(allocatedBytes(builder.build(), MatmulKind.OPENBLAS)).isZero();
   }
 
   /**
-   * Whole models. Tolerance 2 MiB a run instead of 0: JDK 17 boxes some vectors that pass through the exponential (192
-   * bytes per vector, short-lived). The executor adds nothing to it, see above.
+   * Whole models. Tolerance 2 MiB a run instead of 0: JDK 17 boxes some vectors that pass through
+   * the exponential (192 bytes per vector, short-lived). The executor adds nothing to it, see
+   * above.
    */
   @Test
   void wholeModelsAllocateOnlyBoxedVectors() {
-    assertThat(allocatedBytes(MODEL.llama(n -> Demand.whole()), MatmulKind.OPENBLAS)).isLessThan(2L << 20);
-    assertThat(allocatedBytes(MODEL.gpt2(n -> Demand.whole()), MatmulKind.OPENBLAS)).isLessThan(2L << 20);
+    assertThat(allocatedBytes(MODEL.llama(n -> Demand.whole()), MatmulKind.OPENBLAS))
+        .isLessThan(2L << 20);
+    assertThat(allocatedBytes(MODEL.gpt2(n -> Demand.whole()), MatmulKind.OPENBLAS))
+        .isLessThan(2L << 20);
   }
 
   /** Smallest of 32 runs after 300: the compilers may allocate in between. */

@@ -40,11 +40,12 @@ public final class ChildStarter implements RunStarter {
   @Override
   public int run(String runName, List<String> command) throws IOException, InterruptedException {
     Files.createDirectories(logs);
-    Path options =
-        Files.createTempFile(
-            "kindling-run-",
-            ".options",
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    // Inside the experiment, so that a killed parent leaves nothing behind that the next call does not replace.
+    Path options = logs.resolve(runName + ".options");
+    Files.deleteIfExists(options);
+    Files.createFile(
+        options,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     try {
       Files.writeString(options, String.join("\n", quoted(jvmOptions())), StandardCharsets.UTF_8);
       List<String> words = new ArrayList<>();

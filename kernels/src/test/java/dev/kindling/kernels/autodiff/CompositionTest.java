@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.MemoryPlan;
+import dev.kindling.kernels.testing.Contents;
 import dev.kindling.kernels.testing.CpuRun;
 import dev.kindling.kernels.testing.GraphOracle;
 import dev.kindling.kernels.testing.TinyModels;
@@ -66,14 +67,14 @@ class CompositionTest {
       if (gradient == null) {
         continue;
       }
-      double[] values = contents.get(param.name());
+      double[] values = Contents.at(contents, param.name());
       for (int i = 0; i < gradient.length; i++) {
         int at = element(param, gradient.length, i);
         double x = values[at];
         values[at] = x + STEP;
-        double up = GraphOracle.run(graph, contents).get("loss_sum")[0];
+        double up = Contents.at(GraphOracle.run(graph, contents), "loss_sum")[0];
         values[at] = x - STEP;
-        double down = GraphOracle.run(graph, contents).get("loss_sum")[0];
+        double down = Contents.at(GraphOracle.run(graph, contents), "loss_sum")[0];
         values[at] = x;
         assertThat(gradient[i])
             .as("%s[%d] seed %d", param.name(), i, SEED)
@@ -107,10 +108,12 @@ class CompositionTest {
         Map<String, double[]> found = CpuRun.run(graph, contents, 2, kind);
         for (Param param : graph.params()) {
           String name = "grad/" + param.name();
-          assertThat(cosine(found.get(name), expected.get(name))).as(name).isGreaterThan(0.999999);
+          assertThat(cosine(Contents.at(found, name), Contents.at(expected, name)))
+              .as(name)
+              .isGreaterThan(0.999999);
         }
-        double loss = expected.get("loss_sum")[0];
-        assertThat(found.get("loss_sum")[0]).isCloseTo(loss, within(1e-5 * loss));
+        double loss = Contents.at(expected, "loss_sum")[0];
+        assertThat(Contents.at(found, "loss_sum")[0]).isCloseTo(loss, within(1e-5 * loss));
       }
     }
   }
@@ -154,16 +157,19 @@ class CompositionTest {
     for (int step = 0; step < 2; step++) {
       Map<String, double[]> given = new HashMap<>(state);
       for (String input : new String[] {"ids", "positions", "targets"}) {
-        given.put(input, Arrays.copyOfRange(contents.get(input), 7 * step, 7 * step + 7));
+        given.put(input, Arrays.copyOfRange(Contents.at(contents, input), 7 * step, 7 * step + 7));
       }
       state = CpuRun.run(micro, given, 1, MatmulKind.OPENBLAS);
     }
     for (Param param : whole.params()) {
       String name = "grad/" + param.name();
-      assertThat(cosine(state.get(name), expected.get(name))).as(name).isGreaterThan(0.999999);
+      assertThat(cosine(Contents.at(state, name), Contents.at(expected, name)))
+          .as(name)
+          .isGreaterThan(0.999999);
     }
-    assertThat(state.get("loss_sum")[0]).isCloseTo(expected.get("loss_sum")[0], within(1e-4));
-    assertThat(state.get("token_count")).isEqualTo(expected.get("token_count"));
+    assertThat(Contents.at(state, "loss_sum")[0])
+        .isCloseTo(Contents.at(expected, "loss_sum")[0], within(1e-4));
+    assertThat(Contents.at(state, "token_count")).isEqualTo(Contents.at(expected, "token_count"));
   }
 
   @Test

@@ -16,6 +16,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.testing.Contents;
 import dev.kindling.kernels.testing.GraphOracle;
 import dev.kindling.kernels.testing.OpCase;
 import dev.kindling.kernels.testing.OpCases;
@@ -129,17 +130,17 @@ class GradientTest {
     Graph graph = builder.build();
     double[] z = new SplittableRandom(SEED).doubles(35, -3, 3).toArray();
     Map<String, double[]> given = Map.of("logits", z, "targets", new double[] {0, 6, -100, 3, 3});
-    double[] gradient = GraphOracle.run(graph, given).get("grad/logits");
+    double[] gradient = Contents.at(GraphOracle.run(graph, given), "grad/logits");
     for (int i = 0; i < z.length; i++) {
       double x = z[i];
       z[i] = x + STEP;
-      double up = GraphOracle.run(graph, given).get("loss_sum")[0];
+      double up = Contents.at(GraphOracle.run(graph, given), "loss_sum")[0];
       z[i] = x - STEP;
-      double down = GraphOracle.run(graph, given).get("loss_sum")[0];
+      double down = Contents.at(GraphOracle.run(graph, given), "loss_sum")[0];
       z[i] = x;
       assertThat(gradient[i]).isCloseTo((up - down) / (2 * STEP), within(1e-7));
     }
-    assertThat(GraphOracle.run(graph, given).get("token_count")).containsExactly(4);
+    assertThat(Contents.at(GraphOracle.run(graph, given), "token_count")).containsExactly(4);
   }
 
   @Test

@@ -217,7 +217,7 @@ public final class OpCases {
       OpCase.Input q = f32(NORMAL, tokens, shape.heads() * shape.headDim());
       OpCase.Input k = f32(NORMAL, tokens, shape.kvHeads() * shape.headDim());
       OpCase.Input lse = f32((random, i) -> 3, 2 * shape.heads(), shape.sequence());
-      OpCase.Input documents = i32((random, i) -> i / 5, tokens);
+      OpCase.Input documents = i32((random, i) -> Math.floorDiv(i, 5), tokens);
       int n = 4 * shape.sequence() * shape.headDim();
       add(shape + "", new Attention(shape, false), n, q, k, k);
       add(shape + " documents", new Attention(shape, true), n, q, k, k, documents);

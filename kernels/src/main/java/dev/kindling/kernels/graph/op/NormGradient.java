@@ -18,7 +18,7 @@ final class NormGradient {
     int gain = residual ? 2 : 1;
     Value dy = tape.upstream(residual ? 1 : 0);
     if (dy == null) {
-      onlySum(node, tape, residual);
+      onlySum(tape, residual);
       return;
     }
     Value x = residual ? node.output(0) : node.input(0);
@@ -40,7 +40,7 @@ final class NormGradient {
     int gain = residual ? 2 : 1;
     Value dy = tape.upstream(residual ? 1 : 0);
     if (dy == null) {
-      onlySum(node, tape, residual);
+      onlySum(tape, residual);
       return;
     }
     Value x = residual ? node.output(0) : node.input(0);
@@ -84,7 +84,7 @@ final class NormGradient {
     }
   }
 
-  private static void onlySum(Node node, Tape tape, boolean residual) {
+  private static void onlySum(Tape tape, boolean residual) {
     Value carried = residual ? tape.upstream(0) : null;
     if (carried != null) {
       finish(tape, residual, carried);

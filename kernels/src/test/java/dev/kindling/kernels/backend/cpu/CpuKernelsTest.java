@@ -13,6 +13,7 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.testing.Contents;
 import dev.kindling.kernels.testing.CpuRun;
 import dev.kindling.kernels.testing.OpCase;
 import dev.kindling.kernels.testing.OpCases;
@@ -68,7 +69,7 @@ class CpuKernelsTest {
     Graph graph = builder.build();
     Map<String, double[]> after = CpuRun.run(graph, given, threads, kind);
     for (int i = 0; i < expected.size(); i++) {
-      assertThat(error(after.get("out" + i), expected.get(i)))
+      assertThat(error(Contents.at(after, "out" + i), expected.get(i)))
           .as("%s output %d inside=%s %s seed %d", line, i, inside, kind, SEED)
           .isLessThanOrEqualTo(line.tolerance());
     }

@@ -24,6 +24,7 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.testing.Contents;
 import dev.kindling.kernels.testing.CpuRun;
 import dev.kindling.kernels.testing.TinyModels;
 import dev.kindling.kernels.testing.TwinCommunicator;
@@ -149,10 +150,10 @@ class CpuProgramTest {
     contents.put("positions", single.contents(apart, 5).get("positions"));
     Map<String, double[]> a = CpuRun.run(joint, contents, 1, MatmulKind.JAVA);
     Map<String, double[]> b = CpuRun.run(apart, contents, 1, MatmulKind.JAVA);
-    assertThat(a.get("loss_sum")[0])
-        .isCloseTo(b.get("loss_sum")[0], org.assertj.core.api.Assertions.within(1e-4));
-    double[] x = a.get("grad/h0.q");
-    double[] y = b.get("grad/h0.q");
+    assertThat(Contents.at(a, "loss_sum")[0])
+        .isCloseTo(Contents.at(b, "loss_sum")[0], org.assertj.core.api.Assertions.within(1e-4));
+    double[] x = Contents.at(a, "grad/h0.q");
+    double[] y = Contents.at(b, "grad/h0.q");
     for (int i = 0; i < x.length; i++) {
       assertThat(x[i]).isCloseTo(y[i], org.assertj.core.api.Assertions.within(1e-4));
     }

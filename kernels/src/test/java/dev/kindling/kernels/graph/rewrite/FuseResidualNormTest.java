@@ -8,6 +8,7 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.testing.Contents;
 import dev.kindling.kernels.testing.GraphOracle;
 import java.util.List;
 import java.util.Map;
@@ -75,16 +76,16 @@ class FuseResidualNormTest {
             "b", random.doubles(15).toArray(),
             "gain", random.doubles(5).toArray());
     builder.output("norm", builder.rmsNorm(builder.add(a, b), gain, 1e-5f));
-    double[] fused = GraphOracle.run(builder.build(), given).get("norm");
+    double[] fused = Contents.at(GraphOracle.run(builder.build(), given), "norm");
     GraphBuilder plain = new GraphBuilder();
     Value sum = plain.variable(new Variable("sum", ValueType.f32(3, 5), Role.INPUT));
     Value weight = plain.variable(new Variable("gain", ValueType.f32(5), Role.INPUT));
     plain.output("norm", plain.rmsNorm(sum, weight, 1e-5f));
     double[] added = new double[15];
     for (int i = 0; i < 15; i++) {
-      added[i] = given.get("a")[i] + given.get("b")[i];
+      added[i] = Contents.at(given, "a")[i] + Contents.at(given, "b")[i];
     }
-    Map<String, double[]> sumGiven = Map.of("sum", added, "gain", given.get("gain"));
-    assertThat(fused).isEqualTo(GraphOracle.run(plain.build(), sumGiven).get("norm"));
+    Map<String, double[]> sumGiven = Map.of("sum", added, "gain", Contents.at(given, "gain"));
+    assertThat(fused).isEqualTo(Contents.at(GraphOracle.run(plain.build(), sumGiven), "norm"));
   }
 }

@@ -40,7 +40,8 @@ public final class ChildStarter implements RunStarter {
   @Override
   public int run(String runName, List<String> command) throws IOException, InterruptedException {
     Files.createDirectories(logs);
-    // Inside the experiment, so that a killed parent leaves nothing behind that the next call does not replace.
+    // Inside the experiment, so that a killed parent leaves nothing behind that the next call does
+    // not replace.
     Path options = logs.resolve(runName + ".options");
     Files.deleteIfExists(options);
     Files.createFile(

@@ -1,6 +1,6 @@
 package dev.kindling.driver.launch;
 
-import dev.kindling.driver.plugin.SystemSignals;
+import dev.kindling.worker.launch.SystemSignals;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
 import java.util.concurrent.TimeUnit;

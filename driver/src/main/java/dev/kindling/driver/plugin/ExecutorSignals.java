@@ -1,5 +1,6 @@
 package dev.kindling.driver.plugin;
 
+import dev.kindling.worker.launch.SystemSignals;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**

@@ -20,7 +20,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
-import sun.misc.Signal;
 
 /** A rank as a plain process; started by {@link ProcessLauncher} and by nobody else. */
 public final class WorkerMain {
@@ -37,9 +36,8 @@ public final class WorkerMain {
   /** Reads its order from standard input; takes no argument. */
   public static void main(String[] args) throws IOException {
     // Ctrl-C reaches the whole process group; the parent decides what happens and says so.
-    for (String name : new String[] {"INT", "TERM"}) {
-      Signal.handle(new Signal(name), signal -> {});
-    }
+    SystemSignals.on("INT", () -> {});
+    SystemSignals.on("TERM", () -> {});
     // Whatever a library prints must not fall between the frames.
     System.setOut(System.err);
     System.exit(new WorkerMain().work(new DataInputStream(new BufferedInputStream(System.in))));

@@ -1,4 +1,4 @@
-package dev.kindling.driver.plugin;
+package dev.kindling.worker.launch;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;

@@ -40,7 +40,7 @@ class UpdateRuleTest {
   @Test
   void everyPermittedRuleIsInTheListOfThisTest() {
     assertThat(RULES.stream().map(Object::getClass).distinct())
-        .containsExactlyInAnyOrder((Class<?>[]) UpdateRule.class.getPermittedSubclasses());
+        .containsExactlyInAnyOrder(UpdateRule.class.getPermittedSubclasses());
   }
 
   @Test

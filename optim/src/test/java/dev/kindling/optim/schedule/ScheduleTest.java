@@ -21,7 +21,7 @@ class ScheduleTest {
   @Test
   void theListAboveHoldsEverySchedule() {
     assertThat(ALL.stream().map(Object::getClass).distinct())
-        .containsExactlyInAnyOrder((Class<?>[]) Schedule.class.getPermittedSubclasses());
+        .containsExactlyInAnyOrder(Schedule.class.getPermittedSubclasses());
   }
 
   @Test

@@ -1,5 +1,7 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.worker.store.JsonException;
+import dev.kindling.worker.store.JsonReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,7 +13,6 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -194,14 +195,15 @@ public final class PinnedCorpus {
 
   private static Report read(Path file) throws IOException {
     try {
-      Map<?, ?> json = (Map<?, ?>) Json.parse(Files.readString(file));
+      dev.kindling.worker.store.Json.Obj json =
+          JsonReader.read(Files.readAllBytes(file), file.toString()).asObject("report");
       return new Report(
-          (Long) json.get("train_bytes"),
-          (Long) json.get("validation_bytes"),
-          (Long) json.get("documents"),
-          (Long) json.get("duplicates"),
-          (String) json.get("text_sha256"));
-    } catch (IllegalArgumentException | ClassCastException | NullPointerException e) {
+          json.integer("train_bytes", 0, Long.MAX_VALUE),
+          json.integer("validation_bytes", 0, Long.MAX_VALUE),
+          json.integer("documents", 0, Long.MAX_VALUE),
+          json.integer("duplicates", 0, Long.MAX_VALUE),
+          json.text("text_sha256"));
+    } catch (JsonException e) {
       throw new DataException(file + ": damaged; delete it to build the corpus again", e);
     }
   }

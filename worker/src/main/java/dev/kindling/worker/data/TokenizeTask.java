@@ -111,7 +111,7 @@ record TokenizeTask(TokenizerSpec tokenizer, int tokenBytes, long line, String f
             name + ": expected token ids in [0, " + open.vocabularySize() + "), found " + id);
       }
       for (int k = 0; k < tokenBytes; k++) {
-        out.write(id >>> 8 * k);
+        out.write(id >>> (8 * k));
       }
     }
   }

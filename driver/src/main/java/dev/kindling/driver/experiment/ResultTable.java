@@ -2,7 +2,6 @@ package dev.kindling.driver.experiment;
 
 import dev.kindling.worker.store.Json;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -36,18 +35,21 @@ final class ResultTable {
 
   private static List<String> figures(MetricsLog metrics) {
     List<String> figures = new ArrayList<>(List.of("", "", "", "", ""));
-    if (!metrics.byStep().isEmpty()) {
-      Json.Obj last = metrics.byStep().get(metrics.byStep().lastKey());
+    List<Json.Obj> steps = List.copyOf(metrics.byStep().values());
+    if (!steps.isEmpty()) {
+      Json.Obj last = steps.get(steps.size() - 1);
       figures.set(0, MetricsLog.text(last, "step"));
       figures.set(1, MetricsLog.text(last, "tokens"));
       figures.set(2, MetricsLog.text(last, "loss"));
     }
-    if (!metrics.validation().isEmpty()) {
-      Json.Obj last = metrics.validation().get(metrics.validation().lastKey());
-      Json.Obj best =
-          metrics.validation().values().stream()
-              .min(Comparator.comparingDouble(line -> MetricsLog.number(line, "val_loss")))
-              .orElse(last);
+    List<Json.Obj> validations = List.copyOf(metrics.validation().values());
+    if (!validations.isEmpty()) {
+      Json.Obj last = validations.get(validations.size() - 1);
+      Json.Obj best = last;
+      for (Json.Obj line : validations) {
+        boolean better = MetricsLog.number(line, "val_loss") < MetricsLog.number(best, "val_loss");
+        best = better ? line : best;
+      }
       figures.set(3, MetricsLog.text(last, "val_loss"));
       figures.set(4, MetricsLog.text(best, "val_loss"));
     }

@@ -79,6 +79,7 @@ final class AllReduceRank {
                     Integer.getInteger("kindling.window", base.windowBytes()),
                     Integer.getInteger("kindling.step", base.stepBytes()),
                     Integer.getInteger("kindling.socket", base.socketBytes()),
+                    Integer.getInteger("kindling.shared", base.sharedBytes()),
                     Duration.ofNanos(Long.getLong("kindling.spin", base.spin().toNanos())))),
         rendezvous);
   }

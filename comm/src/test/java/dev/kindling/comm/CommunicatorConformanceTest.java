@@ -224,7 +224,7 @@ class CommunicatorConformanceTest {
 
   /** The exact mode: shards spread over 1, 2, 4, 8 ranks give the bits that one rank gives. */
   @ParameterizedTest
-  @EnumSource(names = {"LOOPBACK", "RING_TREE"})
+  @EnumSource(names = {"LOOPBACK", "RING_TREE", "SOCKET_TREE"})
   void treeOrderGivesTheSameBitsForEveryWorldSize(World world) {
     int shards = 8;
     for (int n : new int[] {5, 1000, 100_003}) {

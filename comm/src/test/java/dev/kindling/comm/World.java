@@ -25,7 +25,10 @@ public enum World {
   LOOPBACK,
   RING,
   RING_SMALL_BUFFERS,
-  RING_TREE;
+  RING_TREE,
+  SOCKET,
+  SOCKET_SMALL_BUFFERS,
+  SOCKET_TREE;
 
   static final Duration OPEN = Duration.ofSeconds(30);
   static final Duration PATIENT = Duration.ofSeconds(60);
@@ -46,9 +49,22 @@ public enum World {
 
   Communicator open(Rendezvous rendezvous, Duration timeout) {
     RingOptions options = options(timeout);
-    if (this == RING_SMALL_BUFFERS) {
-      options = options.withTuning(new Tuning(512, 4096, 3000, 0, Duration.ZERO));
-    } else if (this == RING_TREE) {
+    boolean socket = name().startsWith("SOCKET");
+    Tuning usual = Tuning.defaults();
+    if (name().endsWith("SMALL_BUFFERS")) {
+      options = options.withTuning(new Tuning(512, 4096, 3000, 0, socket ? 0 : 4096, Duration.ZERO));
+    } else if (socket) {
+      options =
+          options.withTuning(
+              new Tuning(
+                  usual.directBytes(),
+                  usual.windowBytes(),
+                  usual.stepBytes(),
+                  usual.socketBytes(),
+                  0,
+                  usual.spin()));
+    }
+    if (name().endsWith("TREE")) {
       options = options.withOrder(ReductionOrder.TREE);
     }
     return RingCommunicator.open(options, rendezvous);

@@ -3,8 +3,8 @@ package dev.kindling.comm.ring;
 import dev.kindling.comm.reduce.SpanView;
 import dev.kindling.kernels.backend.CollectiveException;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.CancelledKeyException;
 import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -12,7 +12,6 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * nobody waits for a time-out.
  */
 final class Exchange {
-  private static final Consumer<SelectionKey> IGNORE = key -> {};
+  private static final Consumer<SelectionKey> RANG = key -> ((Lane) key.attachment()).rang();
   private static final long LONGEST_SLEEP_MILLIS = 1000;
   private static final int SPINS_PER_CLOCK_READ = 16;
 
@@ -37,24 +36,31 @@ final class Exchange {
   private final Call call;
   private final long timeoutNanos;
   private final long spinNanos;
+  private final boolean crowded;
   private volatile @Nullable String failure;
   private long bytesSent;
 
-  Exchange(int rank, @Nullable SocketChannel[] channels, Call call, RingOptions options)
+  Exchange(
+      int rank,
+      @Nullable SocketChannel[] channels,
+      @Nullable SharedLink[] links,
+      Call call,
+      RingOptions options)
       throws IOException {
     this.rank = rank;
     this.call = call;
     Tuning tuning = options.tuning();
     Duration timeout = options.collectiveTimeout();
     timeoutNanos = timeout.toNanos();
-    spinNanos = crowded(channels) ? 0 : tuning.spin().toNanos();
+    spinNanos = tuning.spin().toNanos();
+    crowded = crowded(channels);
     selector = Selector.open();
     lanes = new Lane[channels.length];
     var list = new ArrayList<Lane>();
     for (int peer = 0; peer < channels.length; peer++) {
       SocketChannel channel = channels[peer];
       if (channel != null) {
-        Lane lane = new Lane(peer, channel, selector, tuning, channels.length);
+        Lane lane = new Lane(peer, channel, links[peer], selector, tuning, channels.length);
         lanes[peer] = lane;
         list.add(lane);
       }
@@ -67,10 +73,7 @@ final class Exchange {
   private static boolean crowded(@Nullable SocketChannel[] channels) throws IOException {
     int ranks = 1;
     for (SocketChannel channel : channels) {
-      if (channel != null
-          && channel.getLocalAddress() instanceof InetSocketAddress own
-          && channel.getRemoteAddress() instanceof InetSocketAddress other
-          && Objects.equals(own.getAddress(), other.getAddress())) {
+      if (channel != null && SharedOpening.sameHost(channel)) {
         ranks++;
       }
     }
@@ -129,6 +132,7 @@ final class Exchange {
         long moved = moveAll();
         if (moved > 0) {
           flow.advance();
+          ringAll();
           idleSince = 0;
           spins = 0;
         } else if (complete()) {
@@ -137,11 +141,13 @@ final class Exchange {
           idleSince = System.nanoTime();
         } else if (++spins % SPINS_PER_CLOCK_READ == 0 || spinNanos == 0) {
           idle(idleSince);
+        } else if (crowded) {
+          Thread.yield();
         } else {
           Thread.onSpinWait();
         }
       }
-    } catch (IOException | ClosedSelectorException e) {
+    } catch (IOException | ClosedSelectorException | CancelledKeyException e) {
       throw fail(salvage(), e);
     } catch (CollectiveException e) {
       abort("an earlier collective failed: " + e.getMessage());
@@ -183,11 +189,23 @@ final class Exchange {
       throw fail(
           "nothing moved for " + idle / 1_000_000 + " ms; waiting for ranks " + waiting(), null);
     }
+    boolean sleeps = true;
     for (Lane lane : peers) {
-      lane.listen();
+      sleeps &= lane.listen();
     }
-    long left = Math.max(1, (timeoutNanos - idle) / 1_000_000);
-    selector.select(IGNORE, Math.min(left, LONGEST_SLEEP_MILLIS));
+    if (sleeps) {
+      long left = Math.max(1, (timeoutNanos - idle) / 1_000_000);
+      selector.select(RANG, Math.min(left, LONGEST_SLEEP_MILLIS));
+    }
+    for (Lane lane : peers) {
+      lane.awake();
+    }
+  }
+
+  private void ringAll() {
+    for (Lane lane : peers) {
+      lane.ring();
+    }
   }
 
   private void check(Lane lane) {
@@ -227,7 +245,7 @@ final class Exchange {
     String better = null;
     for (Lane lane : peers) {
       try {
-        lane.read();
+        lane.salvage();
       } catch (IOException e) {
         lost.add(lane.peer);
       }

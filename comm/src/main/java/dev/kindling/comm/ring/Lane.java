@@ -1,34 +1,53 @@
 package dev.kindling.comm.ring;
 
 import dev.kindling.comm.reduce.SpanView;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
+import org.jspecify.annotations.Nullable;
 
-/** The authenticated connection to one peer and what moves over it now. */
+/**
+ * The authenticated connection to one peer and what moves over it now: through the socket, or
+ * through shared memory with the socket as door bell.
+ */
 final class Lane {
+  private static final int BELL_BYTES = 64;
+
   final int peer;
-  final SpanView window;
   final SpanView staging;
   final Track out;
   final Track in;
+  final Inlet inlet;
   boolean checked;
   private final SocketChannel channel;
   private final SelectionKey key;
+  private final @Nullable SharedLink shared;
+  private final ByteBuffer bell = ByteBuffer.allocateDirect(BELL_BYTES);
   private int interest;
+  private boolean rang;
+  private boolean ended;
 
-  Lane(int peer, SocketChannel channel, Selector selector, Tuning tuning, int worldSize)
+  Lane(
+      int peer,
+      SocketChannel channel,
+      @Nullable SharedLink shared,
+      Selector selector,
+      Tuning tuning,
+      int worldSize)
       throws IOException {
     this.peer = peer;
     this.channel = channel;
-    this.key = channel.register(selector, 0);
-    window = SpanView.of(ByteBuffer.allocateDirect(tuning.windowBytes()));
+    this.shared = shared;
+    key = channel.register(selector, 0, this);
     staging = SpanView.of(ByteBuffer.allocateDirect(Call.HEADER_BYTES + tuning.directBytes()));
+    inlet = shared == null ? new SocketInlet(channel, tuning.windowBytes()) : shared.inlet;
+    Port outlet = shared == null ? new SocketOutlet(channel) : shared.outlet;
     int pieces = 2 * worldSize + 2;
-    out = new Track(pieces, tuning.stepBytes(), null);
-    in = new Track(pieces, tuning.stepBytes(), window);
+    out = new Track(pieces, tuning.stepBytes(), outlet, null);
+    in = new Track(pieces, tuning.stepBytes(), inlet, inlet);
   }
 
   void clear() {
@@ -38,24 +57,89 @@ final class Lane {
   }
 
   int write() throws IOException {
-    return out.wants() ? out.move(channel, true) : 0;
+    return out.wants() ? out.move() : 0;
   }
 
   int read() throws IOException {
-    return in.wants() ? in.move(channel, false) : 0;
+    return in.wants() ? in.move() : 0;
   }
 
   boolean complete() {
     return out.complete() && in.complete();
   }
 
-  /** Tells the selector what this lane waits for; a lane that waits for nothing is left out. */
-  void listen() {
+  /** Wakes the peer if it sleeps and counters that it waits for may have changed. */
+  void ring() {
+    if (shared != null && shared.wakesPeer()) {
+      try {
+        bell.position(0).limit(1);
+        channel.write(bell);
+      } catch (IOException e) {
+        // It is gone. Whoever needs more of it will find that out; it may have had all of ours.
+        ended = true;
+      }
+    }
+  }
+
+  /**
+   * Tells the selector what this lane waits for; a lane that waits for nothing is left out.
+   *
+   * @return false if something can move now and nobody may sleep
+   */
+  boolean listen() throws IOException {
     int wanted =
         (in.wants() ? SelectionKey.OP_READ : 0) | (out.wants() ? SelectionKey.OP_WRITE : 0);
+    boolean sleeps = true;
+    if (shared != null && wanted != 0) {
+      wanted = SelectionKey.OP_READ;
+      shared.sleeps(true);
+      sleeps =
+          !(in.wants() && shared.inlet.movable()) && !(out.wants() && shared.outlet.movable());
+      if (sleeps && ended) {
+        throw new EOFException("the peer closed the connection");
+      }
+    }
     if (wanted != interest) {
       interest = wanted;
       key.interestOps(wanted);
+    }
+    return sleeps;
+  }
+
+  /** The selector saw something here. */
+  void rang() {
+    rang = true;
+  }
+
+  /** Ends what {@link #listen} began. */
+  void awake() throws IOException {
+    if (shared != null) {
+      shared.sleeps(false);
+      if (rang) {
+        answer();
+      }
+    }
+    rang = false;
+  }
+
+  /** Takes the bell's bytes, and notes it if the peer is gone: the pipe may still hold its last. */
+  private void answer() throws IOException {
+    bell.clear();
+    ended |= channel.read(bell) < 0;
+  }
+
+  /**
+   * Reads what is there, if the track wants it.
+   *
+   * @throws IOException when the peer is gone
+   */
+  void salvage() throws IOException {
+    read();
+    if (shared != null) {
+      answer();
+      if (ended) {
+        throw new EOFException("the peer closed the connection");
+      }
     }
   }
 

@@ -47,15 +47,19 @@ public final class RingCommunicator implements Communicator {
   private long waitNanos;
 
   private RingCommunicator(
-      int rank, int worldSize, @Nullable SocketChannel[] channels, RingOptions options)
+      int rank,
+      int worldSize,
+      @Nullable SocketChannel[] channels,
+      @Nullable SharedLink[] links,
+      RingOptions options)
       throws IOException {
     this.rank = rank;
     this.worldSize = worldSize;
     order = options.order();
     directBytes = options.tuning().directBytes();
     call.order = order;
-    exchange = new Exchange(rank, channels, call, options);
-    sliceFlow = new SliceFlow(rank, worldSize, exchange, call, options.tuning().windowBytes());
+    exchange = new Exchange(rank, channels, links, call, options);
+    sliceFlow = new SliceFlow(rank, worldSize, exchange, call, options.tuning().smallestWindow());
     ringFlow = new RingFlow(rank, worldSize, exchange, call);
     chainFlow = new ChainFlow(rank, worldSize, exchange);
     fold = new BlockFold(worldSize);
@@ -73,7 +77,9 @@ public final class RingCommunicator implements Communicator {
   public static RingCommunicator open(RingOptions options, Rendezvous rendezvous) {
     @Nullable SocketChannel[] channels = Opening.connect(options, rendezvous);
     try {
-      return new RingCommunicator(rendezvous.rank(), rendezvous.worldSize(), channels, options);
+      int rank = rendezvous.rank();
+      @Nullable SharedLink[] links = SharedOpening.connect(rank, channels, options);
+      return new RingCommunicator(rank, rendezvous.worldSize(), channels, links, options);
     } catch (IOException e) {
       Opening.closeAll(channels);
       throw new CollectiveException("cannot set up the connections: " + e, e);

@@ -81,7 +81,7 @@ final class RingFlow implements Flow {
     Lane from = exchange.lane(previous);
     long arrived = Math.max(0, from.in.done() - Call.HEADER_BYTES);
     long toAdd = Math.min(arrived, addedTotal) & -4L;
-    int window = from.window.length();
+    SpanView window = from.inlet.window();
     while (added < toAdd) {
       int coming = slice(hop + 1);
       if (inHop == lengths[coming]) {
@@ -89,16 +89,16 @@ final class RingFlow implements Flow {
         inHop = 0;
         continue;
       }
-      int at = (int) (added & (window - 1));
-      int bytes = (int) Math.min(Math.min(toAdd - added, lengths[coming] - inHop), window - at);
+      int at = from.inlet.place(added);
+      int bytes = (int) Math.min(Math.min(toAdd - added, lengths[coming] - inHop), window.length() - at);
       fold.clear();
       fold.add(data, starts[coming] + inHop);
-      fold.add(from.window, at);
+      fold.add(window, at);
       fold.into(data, starts[coming] + inHop, bytes, call.dtype, call.reduction);
       added += bytes;
       inHop += bytes;
     }
-    from.in.release(added);
+    from.inlet.release(added);
     exchange.lane(next).out.allowBeyond(added + Math.max(0, arrived - addedTotal));
   }
 }

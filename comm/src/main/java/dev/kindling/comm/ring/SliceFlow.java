@@ -91,21 +91,23 @@ final class SliceFlow implements Flow {
       foldPiece(arrived);
     }
     for (Lane lane : exchange.peers()) {
-      lane.in.release(folded);
+      lane.inlet.release(folded);
       lane.out.allowBeyond(folded);
     }
   }
 
   private void foldPiece(long arrived) {
-    int window = exchange.peers()[0].window.length();
-    int at = (int) (folded & (window - 1));
-    int bytes = (int) Math.min(arrived - folded, window - at);
+    int bytes = (int) (arrived - folded);
+    for (Lane lane : exchange.peers()) {
+      bytes = Math.min(bytes, lane.inlet.window().length() - lane.inlet.place(folded));
+    }
     fold.clear();
     for (int r = 0; r < worldSize; r++) {
       if (r == rank) {
         fold.add(source, (int) (sourceOffset + folded));
       } else {
-        fold.add(exchange.lane(r).window, at);
+        Inlet inlet = exchange.lane(r).inlet;
+        fold.add(inlet.window(), inlet.place(folded));
       }
     }
     fold.into(target, (int) (targetOffset + folded), bytes, call.dtype, call.reduction);

@@ -3,53 +3,50 @@ package dev.kindling.comm.ring;
 import dev.kindling.comm.reduce.SpanView;
 import java.io.EOFException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One direction of one connection during one collective: a list of pieces of memory that are
- * written to, or filled from, the socket in order, and how far that may go now.
+ * written to, or filled from, a port in order, and how far that may go now.
  *
- * <p>Pieces added by {@link #addWindow} are received into a circular window that the owner of the
- * flow empties by {@link #release}. Reused from call to call; allocates nothing.
+ * <p>Pieces added by {@link #addWindow} are held in the inlet's window until the owner of the flow
+ * releases them. Reused from call to call; allocates nothing.
  */
 final class Track {
   private final @Nullable SpanView[] views;
   private final int[] offsets;
   private final int[] lengths;
   private final int stepBytes;
-  private final @Nullable SpanView window;
+  private final Port port;
+  private final @Nullable Inlet inlet;
   private int pieces;
-  private int windowed;
   private int current;
   private int inPiece;
   private long done;
   private long ready;
   private long total;
   private long free;
-  private long windowStart;
-  private long released;
 
-  Track(int maximumPieces, int stepBytes, @Nullable SpanView window) {
+  /** A track over {@code port}; {@code inlet} is the same port if it receives. */
+  Track(int maximumPieces, int stepBytes, Port port, @Nullable Inlet inlet) {
     views = new SpanView[maximumPieces];
     offsets = new int[maximumPieces];
     lengths = new int[maximumPieces];
     this.stepBytes = stepBytes;
-    this.window = window;
+    this.port = port;
+    this.inlet = inlet;
   }
 
   void clear() {
+    port.begin();
     pieces = 0;
-    windowed = 0;
     current = 0;
     inPiece = 0;
     done = 0;
     ready = 0;
     total = 0;
     free = 0;
-    released = 0;
   }
 
   void add(SpanView view, int offset, int length) {
@@ -62,11 +59,7 @@ final class Track {
 
   /** Appends a piece that passes through the window. All such pieces follow each other. */
   void addWindow(int length) {
-    if (windowed == 0) {
-      windowStart = total;
-    }
-    windowed++;
-    add(Objects.requireNonNull(window), -1, length);
+    add(Objects.requireNonNull(inlet).window(), -1, length);
   }
 
   /** Bytes moved so far. */
@@ -78,13 +71,9 @@ final class Track {
     return done == total;
   }
 
-  boolean active() {
-    return pieces > 0;
-  }
-
-  /** True if bytes could move now, were the socket willing. */
+  /** True if bytes could move now, were the port willing. */
   boolean wants() {
-    return done < limit();
+    return allowed() > 0;
   }
 
   /** Lets the track move up to byte {@code bytes} of its pieces. */
@@ -103,47 +92,37 @@ final class Track {
     ready = Math.min(free + bytes, total);
   }
 
-  /** Says that the first {@code bytes} windowed bytes were used and may be overwritten. */
-  void release(long bytes) {
-    released = bytes;
-  }
-
-  private long limit() {
-    if (windowed == 0 || current >= pieces || offsets[current] >= 0) {
-      return ready;
+  private long allowed() {
+    long left = ready - done;
+    if (inlet == null || current >= pieces || offsets[current] >= 0) {
+      return left;
     }
-    return Math.min(ready, windowStart + released + Objects.requireNonNull(window).length());
+    return Math.min(left, inlet.room());
   }
 
-  /** Moves what the socket takes or gives, at most one step; returns the bytes moved. */
-  int move(SocketChannel channel, boolean writing) throws IOException {
+  /** Moves what the port takes or gives, at most one step; returns the bytes moved. */
+  int move() throws IOException {
     int moved = 0;
     while (moved < stepBytes) {
       skipEmpty();
-      long allowed = limit() - done;
+      long allowed = allowed();
       if (allowed <= 0) {
         break;
       }
       int want = (int) Math.min(Math.min(allowed, lengths[current] - inPiece), stepBytes - moved);
-      int got = transfer(channel, writing, want);
+      int got = transfer(want);
       if (got < 0) {
         throw new EOFException("the peer closed the connection");
       }
       moved += got;
       done += got;
       inPiece += got;
-      if (got < want && inPiece < lengths[current] && !wrapped()) {
+      if (got < want) {
         break;
       }
     }
     skipEmpty();
     return moved;
-  }
-
-  /** True if the last transfer was short only because the window ended there. */
-  private boolean wrapped() {
-    return offsets[current] < 0
-        && ((done - windowStart) & (Objects.requireNonNull(window).length() - 1)) == 0;
   }
 
   private void skipEmpty() {
@@ -153,20 +132,10 @@ final class Track {
     }
   }
 
-  private int transfer(SocketChannel channel, boolean writing, int want) throws IOException {
-    SpanView view = Objects.requireNonNull(views[current]);
-    ByteBuffer bytes = view.bytes();
-    int at = offsets[current] + inPiece;
-    int count = want;
+  private int transfer(int want) throws IOException {
     if (offsets[current] < 0) {
-      at = (int) ((done - windowStart) & (view.length() - 1));
-      count = Math.min(count, view.length() - at);
+      return Objects.requireNonNull(inlet).hold(want);
     }
-    bytes.limit(at + count).position(at);
-    try {
-      return writing ? channel.write(bytes) : channel.read(bytes);
-    } finally {
-      bytes.clear();
-    }
+    return port.move(Objects.requireNonNull(views[current]), offsets[current] + inPiece, want);
   }
 }

@@ -10,10 +10,17 @@ import java.time.Duration;
  * @param windowBytes received and not yet added, per peer; a power of two
  * @param stepBytes largest single read or write
  * @param socketBytes kernel buffer per direction, 0 for the kernel's own choice
+ * @param sharedBytes shared memory per direction between two ranks of a host; a power of two, 0 to
+ *     use sockets there too
  * @param spin how long an idle rank asks again before it sleeps in the selector
  */
 public record Tuning(
-    int directBytes, int windowBytes, int stepBytes, int socketBytes, Duration spin) {
+    int directBytes,
+    int windowBytes,
+    int stepBytes,
+    int socketBytes,
+    int sharedBytes,
+    Duration spin) {
   public Tuning {
     if (directBytes < 0 || directBytes > 1 << 24) {
       throw new IllegalArgumentException("directBytes: expected 0..2^24, found " + directBytes);
@@ -28,13 +35,22 @@ public record Tuning(
     if (socketBytes < 0) {
       throw new IllegalArgumentException("socketBytes: expected 0 or more, found " + socketBytes);
     }
+    if (sharedBytes != 0 && (sharedBytes < 4096 || Integer.bitCount(sharedBytes) != 1)) {
+      throw new IllegalArgumentException(
+          "sharedBytes: expected 0 or a power of two from 4096, found " + sharedBytes);
+    }
     if (spin.isNegative()) {
       throw new IllegalArgumentException("spin: expected 0 or more, found " + spin);
     }
   }
 
+  /** The smallest window that a lane may have. */
+  int smallestWindow() {
+    return sharedBytes == 0 ? windowBytes : Math.min(windowBytes, sharedBytes);
+  }
+
   /** The measured defaults. */
   public static Tuning defaults() {
-    return new Tuning(64 << 10, 512 << 10, 512 << 10, 0, Duration.ofNanos(50_000));
+    return new Tuning(64 << 10, 512 << 10, 512 << 10, 0, 512 << 10, Duration.ofNanos(50_000));
   }
 }

@@ -191,7 +191,7 @@ class OpeningTest {
   void absentRankIsNamed() throws Exception {
     List<Rendezvous> meeting = ThreadRendezvous.create(3, WAIT);
     var brief = options("a", "job", 1).withTimeouts(Duration.ofMillis(500), WAIT);
-    String dead = "kindling-ring/1 127.0.0.1 1 00";
+    String dead = "kindling-ring/2 127.0.0.1 1 00";
     List<Object> results =
         together(
             List.of(

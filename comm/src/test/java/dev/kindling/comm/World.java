@@ -52,7 +52,8 @@ public enum World {
     boolean socket = name().startsWith("SOCKET");
     Tuning usual = Tuning.defaults();
     if (name().endsWith("SMALL_BUFFERS")) {
-      options = options.withTuning(new Tuning(512, 4096, 3000, 0, socket ? 0 : 4096, Duration.ZERO));
+      options =
+          options.withTuning(new Tuning(512, 4096, 3000, 0, socket ? 0 : 4096, Duration.ZERO));
     } else if (socket) {
       options =
           options.withTuning(

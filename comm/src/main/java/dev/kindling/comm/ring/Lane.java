@@ -93,8 +93,7 @@ final class Lane {
     if (shared != null && wanted != 0) {
       wanted = SelectionKey.OP_READ;
       shared.sleeps(true);
-      sleeps =
-          !(in.wants() && shared.inlet.movable()) && !(out.wants() && shared.outlet.movable());
+      sleeps = !(in.wants() && shared.inlet.movable()) && !(out.wants() && shared.outlet.movable());
       if (sleeps && ended) {
         throw new EOFException("the peer closed the connection");
       }

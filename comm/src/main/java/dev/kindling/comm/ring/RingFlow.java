@@ -90,7 +90,8 @@ final class RingFlow implements Flow {
         continue;
       }
       int at = from.inlet.place(added);
-      int bytes = (int) Math.min(Math.min(toAdd - added, lengths[coming] - inHop), window.length() - at);
+      int bytes =
+          (int) Math.min(Math.min(toAdd - added, lengths[coming] - inHop), window.length() - at);
       fold.clear();
       fold.add(data, starts[coming] + inHop);
       fold.add(window, at);

@@ -141,8 +141,7 @@ final class SharedOpening {
     try (FileChannel channel =
         FileChannel.open(
             file,
-            Set.of(
-                StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS))) {
+            Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS))) {
       return channel.map(FileChannel.MapMode.READ_WRITE, 0, channel.size()).load();
     }
   }

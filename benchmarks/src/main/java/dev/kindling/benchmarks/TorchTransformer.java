@@ -117,6 +117,7 @@ final class TorchTransformer implements TimedTraining {
   }
 
   @Override
+  @SuppressWarnings("try") // the scope frees the step's tensors, nobody names it
   public float step() {
     try (PointerScope scope = new PointerScope()) {
       optimizer.zero_grad(true);

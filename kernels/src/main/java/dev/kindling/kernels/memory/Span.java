@@ -4,7 +4,6 @@ import java.lang.reflect.Field;
 import java.lang.reflect.Method;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import org.bytedeco.javacpp.Pointer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,13 +45,6 @@ public final class Span implements AutoCloseable {
 
   public long bytes() {
     return buffer.limit();
-  }
-
-  /** Address of the first byte, for native calls. */
-  public long address() {
-    try (Pointer pointer = new Pointer(buffer)) {
-      return pointer.address();
-    }
   }
 
   public Span slice(long offset, long bytes) {

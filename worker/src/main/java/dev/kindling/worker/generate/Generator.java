@@ -3,59 +3,61 @@ package dev.kindling.worker.generate;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
-import dev.kindling.kernels.graph.Graph;
-import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
-import dev.kindling.kernels.random.Philox;
-import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.ModelFamily;
-import dev.kindling.worker.model.ModelInputs;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
- * Samples tokens one at a time: the whole window runs through the forward program for each token,
- * so a token costs one forward pass of the window. The window holds the last tokens of the text;
- * what follows the text in it is masked by causality.
+ * Samples tokens one at a time. A token costs one forward pass over a window: the shortest of 32,
+ * 64, 128, ... tokens that holds the text so far, at most the context. Beyond the context the
+ * window slides over the last tokens. There is no key-value cache: for the small models and short
+ * samples of a training run the pass is cheaper than a second set of programs would be to keep
+ * true.
  *
  * <p>The choice at a place is a pure function of the logits, the seed and the place: same weights,
  * prompt and seed, same text.
  */
 public final class Generator implements AutoCloseable {
-  private static final String LOGITS = "logits";
+  private static final int SHORTEST_WINDOW = 32;
 
-  private final int window;
+  private final Backend backend;
+  private final int context;
   private final int vocabulary;
+  private final List<Window> windows = new ArrayList<>();
+  private final Map<Integer, Program> programs = new HashMap<>();
   private final Memory memory;
-  private final Program program;
 
   /**
    * @param model with its vocabulary fixed
-   * @param window tokens that the model sees at once, at most its context
+   * @param context tokens that the model sees at once, at most its own context
    * @param backend stays open as long as this generator
    */
-  public Generator(ModelFamily model, int window, Backend backend) {
-    this.window = window;
+  public Generator(ModelFamily model, int context, Backend backend) {
+    this.backend = backend;
+    this.context = context;
     this.vocabulary =
         model.vocabulary().orElseThrow(() -> new PlanException("model.vocabulary: not known"));
-    GraphBuilder b = new GraphBuilder();
-    ModelInputs in = ModelInputs.declare(b, window, window, false);
-    b.output(LOGITS, model.logits(b, in, new Full()));
-    Graph graph = b.build();
-    memory = backend.allocate(graph.variables());
-    program = backend.compile(graph, memory, Map.of());
-    Span positions = memory.span(ModelInputs.POSITIONS);
-    for (int i = 0; i < window; i++) {
-      positions.putInt(i, i);
+    for (int length = SHORTEST_WINDOW; length < context; length *= 2) {
+      windows.add(new Window(model, length));
     }
+    windows.add(new Window(model, context));
+    Set<Variable> variables = new LinkedHashSet<>();
+    windows.forEach(window -> variables.addAll(window.graph().variables()));
+    memory = backend.allocate(List.copyOf(variables));
   }
 
   /** The weights to fill, in declaration order. */
   public List<Param> params() {
-    return program.graph().params();
+    return windows.get(0).graph().params();
   }
 
   /** Where the weight of this name lives. */
@@ -66,10 +68,27 @@ public final class Generator implements AutoCloseable {
   /**
    * @param prompt at least one token id
    * @param tokens number of tokens to add
-   * @param temperature divides the logits; 0 picks the likeliest token, the first of equals
+   * @param choices only ids below this are chosen: a vocabulary may have rows that no token uses
+   * @param end id that ends the text and is not part of it, negative for none
    * @return the added tokens
    */
-  public int[] sample(int[] prompt, int tokens, long seed, double temperature) {
+  public int[] sample(int[] prompt, int tokens, Sampling sampling, int choices, int end) {
+    check(prompt, choices);
+    TokenChoice choice = new TokenChoice(sampling);
+    float[] logits = new float[choices];
+    int[] text = Arrays.copyOf(prompt, prompt.length + tokens);
+    for (int place = prompt.length; place < text.length; place++) {
+      forward(text, place, logits);
+      int next = choice.pick(logits, place);
+      if (next == end) {
+        return Arrays.copyOfRange(text, prompt.length, place);
+      }
+      text[place] = next;
+    }
+    return Arrays.copyOfRange(text, prompt.length, text.length);
+  }
+
+  private void check(int[] prompt, int choices) {
     if (prompt.length == 0) {
       throw new PlanException("prompt: expected at least one token, found none");
     }
@@ -78,62 +97,24 @@ public final class Generator implements AutoCloseable {
         throw new PlanException("prompt: expected token ids below " + vocabulary + ", found " + id);
       }
     }
-    int[] text = Arrays.copyOf(prompt, prompt.length + tokens);
-    for (int end = prompt.length; end < text.length; end++) {
-      float[] logits = logits(text, end);
-      text[end] = temperature == 0 ? likeliest(logits) : draw(logits, temperature, seed, end);
+    if (choices < 1 || choices > vocabulary) {
+      throw new PlanException(
+          "expected 1 to " + vocabulary + " ids to choose from, found " + choices);
     }
-    return Arrays.copyOfRange(text, prompt.length, text.length);
   }
 
-  /** Logits of the token at {@code end}, from the tokens before it. */
-  float[] logits(int[] text, int end) {
-    int first = Math.max(0, end - window);
-    Span ids = memory.span(ModelInputs.TOKENS);
-    for (int i = 0; i < window; i++) {
-      ids.putInt(i, first + i < end ? text[first + i] : 0);
-    }
-    program.run();
-    Span all = memory.span(LOGITS);
-    float[] row = new float[vocabulary];
-    long base = (long) (end - first - 1) * vocabulary;
-    for (int i = 0; i < vocabulary; i++) {
-      row[i] = all.getFloat(base + i);
-    }
-    return row;
-  }
-
-  static int likeliest(float[] logits) {
-    int best = 0;
-    for (int i = 1; i < logits.length; i++) {
-      if (logits[i] > logits[best]) {
-        best = i;
-      }
-    }
-    return best;
-  }
-
-  /** Inverse of the cumulated softmax at a uniform number of (seed, place). */
-  static int draw(float[] logits, double temperature, long seed, long place) {
-    double highest = logits[likeliest(logits)];
-    double[] cumulated = new double[logits.length];
-    double sum = 0;
-    for (int i = 0; i < logits.length; i++) {
-      sum += StrictMath.exp((logits[i] - highest) / temperature);
-      cumulated[i] = sum;
-    }
-    double at = Philox.uniform(seed, place) * sum;
-    for (int i = 0; i < logits.length; i++) {
-      if (at < cumulated[i]) {
-        return i;
-      }
-    }
-    return likeliest(logits);
+  /** Logits of the token at {@code place}, from the tokens before it. */
+  void forward(int[] text, int place, float[] logits) {
+    int used = Math.min(place, context);
+    Window window = windows.stream().filter(w -> w.length() >= used).findFirst().orElseThrow();
+    window.fill(memory, text, place - used, place);
+    programs.computeIfAbsent(window.length(), length -> window.compile(backend, memory)).run();
+    window.read(memory, used - 1, vocabulary, logits);
   }
 
   @Override
   public void close() {
-    program.close();
+    programs.values().forEach(Program::close);
     memory.close();
   }
 }

@@ -108,12 +108,29 @@ public record LoadedModel(Generator generator, Tokenizer tokenizer, String origi
         folder + ": expected tokenizer.json for a vocabulary of " + vocabulary + ", found none");
   }
 
-  /** The text that follows the prompt. */
-  public String generate(String prompt, int tokens, long seed, double temperature) {
+  /**
+   * Continues a text.
+   *
+   * @param prompt may be empty: the text then starts after a document separator
+   * @param tokens number of tokens to write; fewer if the model ends the document
+   * @return the continuation without the prompt, printable: control characters other than line
+   *     breaks and tabs, and bytes that are no UTF-8, appear as U+FFFD
+   */
+  public String generate(String prompt, int tokens, Sampling sampling) {
     int[] ids = tokenizer.encode(prompt.getBytes(StandardCharsets.UTF_8));
-    // An empty prompt stands for the start of a document.
     int[] start = ids.length == 0 ? new int[] {tokenizer.separator()} : ids;
-    return tokenizer.decode(generator.sample(start, tokens, seed, temperature));
+    int[] written =
+        generator.sample(
+            start, tokens, sampling, tokenizer.vocabularySize(), tokenizer.separator());
+    return printable(tokenizer.decode(written));
+  }
+
+  static String printable(String text) {
+    StringBuilder clean = new StringBuilder(text.length());
+    text.codePoints()
+        .map(c -> Character.isISOControl(c) && c != '\n' && c != '\t' && c != '\r' ? 0xFFFD : c)
+        .forEach(clean::appendCodePoint);
+    return clean.toString();
   }
 
   @Override

@@ -48,8 +48,9 @@ public final class Bodies implements CommandBodies {
     StopSwitch stop = new StopSwitch(progress::say);
     stop.install();
     progress.say("run folder " + runDir);
+    FinalSample sample = new FinalSample(runDir, progress);
     TrainingRun.DataSource data =
-        (p, spark) -> prepared(p, spark, preparedBeside(runDir), progress).folder();
+        (p, spark) -> sample.promptsFrom(prepared(p, spark, preparedBeside(runDir), progress));
     int code =
         new TrainingRun(
                 new TrainingRun.Order(plan, request.configYaml(), runDir, request.resume()),
@@ -57,6 +58,9 @@ public final class Bodies implements CommandBodies {
                 progress,
                 stop)
             .run();
+    if (code == ExitCodes.DONE) {
+      sample.show();
+    }
     String next = code == 0 ? "done: " : "stopped; go on with: kindling resume ";
     progress.say(next + runDir);
     return code;
@@ -143,8 +147,7 @@ public final class Bodies implements CommandBodies {
     int cores = Runtime.getRuntime().availableProcessors();
     try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
         LoadedModel model = LoadedModel.open(Path.of(request.model()), backend)) {
-      String text =
-          model.generate(request.prompt(), request.tokens(), request.seed(), request.temperature());
+      String text = model.generate(request.prompt(), request.tokens(), request.sampling());
       out.println(request.prompt() + text);
     }
     return ExitCodes.DONE;

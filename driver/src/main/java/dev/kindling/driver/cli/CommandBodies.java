@@ -1,6 +1,7 @@
 package dev.kindling.driver.cli;
 
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.generate.Sampling;
 import dev.kindling.worker.plan.TrainPlan;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -33,16 +34,11 @@ public interface CommandBodies {
    *
    * @param model Hugging Face model directory or run folder
    * @param tokens number of tokens to add, at least 1
-   * @param temperature 0 picks the most likely token
    */
-  record GenerateRequest(String model, String prompt, int tokens, long seed, double temperature) {
+  record GenerateRequest(String model, String prompt, int tokens, Sampling sampling) {
     public GenerateRequest {
-      if (tokens < 1 || !(temperature >= 0)) {
-        throw new PlanException(
-            "expected --tokens of 1 or more and a --temperature of 0 or more, found "
-                + tokens
-                + " and "
-                + temperature);
+      if (tokens < 1) {
+        throw new PlanException("--tokens: expected 1 or more, found " + tokens);
       }
     }
   }

@@ -1,5 +1,6 @@
 package dev.kindling.driver.cli;
 
+import dev.kindling.worker.generate.Sampling;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -41,6 +42,19 @@ final class GenerateCommand implements Callable<Integer> {
       description = "0 picks the most likely token (default ${DEFAULT-VALUE}).")
   private double temperature = 0.8;
 
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      description = "Only the K most likely tokens (default ${DEFAULT-VALUE}: all).")
+  private int topK;
+
+  @Option(
+      names = "--top-p",
+      paramLabel = "P",
+      description =
+          "Only the most likely tokens that reach this probability (default ${DEFAULT-VALUE}).")
+  private double topP = 1;
+
   private final CommandBodies bodies;
 
   GenerateCommand(CommandBodies bodies) {
@@ -50,7 +64,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     return bodies.generate(
-        new CommandBodies.GenerateRequest(model, prompt, tokens, seed, temperature),
+        new CommandBodies.GenerateRequest(
+            model, prompt, tokens, new Sampling(temperature, topK, topP, seed)),
         spec.commandLine().getOut());
   }
 }

@@ -82,9 +82,11 @@ public final class Progress implements RunObserver {
     } else if (event instanceof CheckpointSaved saved && !saved.failure().isEmpty()) {
       say("step " + saved.step() + ": no checkpoint: " + saved.failure());
     } else if (event instanceof Sample sample) {
-      say("--- sample after step " + sample.step() + " ---");
-      say(sample.prompt() + sample.text());
-      say("---");
+      say("--- sample after step " + sample.step() + ", prompt:");
+      say(sample.prompt());
+      say("--- the model goes on:");
+      say(sample.text());
+      say("--- end of sample");
     } else if (event instanceof LogLine line && line.level() != LogLine.Level.INFO) {
       say("rank " + line.rank() + ": " + line.text());
     } else if (event instanceof PhaseEntered entered && entered.rank() == 0) {

@@ -29,7 +29,7 @@ public final class TrainingRun {
    * A run that is planned and whose folder exists.
    *
    * @param configYaml the plan as text, for the ranks
-   * @param resume whether a checkpoint must be there
+   * @param resume whether checkpoints that were ever there must be there still
    */
   public record Order(TrainPlan plan, String configYaml, Path runDir, boolean resume) {}
 
@@ -60,7 +60,7 @@ public final class TrainingRun {
    *
    * @return exit code of the contract: 0, or 130 or 143 if a signal stopped it early
    * @throws dev.kindling.worker.launch.AttemptFailedException when no attempt may follow a failure
-   * @throws CheckpointException when a run to resume has no valid checkpoint
+   * @throws CheckpointException when a run to resume has lost its checkpoints
    */
   public int run() throws IOException, InterruptedException {
     TrainPlan plan = order.plan();
@@ -106,6 +106,11 @@ public final class TrainingRun {
   }
 
   private void requireCheckpoint(CheckpointStore store) {
+    if (store.neverCommitted()) {
+      // Stopped before its first checkpoint: only a resumption can go on, since train refuses.
+      progress.say(order.runDir() + " has no checkpoint yet: starting at step 1");
+      return;
+    }
     List<String> refusals = new ArrayList<>();
     if (store.newestValid(refusals).isEmpty()) {
       String why = refusals.isEmpty() ? "it has none" : String.join("; ", refusals);

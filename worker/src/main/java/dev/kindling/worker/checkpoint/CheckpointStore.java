@@ -294,6 +294,20 @@ public final class CheckpointStore {
     return Optional.empty();
   }
 
+  /**
+   * Whether no attempt ever came as far as a commit: there is none, none was revoked, and nothing
+   * remembers one. Parts without a commit are what a crash leaves and do not count.
+   */
+  public boolean neverCommitted() {
+    try {
+      return storage.list(Layout.COMMITS).isEmpty()
+          && storage.list(Layout.REVOKED).isEmpty()
+          && storage.list(Layout.HINT).isEmpty();
+    } catch (IOException failed) {
+      throw failed(Layout.COMMITS, failed);
+    }
+  }
+
   private Optional<Generation> tryVerify(
       Layout.Point point, Optional<String> job, List<String> reasons) {
     try {

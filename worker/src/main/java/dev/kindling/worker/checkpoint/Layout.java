@@ -12,7 +12,8 @@ final class Layout {
   static final String DATA = "data";
   static final String COMMITS = "commits";
   static final String REVOKED = "revoked";
-  static final String LATEST = "hint/latest";
+  static final String HINT = "hint";
+  static final String LATEST = HINT + "/latest";
   static final String STATE = "state.json";
   static final String INDEX = "model.safetensors.index.json";
   static final int MAX_COMMIT_BYTES = 64 << 20;

@@ -32,8 +32,9 @@ import java.util.Optional;
  * A model and its tokenizer, ready to generate.
  *
  * @param origin what was loaded, for people
+ * @param step of the run, 0 for a model directory
  */
-public record LoadedModel(Generator generator, Tokenizer tokenizer, String origin)
+public record LoadedModel(Generator generator, Tokenizer tokenizer, String origin, long step)
     implements AutoCloseable {
   private static final String WEIGHTS = "model.safetensors";
   private static final int CONFIG_BYTES_MAX = 1 << 20;
@@ -69,7 +70,8 @@ public record LoadedModel(Generator generator, Tokenizer tokenizer, String origi
       targets.add(new NamedSpan(param.name(), param.shape(), generator.weight(param.name())));
     }
     store.load(generation, PartKind.MODEL, targets);
-    return new LoadedModel(generator, tokenizer, "step " + generation.step() + " of " + folder);
+    String origin = "step " + generation.step() + " of " + folder;
+    return new LoadedModel(generator, tokenizer, origin, generation.step());
   }
 
   private static LoadedModel ofDirectory(Path folder, Backend backend) {
@@ -84,7 +86,7 @@ public record LoadedModel(Generator generator, Tokenizer tokenizer, String origi
         weights.readFloats(param.name(), target);
       }
     }
-    return new LoadedModel(generator, tokenizer, folder.toString());
+    return new LoadedModel(generator, tokenizer, folder.toString(), 0);
   }
 
   private static ModelFamily family(Storage storage) {

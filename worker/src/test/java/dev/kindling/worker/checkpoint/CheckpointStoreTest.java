@@ -18,6 +18,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -286,5 +287,20 @@ class CheckpointStoreTest {
     byte[] bytes = Files.readAllBytes(file);
     bytes[bytes.length / 2] ^= 1;
     Files.write(file, bytes);
+  }
+
+  @Test
+  void onlyARunWithoutAnyTraceOfACommitIsOneThatNeverCommitted() throws IOException {
+    CheckpointStore store = TinyRun.open(root);
+    assertThat(store.neverCommitted()).isTrue();
+    long epoch = store.claimEpoch();
+    TinyRun.save(store, epoch, 1, 2);
+    assertThat(store.neverCommitted()).isFalse();
+    try (Stream<Path> commits = Files.list(root.resolve("commits"))) {
+      for (Path commit : commits.toList()) {
+        Files.delete(commit);
+      }
+    }
+    assertThat(store.neverCommitted()).as("lost commits").isFalse();
   }
 }

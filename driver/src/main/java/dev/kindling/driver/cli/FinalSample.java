@@ -1,0 +1,71 @@
+package dev.kindling.driver.cli;
+
+import dev.kindling.driver.launch.Progress;
+import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.CpuOptions;
+import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.worker.data.SequenceReader;
+import dev.kindling.worker.data.SplitName;
+import dev.kindling.worker.data.TokenShards;
+import dev.kindling.worker.data.Tokenizer;
+import dev.kindling.worker.event.Sample;
+import dev.kindling.worker.generate.LoadedModel;
+import dev.kindling.worker.generate.Sampling;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
+
+/**
+ * What the model writes at the end of a run, after the first words of a validation text. A run that
+ * cannot show one is no worse a run: the reason is one line.
+ */
+final class FinalSample {
+  private static final int PROMPT_TOKENS = 40;
+  private static final int TOKENS = 240;
+  private static final Sampling SAMPLING = new Sampling(0.7, 0, 0.95, 1);
+
+  private final Path runDir;
+  private final Progress progress;
+  private Optional<TokenShards> shards = Optional.empty();
+
+  FinalSample(Path runDir, Progress progress) {
+    this.runDir = runDir;
+    this.progress = progress;
+  }
+
+  /** Remembers the set that the run uses; returns its folder. */
+  Path promptsFrom(TokenShards set) {
+    shards = Optional.of(set);
+    return set.folder();
+  }
+
+  void show() {
+    int cores = Runtime.getRuntime().availableProcessors();
+    try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
+        LoadedModel model = LoadedModel.open(runDir, backend)) {
+      String prompt = shards.map(FinalSample::prompt).orElse("");
+      String text = model.generate(prompt, TOKENS, SAMPLING);
+      progress.emit(new Sample(0, model.step(), prompt, text));
+    } catch (RuntimeException e) {
+      progress.say("no sample of text: " + e.getMessage());
+    }
+  }
+
+  /** The last line breaks of a prompt would hide where the model begins. */
+  private static String prompt(TokenShards set) {
+    SplitName split =
+        set.part(SplitName.VALIDATION).sequences() > 0 ? SplitName.VALIDATION : SplitName.TRAIN;
+    int[] tokens = new int[set.manifest().sequenceLength() + 1];
+    try (SequenceReader reader = SequenceReader.open(set, split);
+        Tokenizer tokenizer = set.tokenizer()) {
+      reader.read(reader.sequences() / 2, tokens);
+      // The text after the last separator, so that the prompt is of one document.
+      int from = 0;
+      for (int i = 0; i < tokens.length; i++) {
+        from = tokens[i] == tokenizer.separator() && i + 1 < tokens.length / 2 ? i + 1 : from;
+      }
+      int to = Math.min(tokens.length, from + PROMPT_TOKENS);
+      return tokenizer.decode(Arrays.copyOfRange(tokens, from, to)).stripTrailing();
+    }
+  }
+}

@@ -183,17 +183,21 @@ final class Exchange {
   private void idle(long since) throws IOException {
     long idle = System.nanoTime() - since;
     if (idle < spinNanos) {
+      Thread.yield();
       return;
     }
     if (idle > timeoutNanos) {
       throw fail(
           "nothing moved for " + idle / 1_000_000 + " ms; waiting for ranks " + waiting(), null);
     }
-    boolean sleeps = true;
+    boolean quiet = true;
     for (Lane lane : peers) {
-      sleeps &= lane.listen();
+      quiet &= lane.quiet();
     }
-    if (sleeps) {
+    if (quiet) {
+      for (Lane lane : peers) {
+        lane.listen();
+      }
       long left = Math.max(1, (timeoutNanos - idle) / 1_000_000);
       selector.select(RANG, Math.min(left, LONGEST_SLEEP_MILLIS));
     }

@@ -82,27 +82,38 @@ final class Lane {
   }
 
   /**
-   * Tells the selector what this lane waits for; a lane that waits for nothing is left out.
+   * Asks a peer in shared memory to ring from now on.
    *
    * @return false if something can move now and nobody may sleep
    */
-  boolean listen() throws IOException {
+  boolean quiet() throws IOException {
+    if (shared == null || !wants()) {
+      return true;
+    }
+    shared.sleeps(true);
+    boolean movable =
+        (in.wants() && shared.inlet.movable()) || (out.wants() && shared.outlet.movable());
+    if (!movable && ended) {
+      throw new EOFException("the peer closed the connection");
+    }
+    return !movable;
+  }
+
+  private boolean wants() {
+    return in.wants() || out.wants();
+  }
+
+  /** Tells the selector what this lane waits for; a lane that waits for nothing is left out. */
+  void listen() {
     int wanted =
         (in.wants() ? SelectionKey.OP_READ : 0) | (out.wants() ? SelectionKey.OP_WRITE : 0);
-    boolean sleeps = true;
     if (shared != null && wanted != 0) {
       wanted = SelectionKey.OP_READ;
-      shared.sleeps(true);
-      sleeps = !(in.wants() && shared.inlet.movable()) && !(out.wants() && shared.outlet.movable());
-      if (sleeps && ended) {
-        throw new EOFException("the peer closed the connection");
-      }
     }
     if (wanted != interest) {
       interest = wanted;
       key.interestOps(wanted);
     }
-    return sleeps;
   }
 
   /** The selector saw something here. */
@@ -110,7 +121,7 @@ final class Lane {
     rang = true;
   }
 
-  /** Ends what {@link #listen} began. */
+  /** Ends what {@link #quiet} and {@link #listen} began. */
   void awake() throws IOException {
     if (shared != null) {
       shared.sleeps(false);

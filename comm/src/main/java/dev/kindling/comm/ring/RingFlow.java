@@ -47,10 +47,9 @@ final class RingFlow implements Flow {
     addedTotal = 0;
     hop = 0;
     inHop = 0;
-    Slices slices = new Slices(bytes, worldSize);
     for (int r = 0; r < worldSize; r++) {
-      starts[r] = slices.start(r);
-      lengths[r] = slices.bytes(r);
+      starts[r] = Slices.start(bytes, worldSize, r);
+      lengths[r] = Slices.bytes(bytes, worldSize, r);
     }
     Track out = exchange.open(next, 0).out;
     Track in = (next == previous ? exchange.lane(next) : exchange.open(previous, 0)).in;

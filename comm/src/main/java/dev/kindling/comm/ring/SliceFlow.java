@@ -42,16 +42,17 @@ final class SliceFlow implements Flow {
 
   /** Sums {@code data} in place on all ranks. */
   void allReduce(SpanView data, int bytes) {
-    Slices slices = new Slices(bytes, worldSize);
-    begin(data, slices.start(rank), data, slices.start(rank), slices.bytes(rank));
+    int own = Slices.start(bytes, worldSize, rank);
+    begin(data, own, data, own, Slices.bytes(bytes, worldSize, rank));
     for (Lane lane : exchange.peers()) {
-      int peer = lane.peer;
-      exchange.open(peer, 0);
-      lane.out.add(data, slices.start(peer), slices.bytes(peer));
+      int start = Slices.start(bytes, worldSize, lane.peer);
+      int length = Slices.bytes(bytes, worldSize, lane.peer);
+      exchange.open(lane.peer, 0);
+      lane.out.add(data, start, length);
       lane.out.allowAll();
-      lane.out.add(data, slices.start(rank), sliceBytes);
+      lane.out.add(data, own, sliceBytes);
       lane.in.addWindow(sliceBytes);
-      lane.in.add(data, slices.start(peer), slices.bytes(peer));
+      lane.in.add(data, start, length);
     }
     exchange.run(this);
   }

@@ -18,10 +18,10 @@ final class Lanes {
   static final int W = SPECIES.length();
   static final int BLOCK = 16;
 
-  private static final VectorShuffle<Float> BY8 = rotation(8);
-  private static final VectorShuffle<Float> BY4 = rotation(4);
-  private static final VectorShuffle<Float> BY2 = rotation(2);
-  private static final VectorShuffle<Float> BY1 = rotation(1);
+  static final VectorShuffle<Float> BY8 = rotation(8);
+  static final VectorShuffle<Float> BY4 = rotation(4);
+  static final VectorShuffle<Float> BY2 = rotation(2);
+  static final VectorShuffle<Float> BY1 = rotation(1);
 
   private Lanes() {}
 

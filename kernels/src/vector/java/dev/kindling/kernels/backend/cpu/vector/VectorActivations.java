@@ -3,14 +3,19 @@ package dev.kindling.kernels.backend.cpu.vector;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.SPECIES;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
-import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.vectorEnd;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 
-/** Vector API {@link ActivationKernels}. */
+/**
+ * Vector API {@link ActivationKernels}. Nothing of ours may be called after the exponential: it
+ * fills the compiler's node budget, beyond which only the JDK's own vector methods are inlined, and
+ * one call that is not puts a vector into a box.
+ */
 public final class VectorActivations implements ActivationKernels {
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final ScalarActivations SCALAR = new ScalarActivations();
 
   @Override
@@ -24,7 +29,8 @@ public final class VectorActivations implements ActivationKernels {
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
       FloatVector g = load(gb, ga + i);
-      store(g.mul(VectorMath.sigmoid(g)).mul(load(ub, ua + i)), yb, ya + i);
+      FloatVector u = load(ub, ua + i);
+      g.mul(VectorMath.sigmoid(g)).mul(u).intoByteBuffer(yb, (ya + i) << 2, ORDER);
     }
     SCALAR.swiGlu(gate, up, y, end, to);
   }
@@ -49,8 +55,8 @@ public final class VectorActivations implements ActivationKernels {
       FloatVector g = load(gb, ga + i);
       FloatVector u = load(ub, ua + i);
       FloatVector s = VectorMath.sigmoid(g);
-      store(d.mul(u).mul(s).mul(g.fma(one.sub(s), one)), dgb, dga + i);
-      store(d.mul(g.mul(s)), dub, dua + i);
+      d.mul(u).mul(s).mul(g.fma(one.sub(s), one)).intoByteBuffer(dgb, (dga + i) << 2, ORDER);
+      d.mul(g.mul(s)).intoByteBuffer(dub, (dua + i) << 2, ORDER);
     }
     SCALAR.swiGluBackward(dy, gate, up, dgate, dup, end, to);
   }
@@ -64,7 +70,7 @@ public final class VectorActivations implements ActivationKernels {
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
       FloatVector v = load(xb, xa + i);
-      store(v.mul(VectorMath.sigmoid(VectorMath.geluArgument(v))), yb, ya + i);
+      v.mul(VectorMath.sigmoid(VectorMath.geluArgument(v))).intoByteBuffer(yb, (ya + i) << 2, ORDER);
     }
     SCALAR.gelu(x, y, end, to);
   }
@@ -79,7 +85,7 @@ public final class VectorActivations implements ActivationKernels {
     int dxa = dx.at();
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
-      store(VectorMath.geluGradient(load(db, da + i), load(xb, xa + i)), dxb, dxa + i);
+      VectorMath.geluGradient(load(db, da + i), load(xb, xa + i)).intoByteBuffer(dxb, (dxa + i) << 2, ORDER);
     }
     SCALAR.geluBackward(dy, x, dx, end, to);
   }

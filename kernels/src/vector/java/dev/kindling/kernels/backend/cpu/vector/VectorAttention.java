@@ -1,6 +1,5 @@
 package dev.kindling.kernels.backend.cpu.vector;
 
-import static dev.kindling.kernels.backend.cpu.vector.Lanes.BLOCK;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.W;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.load;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
@@ -15,6 +14,7 @@ public final class VectorAttention implements AttentionKernels {
   public float softmaxRow(Operand s, int at, int columns, int first, int limit, float scale) {
     ByteBuffer b = s.buffer();
     int base = s.at() + at;
+    VectorSoftmax.outside(b, base, columns, first, limit, Float.NEGATIVE_INFINITY);
     float max =
         first < limit ? VectorSoftmax.max(b, base, columns, first, limit) : Float.NEGATIVE_INFINITY;
     if (max == Float.NEGATIVE_INFINITY) {
@@ -22,18 +22,7 @@ public final class VectorAttention implements AttentionKernels {
       return Float.POSITIVE_INFINITY;
     }
     float total = VectorSoftmax.exponentials(b, base, columns, first, limit, max, scale, true);
-    // Whole blocks: what the mask made zero stays zero.
-    int begin = first & -BLOCK;
-    int end = Math.min(columns, limit + BLOCK - 1 & -BLOCK);
-    if (end > (columns & -BLOCK)) {
-      end = limit;
-    }
-    if (begin >= (columns & -BLOCK)) {
-      begin = first;
-    }
-    VectorSoftmax.multiply(b, base, begin, end, 1f / total);
-    VectorSoftmax.zero(b, base, 0, begin);
-    VectorSoftmax.zero(b, base, end, columns);
+    VectorSoftmax.multiplyInside(b, base, columns, first, limit, 1f / total);
     return (float) ((double) max * scale + ScalarMath.log(total));
   }
 

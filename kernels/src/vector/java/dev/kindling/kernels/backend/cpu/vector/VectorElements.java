@@ -7,6 +7,7 @@ import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.vectorEnd;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -96,7 +97,17 @@ public final class VectorElements implements ElementKernels {
     ByteBuffer sb = sums.buffer();
     int sa = sums.at();
     int end = vectorEnd(from, to);
-    for (int row = 0; row < rows; row++) {
+    int row = 0;
+    // Four rows per pass over the sums, added in their order.
+    for (; row + 4 <= rows; row += 4) {
+      int xa = x.at() + row * width;
+      for (int c = from; c < end; c += W) {
+        FloatVector sum = load(sb, sa + c).add(load(xb, xa + c)).add(load(xb, xa + width + c));
+        sum = sum.add(load(xb, xa + 2 * width + c)).add(load(xb, xa + 3 * width + c));
+        store(sum, sb, sa + c);
+      }
+    }
+    for (; row < rows; row++) {
       int xa = x.at() + row * width;
       for (int c = from; c < end; c += W) {
         store(load(sb, sa + c).add(load(xb, xa + c)), sb, sa + c);
@@ -138,7 +149,7 @@ public final class VectorElements implements ElementKernels {
     int ya = y.at();
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
-      store(VectorMath.exp(load(xb, xa + i)), yb, ya + i);
+      VectorMath.exp(load(xb, xa + i)).intoByteBuffer(yb, (ya + i) << 2, ByteOrder.LITTLE_ENDIAN);
     }
     SCALAR.exp(x, y, end, to);
   }
@@ -151,7 +162,7 @@ public final class VectorElements implements ElementKernels {
     int ya = y.at();
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
-      store(VectorMath.tanh(load(xb, xa + i)), yb, ya + i);
+      VectorMath.tanh(load(xb, xa + i)).intoByteBuffer(yb, (ya + i) << 2, ByteOrder.LITTLE_ENDIAN);
     }
     SCALAR.tanh(x, y, end, to);
   }
@@ -164,7 +175,7 @@ public final class VectorElements implements ElementKernels {
     int ya = y.at();
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
-      store(VectorMath.sigmoid(load(xb, xa + i)), yb, ya + i);
+      VectorMath.sigmoid(load(xb, xa + i)).intoByteBuffer(yb, (ya + i) << 2, ByteOrder.LITTLE_ENDIAN);
     }
     SCALAR.sigmoid(x, y, end, to);
   }

@@ -7,10 +7,15 @@ import static dev.kindling.kernels.backend.cpu.vector.Lanes.store;
 import static dev.kindling.kernels.backend.cpu.vector.Lanes.vectorEnd;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 
-/** Vector API {@link NormKernels}. */
+/**
+ * Vector API {@link NormKernels}. Loops that follow an inlined sum call only the JDK's own methods:
+ * a helper beyond the compiler's node budget is not inlined and puts its vector into a box.
+ */
 public final class VectorNorms implements NormKernels {
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final VectorElements ELEMENTS = new VectorElements();
 
   @Override
@@ -82,9 +87,14 @@ public final class VectorNorms implements NormKernels {
       float k = (float) ((double) r * r * r * projection / width);
       FloatVector minus = FloatVector.broadcast(SPECIES, -k);
       for (int i = 0; i < end; i += W) {
-        FloatVector g = VectorSums.product(gb, ga + i, db, da + i);
-        FloatVector value = load(xb, xa + i).fma(minus, g.mul(r));
-        store(accumulate ? load(dxb, dxa + i).add(value) : value, dxb, dxa + i);
+        FloatVector gains = FloatVector.fromByteBuffer(SPECIES, gb, (ga + i) << 2, ORDER);
+        FloatVector d = FloatVector.fromByteBuffer(SPECIES, db, (da + i) << 2, ORDER);
+        FloatVector v = FloatVector.fromByteBuffer(SPECIES, xb, (xa + i) << 2, ORDER);
+        v = v.fma(minus, gains.mul(d).mul(r));
+        if (accumulate) {
+          v = FloatVector.fromByteBuffer(SPECIES, dxb, (dxa + i) << 2, ORDER).add(v);
+        }
+        v.intoByteBuffer(dxb, (dxa + i) << 2, ORDER);
       }
       for (int i = end; i < width; i++) {
         float g = gain.get(i) * dy.get(base + i);
@@ -132,6 +142,8 @@ public final class VectorNorms implements NormKernels {
     ByteBuffer gb = gain.buffer();
     ByteBuffer bb = bias.buffer();
     ByteBuffer yb = y.buffer();
+    int ga = gain.at();
+    int ba = bias.at();
     int end = vectorEnd(0, width);
     for (int row = from; row < to; row++) {
       int base = row * width;
@@ -143,8 +155,10 @@ public final class VectorNorms implements NormKernels {
       stats.set(2 * row, mean);
       stats.set(2 * row + 1, r);
       for (int i = 0; i < end; i += W) {
-        FloatVector xhat = load(xb, xa + i).sub(mean).mul(r);
-        store(xhat.fma(load(gb, gain.at() + i), load(bb, bias.at() + i)), yb, ya + i);
+        FloatVector g = FloatVector.fromByteBuffer(SPECIES, gb, (ga + i) << 2, ORDER);
+        FloatVector b = FloatVector.fromByteBuffer(SPECIES, bb, (ba + i) << 2, ORDER);
+        FloatVector v = FloatVector.fromByteBuffer(SPECIES, xb, (xa + i) << 2, ORDER);
+        v.sub(mean).mul(r).fma(g, b).intoByteBuffer(yb, (ya + i) << 2, ORDER);
       }
       for (int i = end; i < width; i++) {
         y.set(base + i, Math.fma((x.get(base + i) - mean) * r, gain.get(i), bias.get(i)));
@@ -199,9 +213,14 @@ public final class VectorNorms implements NormKernels {
       float meanGx = VectorSums.centredDot(db, da, xb, xa, gb, ga, width, mean, r) / width;
       FloatVector minus = FloatVector.broadcast(SPECIES, -meanGx);
       for (int i = 0; i < end; i += W) {
-        FloatVector g = VectorSums.product(gb, ga + i, db, da + i).sub(meanG);
-        FloatVector value = load(xb, xa + i).sub(mean).mul(r).fma(minus, g).mul(r);
-        store(accumulate ? load(dxb, dxa + i).add(value) : value, dxb, dxa + i);
+        FloatVector gains = FloatVector.fromByteBuffer(SPECIES, gb, (ga + i) << 2, ORDER);
+        FloatVector d = FloatVector.fromByteBuffer(SPECIES, db, (da + i) << 2, ORDER);
+        FloatVector v = FloatVector.fromByteBuffer(SPECIES, xb, (xa + i) << 2, ORDER);
+        v = v.sub(mean).mul(r).fma(minus, gains.mul(d).sub(meanG)).mul(r);
+        if (accumulate) {
+          v = FloatVector.fromByteBuffer(SPECIES, dxb, (dxa + i) << 2, ORDER).add(v);
+        }
+        v.intoByteBuffer(dxb, (dxa + i) << 2, ORDER);
       }
       for (int i = end; i < width; i++) {
         float g = gain.get(i) * dy.get(base + i) - meanG;

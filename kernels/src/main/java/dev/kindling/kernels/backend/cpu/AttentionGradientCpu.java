@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cpu;
 import dev.kindling.kernels.backend.cpu.blas.Form;
 import dev.kindling.kernels.backend.cpu.blas.Matmul;
 import dev.kindling.kernels.backend.cpu.vector.AttentionKernels;
+import dev.kindling.kernels.backend.cpu.vector.ElementKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.op.AttentionGradient;
@@ -17,6 +18,7 @@ final class AttentionGradientCpu implements Runnable {
   private final Workers workers;
   private final Matmul matmul;
   private final AttentionKernels rows;
+  private final ElementKernels elements;
   private final int sequences;
   private final int lds;
   private final float scale;
@@ -41,6 +43,7 @@ final class AttentionGradientCpu implements Runnable {
     workers = binding.workers();
     matmul = binding.matmul();
     rows = binding.rows().attention();
+    elements = binding.rows().elements();
     sequences = tokens / shape.sequence();
     lds = (shape.sequence() + 15) / 16 * 16;
     scale = (float) (1.0 / Math.sqrt(shape.headDim()));
@@ -92,9 +95,7 @@ final class AttentionGradientCpu implements Runnable {
 
   private void clear(Operand head, int stride) {
     for (int row = 0; row < shape.sequence(); row++) {
-      for (int i = 0; i < shape.headDim(); i++) {
-        head.set(row * stride + i, 0f);
-      }
+      elements.fill(0f, head, row * stride, row * stride + shape.headDim());
     }
   }
 

@@ -13,6 +13,9 @@ import jdk.incubator.vector.VectorOperators;
 
 /** Vector API {@link ElementKernels}. */
 public final class VectorElements implements ElementKernels {
+  /** Elements below which the plain loop of squares is as fast. */
+  private static final int SQUARES = 64;
+
   private static final ScalarElements SCALAR = new ScalarElements();
 
   @Override
@@ -124,7 +127,22 @@ public final class VectorElements implements ElementKernels {
 
   @Override
   public double sumOfSquares(Operand x, int from, int to) {
-    return SCALAR.sumOfSquares(x, from, to);
+    int end = from + (to - from & -Lanes.BLOCK);
+    if (end - from < SQUARES || !allFinite(x, from, end)) {
+      return SCALAR.sumOfSquares(x, from, to);
+    }
+    double[] pairs = new double[Lanes.BLOCK];
+    VectorSquares.lanes(x.buffer(), x.at() + from, end - from, pairs);
+    double[] lanes = new double[Lanes.BLOCK];
+    for (int i = 0; i < Lanes.BLOCK; i++) {
+      lanes[i] = pairs[(i & 1) * (Lanes.BLOCK / 2) + i / 2];
+    }
+    double total = ScalarMath.fold(lanes);
+    for (int i = end; i < to; i++) {
+      double value = x.get(i);
+      total += value * value;
+    }
+    return total;
   }
 
   @Override

@@ -70,7 +70,8 @@ public final class VectorActivations implements ActivationKernels {
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
       FloatVector v = load(xb, xa + i);
-      v.mul(VectorMath.sigmoid(VectorMath.geluArgument(v))).intoByteBuffer(yb, (ya + i) << 2, ORDER);
+      v.mul(VectorMath.sigmoid(VectorMath.geluArgument(v)))
+          .intoByteBuffer(yb, (ya + i) << 2, ORDER);
     }
     SCALAR.gelu(x, y, end, to);
   }
@@ -85,7 +86,8 @@ public final class VectorActivations implements ActivationKernels {
     int dxa = dx.at();
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
-      VectorMath.geluGradient(load(db, da + i), load(xb, xa + i)).intoByteBuffer(dxb, (dxa + i) << 2, ORDER);
+      VectorMath.geluGradient(load(db, da + i), load(xb, xa + i))
+          .intoByteBuffer(dxb, (dxa + i) << 2, ORDER);
     }
     SCALAR.geluBackward(dy, x, dx, end, to);
   }

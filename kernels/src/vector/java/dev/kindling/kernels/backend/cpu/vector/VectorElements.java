@@ -193,7 +193,8 @@ public final class VectorElements implements ElementKernels {
     int ya = y.at();
     int end = vectorEnd(from, to);
     for (int i = from; i < end; i += W) {
-      VectorMath.sigmoid(load(xb, xa + i)).intoByteBuffer(yb, (ya + i) << 2, ByteOrder.LITTLE_ENDIAN);
+      VectorMath.sigmoid(load(xb, xa + i))
+          .intoByteBuffer(yb, (ya + i) << 2, ByteOrder.LITTLE_ENDIAN);
     }
     SCALAR.sigmoid(x, y, end, to);
   }

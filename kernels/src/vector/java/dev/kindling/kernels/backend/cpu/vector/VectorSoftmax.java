@@ -10,9 +10,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Passes over one row of which only columns [first, limit) count. Whole blocks of 16 run as vectors,
- * because a causal row ends anywhere and a scalar tail of up to 15 exponentials would cost as much
- * as the rest; the outside of the first and last block is overwritten before or after.
+ * Passes over one row of which only columns [first, limit) count. Whole blocks of 16 run as
+ * vectors, because a causal row ends anywhere and a scalar tail of up to 15 exponentials would cost
+ * as much as the rest; the outside of the first and last block is overwritten before or after.
  *
  * <p>After an exponential only the JDK's own methods are called: it fills the compiler's node
  * budget, and a helper that is then not inlined puts its vector into a box.

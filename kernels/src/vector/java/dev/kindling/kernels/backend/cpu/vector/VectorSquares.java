@@ -14,11 +14,12 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * Sum of squares in 16 fp64 lanes. JDK 17 has no intrinsic that widens floats, so it is done on the
  * bits: exponent and mantissa of a float, shifted into a double, are the value times 2^-896
- * (denormals too), and the product with 2^896 is exact. Squares of floats are exact in fp64, so that
- * a fused multiply-add rounds like the plain loop's product and sum.
+ * (denormals too), and the product with 2^896 is exact. Squares of floats are exact in fp64, so
+ * that a fused multiply-add rounds like the plain loop's product and sum.
  */
 final class VectorSquares {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+
   /** As many doubles as fill a vector of floats. */
   private static final VectorSpecies<Double> DOUBLES = SPECIES.withLanes(double.class);
 
@@ -44,8 +45,7 @@ final class VectorSquares {
     DoubleVector odd = DoubleVector.zero(DOUBLES);
     DoubleVector unbias = DoubleVector.broadcast(DOUBLES, UNBIAS);
     for (int i = at; i < at + count; i += BLOCK) {
-      LongVector bits =
-          FloatVector.fromByteBuffer(SPECIES, x, i << 2, ORDER).reinterpretAsLongs();
+      LongVector bits = FloatVector.fromByteBuffer(SPECIES, x, i << 2, ORDER).reinterpretAsLongs();
       DoubleVector low =
           bits.and(MAGNITUDE).lanewise(VectorOperators.LSHL, SHIFT).reinterpretAsDoubles();
       DoubleVector high =

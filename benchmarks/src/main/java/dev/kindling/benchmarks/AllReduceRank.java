@@ -116,6 +116,7 @@ final class AllReduceRank {
     return span;
   }
 
+  @SuppressWarnings("try") // the scope frees what the call makes; nobody names it
   private static void gloo(ProcessGroupGloo group, Tensor tensor) {
     try (var scope = new PointerScope();
         var list = new TensorVector(tensor)) {

@@ -15,7 +15,7 @@ record KillMoment(KillTarget target, long step, int delayMillis) {
     boolean aimed = random.nextBoolean();
     // A driver that dies before the first commit leaves nothing to resume.
     int first = target == KillTarget.DRIVER ? checkpointEvery + 1 : 1;
-    long step = first + random.nextInt(steps - 1 - first);
+    long step = (long) first + random.nextInt(steps - 1 - first);
     if (aimed && step / checkpointEvery * checkpointEvery >= first) {
       step = step / checkpointEvery * checkpointEvery;
     }

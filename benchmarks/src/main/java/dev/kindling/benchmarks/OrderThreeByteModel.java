@@ -58,7 +58,7 @@ final class OrderThreeByteModel {
   }
 
   private static long context(int history, int order) {
-    return history & ((1L << 8 * order) - 1);
+    return history & ((1L << (8 * order)) - 1);
   }
 
   /** Long to count; keys are stored plus one, 0 is free. */

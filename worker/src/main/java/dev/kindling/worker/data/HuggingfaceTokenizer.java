@@ -1,6 +1,9 @@
 package dev.kindling.worker.data;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonException;
+import dev.kindling.worker.store.JsonReader;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -13,7 +16,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** Any Hugging Face {@code tokenizer.json}, run by the Rust library that made it. */
 final class HuggingfaceTokenizer implements Tokenizer {
@@ -100,38 +102,40 @@ final class HuggingfaceTokenizer implements Tokenizer {
   private static Map<String, Integer> vocabulary(Path file, byte[] json) {
     try {
       Map<String, Integer> ids = new HashMap<>();
-      Map<?, ?> root = object(Json.parse(new String(json, StandardCharsets.UTF_8)));
-      Object vocabulary = object(root.get("model")).get("vocab");
-      if (vocabulary instanceof List<?> pieces) {
-        for (int id = 0; id < pieces.size(); id++) {
-          ids.put(String.valueOf(((List<?>) pieces.get(id)).get(0)), id);
+      Json.Obj root =
+          JsonReader.read(json, "tokenizer.json", JsonReader.Limits.FOREIGN).asObject("tokenizer");
+      Json vocabulary = root.object("model").get("vocab");
+      if (vocabulary instanceof Json.Arr pieces) {
+        for (int id = 0; id < pieces.items().size(); id++) {
+          ids.put(piece(pieces.items().get(id)), id);
         }
       } else {
-        object(vocabulary).forEach((token, id) -> ids.put(token.toString(), number(id)));
+        vocabulary.asObject("vocab").members().forEach((token, id) -> ids.put(token, id(id)));
       }
-      if (root.get("added_tokens") instanceof List<?> added) {
-        for (Object token : added) {
-          ids.put(String.valueOf(object(token).get("content")), number(object(token).get("id")));
+      if (root.find("added_tokens").orElse(null) instanceof Json.Arr added) {
+        for (Json item : added.items()) {
+          Json.Obj token = item.asObject("added_tokens");
+          ids.put(token.text("content"), id(token.get("id")));
         }
       }
       return ids;
-    } catch (IllegalArgumentException | ClassCastException | IndexOutOfBoundsException e) {
-      throw new DataException(file + ": not a tokenizer.json: " + e.getMessage(), e);
+    } catch (JsonException e) {
+      throw new DataException(
+          file + ": not a tokenizer.json: byte " + e.offset() + ": " + e.reason(), e);
     }
   }
 
-  private static Map<?, ?> object(@Nullable Object value) {
-    if (value instanceof Map<?, ?> map) {
-      return map;
+  /** The text of an entry [text, score] of a unigram vocabulary. */
+  private static String piece(Json entry) {
+    if (entry instanceof Json.Arr pair && !pair.items().isEmpty()) {
+      return pair.items().get(0).asText("vocab");
     }
-    throw new IllegalArgumentException("expected an object, found " + value);
+    throw new JsonException(
+        entry.place().file(), entry.place().offset(), "vocab: expected [text, score]");
   }
 
-  private static int number(@Nullable Object value) {
-    if (value instanceof Long id && id >= 0 && id < Integer.MAX_VALUE) {
-      return id.intValue();
-    }
-    throw new IllegalArgumentException("expected a token id, found " + value);
+  private static int id(Json value) {
+    return (int) value.asInteger("token id", 0, Integer.MAX_VALUE - 1);
   }
 
   private static int separator(Path file, Map<String, Integer> vocabulary, Huggingface spec) {

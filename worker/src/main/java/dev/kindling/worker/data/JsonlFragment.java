@@ -1,5 +1,8 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonException;
+import dev.kindling.worker.store.JsonReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -90,22 +93,22 @@ record JsonlFragment(String path, String name, String field, long start, long en
   private void line(Sink sink, byte[] held, int from, int to, long offset) {
     byte[] line = Arrays.copyOfRange(held, from, to);
     Utf8.check(line, path, offset);
-    String json = new String(line, StandardCharsets.UTF_8);
-    if (json.isBlank()) {
+    if (new String(line, StandardCharsets.UTF_8).isBlank()) {
       return;
     }
-    sink.document(name + "@" + offset, text(json, offset));
+    sink.document(name + "@" + offset, text(line, offset));
   }
 
-  private byte[] text(String json, long offset) {
-    Object value;
+  private byte[] text(byte[] line, long offset) {
+    Json value;
     try {
-      value = Json.parse(json);
-    } catch (IllegalArgumentException e) {
-      throw new DataException(path + ": byte " + offset + ": not JSON: " + e.getMessage(), e);
+      value = JsonReader.read(line, path, JsonReader.Limits.FOREIGN);
+    } catch (JsonException e) {
+      String where = path + ": byte " + (offset + e.offset());
+      throw new DataException(where + ": not JSON: " + e.reason(), e);
     }
-    Object text = value instanceof Map<?, ?> members ? members.get(field) : null;
-    if (!(text instanceof String found) || found.isEmpty()) {
+    Map<String, Json> members = value instanceof Json.Obj object ? object.members() : Map.of();
+    if (!(members.get(field) instanceof Json.Text text) || text.value().isEmpty()) {
       throw new DataException(
           path
               + ": byte "
@@ -113,11 +116,11 @@ record JsonlFragment(String path, String name, String field, long start, long en
               + ": expected an object with a text in member \""
               + field
               + "\", found "
-              + (value instanceof Map<?, ?> members ? "members " + members.keySet() : "no object"));
+              + (value instanceof Json.Obj ? "members " + members.keySet() : "no object"));
     }
-    if (found.indexOf('\0') >= 0) {
+    if (text.value().indexOf('\0') >= 0) {
       throw new DataException(path + ": byte " + offset + ": expected text, found NUL in it");
     }
-    return found.getBytes(StandardCharsets.UTF_8);
+    return text.value().getBytes(StandardCharsets.UTF_8);
   }
 }

@@ -1,10 +1,12 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonException;
+import dev.kindling.worker.store.JsonReader;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code manifest.json} of a prepared set says.
@@ -62,10 +64,10 @@ public record Manifest(
 
   String toJson() {
     StringBuilder out = new StringBuilder("{\n");
-    out.append("  \"format\": ").append(Json.quote(FORMAT)).append(",\n");
-    out.append("  \"fingerprint\": ").append(Json.quote(fingerprint)).append(",\n");
-    out.append("  \"inputs_hash\": ").append(Json.quote(inputsHash)).append(",\n");
-    out.append("  \"tokenizer_hash\": ").append(Json.quote(tokenizerHash)).append(",\n");
+    out.append("  \"format\": ").append(Json.ascii(FORMAT)).append(",\n");
+    out.append("  \"fingerprint\": ").append(Json.ascii(fingerprint)).append(",\n");
+    out.append("  \"inputs_hash\": ").append(Json.ascii(inputsHash)).append(",\n");
+    out.append("  \"tokenizer_hash\": ").append(Json.ascii(tokenizerHash)).append(",\n");
     out.append("  \"vocabulary_size\": ").append(vocabularySize).append(",\n");
     out.append("  \"separator\": ").append(separator).append(",\n");
     out.append("  \"token_bytes\": ").append(tokenBytes).append(",\n");
@@ -73,7 +75,7 @@ public record Manifest(
     out.append("  \"mask_documents\": ").append(maskDocuments).append(",\n");
     out.append("  \"splits\": {\n");
     for (SplitName name : SplitName.values()) {
-      out.append("    ").append(Json.quote(name.word())).append(": ");
+      out.append("    ").append(Json.ascii(name.word())).append(": ");
       split(out, part(name));
       out.append(name == SplitName.VALIDATION ? "\n" : ",\n");
     }
@@ -92,95 +94,84 @@ public record Manifest(
     out.append(", \"text_bytes\": ").append(part.textBytes).append(", \"shards\": [");
     String comma = "";
     for (Shard shard : part.shards) {
-      out.append(comma).append("\n      {\"file\": ").append(Json.quote(shard.file));
+      out.append(comma).append("\n      {\"file\": ").append(Json.ascii(shard.file));
       out.append(", \"sequences\": ").append(shard.sequences);
-      out.append(", \"sha256\": ").append(Json.quote(shard.sha256)).append('}');
+      out.append(", \"sha256\": ").append(Json.ascii(shard.sha256)).append('}');
       comma = ",";
     }
     out.append("]}");
   }
 
   /**
-   * @throws IllegalArgumentException saying which member is missing or wrong
+   * @param file the name that errors show
+   * @throws JsonException saying where the text breaks a rule, and which member is missing or wrong
    */
-  static Manifest fromJson(String text) {
-    Map<?, ?> root = map(Json.parse(text), "manifest");
-    if (!FORMAT.equals(root.get("format"))) {
-      throw new IllegalArgumentException(
-          "format: expected " + FORMAT + ", found " + root.get("format"));
-    }
+  static Manifest fromJson(byte[] text, String file) {
+    Json.Obj root = JsonReader.read(text, file).asObject("manifest");
+    String format = root.text("format");
+    require(root, format.equals(FORMAT), "format: expected " + FORMAT + ", found " + format);
     Map<SplitName, Part> splits = new LinkedHashMap<>();
-    Map<?, ?> sides = map(root.get("splits"), "splits");
+    Json.Obj sides = root.object("splits");
     for (SplitName name : SplitName.values()) {
-      splits.put(name, part(map(sides.get(name.word()), name.word())));
+      splits.put(name, part(sides.object(name.word())));
     }
     Manifest manifest =
         new Manifest(
-            string(root, "fingerprint"),
-            string(root, "inputs_hash"),
-            string(root, "tokenizer_hash"),
-            integer(root, "vocabulary_size"),
-            integer(root, "separator"),
-            integer(root, "token_bytes"),
-            integer(root, "sequence_length"),
-            Boolean.TRUE.equals(root.get("mask_documents")),
+            root.text("fingerprint"),
+            root.text("inputs_hash"),
+            root.text("tokenizer_hash"),
+            integer(root, "vocabulary_size", Integer.MAX_VALUE),
+            integer(root, "separator", Integer.MAX_VALUE),
+            integer(root, "token_bytes", Integer.BYTES),
+            integer(root, "sequence_length", 1 << 24),
+            root.find("mask_documents").map(flag -> flag.asFlag("mask_documents")).orElse(false),
             splits);
-    if (manifest.tokenBytes != tokenBytes(manifest.vocabularySize)
-        || manifest.sequenceLength < 1
-        || manifest.sequenceLength > 1 << 24) {
-      throw new IllegalArgumentException("token_bytes or sequence_length: out of range");
-    }
+    require(root, manifest.sequenceLength >= 1, "sequence_length: expected 1 or more, found 0");
+    int width = tokenBytes(manifest.vocabularySize);
+    require(
+        root,
+        manifest.tokenBytes == width,
+        "token_bytes: expected " + width + ", found " + manifest.tokenBytes);
     return manifest;
   }
 
-  private static Part part(Map<?, ?> json) {
+  private static Part part(Json.Obj json) {
     List<Shard> shards = new ArrayList<>();
-    if (!(json.get("shards") instanceof List<?> list)) {
-      throw new IllegalArgumentException("shards: expected a list");
-    }
-    for (Object item : list) {
-      Map<?, ?> shard = map(item, "shards");
-      String file = string(shard, "file");
-      if (!file.matches("[a-z]+-[0-9]+\\.tokens")) {
-        throw new IllegalArgumentException("file: expected the name of a shard, found " + file);
-      }
-      shards.add(new Shard(file, number(shard, "sequences"), string(shard, "sha256")));
+    for (Json item : json.list("shards")) {
+      Json.Obj shard = item.asObject("shards");
+      String file = shard.text("file");
+      require(
+          shard,
+          file.matches("[a-z]+-[0-9]+\\.tokens"),
+          "file: expected the name of a shard, found " + file);
+      shards.add(new Shard(file, count(shard, "sequences"), shard.text("sha256")));
     }
     Part part =
         new Part(
-            number(json, "sequences"),
-            number(json, "tokens"),
-            number(json, "documents"),
-            number(json, "text_bytes"),
+            count(json, "sequences"),
+            count(json, "tokens"),
+            count(json, "documents"),
+            count(json, "text_bytes"),
             shards);
-    if (part.sequences != shards.stream().mapToLong(Shard::sequences).sum()) {
-      throw new IllegalArgumentException("sequences: expected the sum over the shards");
-    }
+    long sum = shards.stream().mapToLong(Shard::sequences).sum();
+    require(
+        json,
+        part.sequences == sum,
+        "sequences: expected " + sum + ", the sum over the shards, found " + part.sequences);
     return part;
   }
 
-  private static Map<?, ?> map(@Nullable Object value, String what) {
-    if (value instanceof Map<?, ?> map) {
-      return map;
+  private static void require(Json where, boolean holds, String message) {
+    if (!holds) {
+      throw new JsonException(where.place().file(), where.place().offset(), message);
     }
-    throw new IllegalArgumentException(what + ": expected an object, found " + value);
   }
 
-  private static String string(Map<?, ?> json, String member) {
-    if (json.get(member) instanceof String text) {
-      return text;
-    }
-    throw new IllegalArgumentException(member + ": expected a text, found " + json.get(member));
+  private static long count(Json.Obj json, String member) {
+    return json.integer(member, 0, Long.MAX_VALUE);
   }
 
-  private static long number(Map<?, ?> json, String member) {
-    if (json.get(member) instanceof Long number && number >= 0) {
-      return number;
-    }
-    throw new IllegalArgumentException(member + ": expected a count, found " + json.get(member));
-  }
-
-  private static int integer(Map<?, ?> json, String member) {
-    return Math.toIntExact(number(json, member));
+  private static int integer(Json.Obj json, String member, int max) {
+    return (int) json.integer(member, 0, max);
   }
 }

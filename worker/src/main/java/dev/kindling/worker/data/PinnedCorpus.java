@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
 import java.io.BufferedWriter;
@@ -156,7 +157,7 @@ public final class PinnedCorpus {
   private static void line(BufferedWriter out, String name, byte[] utf8) {
     String text = new String(utf8, StandardCharsets.UTF_8);
     try {
-      out.write("{\"name\": " + Json.quote(name) + ", \"text\": " + Json.quote(text) + "}\n");
+      out.write("{\"name\": " + Json.ascii(name) + ", \"text\": " + Json.ascii(text) + "}\n");
     } catch (IOException e) {
       throw new DataException(name + ": cannot be written: " + e, e);
     }
@@ -189,14 +190,13 @@ public final class PinnedCorpus {
         + ", \"duplicates\": "
         + report.duplicates()
         + ", \"text_sha256\": "
-        + Json.quote(report.textSha256())
+        + Json.ascii(report.textSha256())
         + "}\n";
   }
 
   private static Report read(Path file) throws IOException {
     try {
-      dev.kindling.worker.store.Json.Obj json =
-          JsonReader.read(Files.readAllBytes(file), file.toString()).asObject("report");
+      Json.Obj json = JsonReader.read(Files.readAllBytes(file), file.toString()).asObject("report");
       return new Report(
           json.integer("train_bytes", 0, Long.MAX_VALUE),
           json.integer("validation_bytes", 0, Long.MAX_VALUE),

@@ -1,7 +1,7 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.worker.store.JsonException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -33,14 +33,14 @@ public final class TokenShards {
     Path file = folder.resolve(MANIFEST);
     Manifest manifest;
     try {
-      manifest = Manifest.fromJson(Files.readString(file, StandardCharsets.UTF_8));
+      manifest = Manifest.fromJson(Files.readAllBytes(file), file.toString());
     } catch (NoSuchFileException e) {
       throw new DataException(
           folder + ": expected a prepared set (data prepare), found no " + MANIFEST, e);
     } catch (IOException e) {
       throw new DataException(file + ": cannot be read: " + e, e);
-    } catch (IllegalArgumentException | ArithmeticException e) {
-      throw new DataException(file + ": damaged: " + e.getMessage(), e);
+    } catch (JsonException e) {
+      throw new DataException(file + ": damaged: byte " + e.offset() + ": " + e.reason(), e);
     }
     TokenShards shards = new TokenShards(folder, manifest);
     shards.checkSizes();

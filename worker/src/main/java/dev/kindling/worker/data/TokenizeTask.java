@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.worker.store.Json;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -88,7 +89,7 @@ record TokenizeTask(TokenizerSpec tokenizer, int tokenBytes, long line, String f
         put(streams[side], open.separator(), name);
         documents.write(
             ("{\"name\": "
-                    + Json.quote(name)
+                    + Json.ascii(name)
                     + ", \"split\": \""
                     + split.word()
                     + "\", \"text_bytes\": "

@@ -36,6 +36,14 @@ public sealed interface Json {
     return write().getBytes(StandardCharsets.UTF_8);
   }
 
+  /**
+   * {@code value} as a literal of ASCII bytes only. For files whose layout is written by hand and
+   * whose bytes are hashed: escapes here may never change.
+   */
+  static String ascii(String value) {
+    return JsonWriter.ascii(value);
+  }
+
   static Json of(String value) {
     return new Text(value, NOWHERE);
   }
@@ -187,6 +195,13 @@ public sealed interface Json {
               what + ": expected an integer in [" + min + ", " + max + "], found " + number.text());
     }
     throw place().wrong(what + ": expected an integer, found " + kind());
+  }
+
+  default boolean asFlag(String what) {
+    if (this instanceof Bool flag) {
+      return flag.value();
+    }
+    throw place().wrong(what + ": expected true or false, found " + kind());
   }
 
   default Obj asObject(String what) {

@@ -2,6 +2,7 @@ package dev.kindling.worker.store;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -11,8 +12,9 @@ import java.util.Map;
 
 /**
  * Reads RFC 8259 JSON and nothing else: UTF-8 only, no duplicate keys, no comments, no NaN, no
- * leading zeros, no lone surrogates, nothing but white space after the value, and limits on depth,
- * string length, number length and value count. Every refusal names the file and the byte.
+ * leading zeros, no lone surrogates (unless the limits say so), nothing but white space after the
+ * value, and limits on depth, string length, number length and value count. Every refusal names the
+ * file and the byte.
  */
 public final class JsonReader {
   /**
@@ -22,14 +24,28 @@ public final class JsonReader {
    * @param textBytes longest string in bytes of the file
    * @param numberBytes longest number
    * @param values most values in all
+   * @param surrogates whether escapes may name half a character; Java's encoder writes '?' for it
    */
-  public record Limits(int depth, int textBytes, int numberBytes, int values) {
+  public record Limits(int depth, int textBytes, int numberBytes, int values, boolean surrogates) {
     public static final Limits DEFAULT = new Limits(64, 1 << 20, 40, 4_000_000);
+
+    /**
+     * For texts that others wrote and that are as long as they are: corpora, vocabularies. Crawled
+     * text holds halves of emoji; one of them must not end the preparation of a corpus.
+     */
+    public static final Limits FOREIGN =
+        new Limits(65, Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE, true);
+
+    public Limits(int depth, int textBytes, int numberBytes, int values) {
+      this(depth, textBytes, numberBytes, values, false);
+    }
   }
 
   private final byte[] bytes;
   private final String file;
   private final Limits limits;
+  private final CharsetDecoder utf8 =
+      StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT);
   private int at;
   private int values;
 
@@ -135,6 +151,9 @@ public final class JsonReader {
 
   private String number() {
     int start = at;
+    if (peek() != '-' && (peek() < '0' || peek() > '9')) {
+      throw wrong("expected a value, found " + shown());
+    }
     if (peek() == '-') {
       at++;
     }
@@ -196,17 +215,15 @@ public final class JsonReader {
         at++;
       }
     }
-    refuseLoneSurrogates(out, start);
+    if (!limits.surrogates()) {
+      refuseLoneSurrogates(out, start);
+    }
     return out.toString();
   }
 
   private void decode(int from, int to, StringBuilder out) {
     try {
-      out.append(
-          StandardCharsets.UTF_8
-              .newDecoder()
-              .onMalformedInput(CodingErrorAction.REPORT)
-              .decode(ByteBuffer.wrap(bytes, from, to - from)));
+      out.append(utf8.decode(ByteBuffer.wrap(bytes, from, to - from)));
     } catch (CharacterCodingException malformed) {
       throw new JsonException(file, from, "expected UTF-8, found malformed bytes");
     }

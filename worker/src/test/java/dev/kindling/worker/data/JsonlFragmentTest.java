@@ -3,6 +3,7 @@ package dev.kindling.worker.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.worker.store.Json;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -37,7 +38,7 @@ class JsonlFragmentTest {
       json.append("{\"id\": ")
           .append(k)
           .append(", \"text\": ")
-          .append(Json.quote(text))
+          .append(Json.ascii(text))
           .append('}');
       json.append(k == 39 ? "" : k % 7 == 0 ? "\r\n\n" : "\n");
     }
@@ -62,10 +63,13 @@ class JsonlFragmentTest {
   void wrongLinesAreNamedWithTheirOffset() throws IOException {
     expectFault("{\"text\": \"a\"}\n{\"text\": 3}\n", "byte 14: expected an object with a text");
     expectFault("{\"text\": \"a\"}\n{\"txt\": \"b\"}\n", "member \"text\", found members [txt]");
-    expectFault("{\"text\": \"a\"}\nhello\n", "byte 14: not JSON: character 0");
-    expectFault("{\"text\": \"a\"}\n{\"text\": \"b", "byte 14: not JSON");
+    expectFault("{\"text\": \"a\"}\nhello\n", "byte 14: not JSON: expected a value, found 'h'");
+    expectFault(
+        "{\"text\": \"a\"}\n{\"text\": \"b",
+        "byte 25: not JSON: expected the end of the string, found the end");
     expectFault("{\"text\": \"a\\u0000b\"}\n", "byte 0: expected text, found NUL in it");
-    expectFault("{\"text\": \"a\", \"text\": \"b\"}\n", "each member once");
+    expectFault(
+        "{\"text\": \"a\", \"text\": \"b\"}\n", "byte 14: not JSON: duplicate key \"text\"");
     expectFault("[\"text\"]\n", "found no object");
   }
 

@@ -119,6 +119,25 @@ class JsonReaderTest {
   }
 
   @Test
+  void foreignTextsMayBeLongAndHoldHalfACharacter() {
+    JsonReader.Limits foreign = JsonReader.Limits.FOREIGN;
+    byte[] half = "\"a\\ud83d\"".getBytes(StandardCharsets.UTF_8);
+    assertThat(JsonReader.read(half, "f", foreign).asText("it")).isEqualTo("a\ud83d");
+    assertThatThrownBy(() -> JsonReader.read(half, "f")).hasMessageContaining("lone surrogate");
+    String longText = "x".repeat((1 << 20) + 1);
+    byte[] json = ('"' + longText + '"').getBytes(StandardCharsets.UTF_8);
+    assertThat(JsonReader.read(json, "f", foreign).asText("it")).isEqualTo(longText);
+  }
+
+  @Test
+  void asciiLiteralsArePinnedByteForByte() {
+    String text = "q\" \\ / \n \t \r \u0001 \u007f \u00e9 \ud83d\ude00";
+    assertThat(Json.ascii(text))
+        .isEqualTo("\"q\\\" \\\\ / \\n \\u0009 \\u000d \\u0001 \\u007f \\u00e9 \\ud83d\\ude00\"");
+    assertThat(read(Json.ascii(text)).asText("it")).isEqualTo(text);
+  }
+
+  @Test
   void aMemberOfTheWrongKindIsNamed() {
     Json.Obj json =
         read("{\"n\":1.5,\"big\":99999999999999999999,\"s\":\"x\",\"e\":1e3}").asObject("it");

@@ -1,5 +1,6 @@
 package dev.kindling.optim.rule;
 
+import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Shape;

@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.kernels.graph.Expectation;
 import java.util.Optional;
 
 /**
@@ -12,6 +13,6 @@ import java.util.Optional;
 public record Huggingface(String path, Optional<String> documentSeparator)
     implements TokenizerSpec {
   public Huggingface {
-    SpecChecks.check(path.isEmpty() ? "path: expected a file, found an empty text" : "");
+    new Expectation().notEmpty("path", path, "a file").orThrow();
   }
 }

@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.kernels.graph.Expectation;
 import java.util.List;
 import java.util.Map;
 
@@ -22,10 +23,11 @@ public record Jsonl(
   public Jsonl {
     paths = List.copyOf(paths);
     validationPaths = List.copyOf(validationPaths);
-    SpecChecks.check(
-        SpecChecks.notEmpty("paths", paths, "at least one file or folder"),
-        field.isEmpty() ? "field: expected the name of a JSON member, found an empty text" : "",
-        SpecChecks.held(validationPaths, validationFraction));
+    Expectation e = new Expectation();
+    e.notEmpty("paths", paths, "at least one file or folder");
+    e.notEmpty("field", field, "the name of a JSON member");
+    HeldOut.check(e, validationPaths, validationFraction);
+    e.orThrow();
   }
 
   public static Map<String, Object> defaults() {

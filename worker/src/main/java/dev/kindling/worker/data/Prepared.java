@@ -1,5 +1,7 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.kernels.graph.Expectation;
+
 /**
  * A folder that {@code data prepare} wrote; its tokenizer and sequence length must be the plan's.
  *
@@ -7,6 +9,6 @@ package dev.kindling.worker.data;
  */
 public record Prepared(String path) implements DataSpec {
   public Prepared {
-    SpecChecks.check(path.isEmpty() ? "path: expected a folder, found an empty text" : "");
+    new Expectation().notEmpty("path", path, "a folder").orThrow();
   }
 }

@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.kernels.graph.Expectation;
 import java.io.Serializable;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -18,13 +19,12 @@ public record SourcesJar(String coordinates, String sha256, SplitName split)
   private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
 
   public SourcesJar {
-    SpecChecks.check(
-        COORDINATES.matcher(coordinates).matches()
-            ? ""
-            : "coordinates: expected group:artifact:version, found " + coordinates,
-        SHA256.matcher(sha256).matches()
-            ? ""
-            : "sha256: expected 64 lower-case hexadecimal digits, found " + sha256);
+    boolean named = COORDINATES.matcher(coordinates).matches();
+    boolean hashed = SHA256.matcher(sha256).matches();
+    new Expectation()
+        .that(named, "coordinates", "group:artifact:version", coordinates)
+        .that(hashed, "sha256", "64 lower-case hexadecimal digits", sha256)
+        .orThrow();
   }
 
   public static Map<String, Object> defaults() {

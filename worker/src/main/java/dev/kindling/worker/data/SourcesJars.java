@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.kernels.graph.Expectation;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,9 +19,10 @@ public record SourcesJars(
     implements DataSpec {
   public SourcesJars {
     jars = List.copyOf(jars);
-    SpecChecks.check(
-        SpecChecks.notEmpty("jars", jars, "at least one sources jar"),
-        SpecChecks.held(List.of(), validationFraction));
+    Expectation e = new Expectation();
+    e.notEmpty("jars", jars, "at least one sources jar");
+    HeldOut.check(e, List.of(), validationFraction);
+    e.orThrow();
   }
 
   public static Map<String, Object> defaults() {

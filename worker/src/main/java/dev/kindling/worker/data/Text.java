@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.kernels.graph.Expectation;
 import java.util.List;
 import java.util.Map;
 
@@ -21,9 +22,10 @@ public record Text(
   public Text {
     paths = List.copyOf(paths);
     validationPaths = List.copyOf(validationPaths);
-    SpecChecks.check(
-        SpecChecks.notEmpty("paths", paths, "at least one file or folder"),
-        SpecChecks.held(validationPaths, validationFraction));
+    Expectation e = new Expectation();
+    e.notEmpty("paths", paths, "at least one file or folder");
+    HeldOut.check(e, validationPaths, validationFraction);
+    e.orThrow();
   }
 
   public static Map<String, Object> defaults() {

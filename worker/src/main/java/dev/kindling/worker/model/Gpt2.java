@@ -1,6 +1,7 @@
 package dev.kindling.worker.model;
 
 import dev.kindling.kernels.graph.AttentionShape;
+import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Value;
@@ -41,8 +42,11 @@ public record Gpt2(
 
   public Gpt2 {
     Expectation e = new Expectation();
-    e.sizes(width, layers, heads, context).positive("init_std", initStd);
-    e.positive("norm_eps", normEps).size("mlp_width", mlpWidth).size("vocabulary", vocabulary);
+    e.atLeast("width", width, 1).atLeast("layers", layers, 1);
+    e.atLeast("heads", heads, 1).atLeast("context", context, 1);
+    e.positive("init_std", initStd).positive("norm_eps", normEps);
+    e.atLeast("mlp_width", mlpWidth.orElse(1), 1);
+    e.atLeast("vocabulary", vocabulary.orElse(1), 1);
     e.orThrow();
     e.that(width % heads == 0, "heads", "a divisor of width " + width, heads).orThrow();
   }

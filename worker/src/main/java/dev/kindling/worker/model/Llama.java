@@ -1,6 +1,7 @@
 package dev.kindling.worker.model;
 
 import dev.kindling.kernels.graph.AttentionShape;
+import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Value;
@@ -44,10 +45,13 @@ public record Llama(
 
   public Llama {
     Expectation e = new Expectation();
-    e.sizes(width, layers, heads, context).positive("init_std", initStd);
-    e.positive("rope_theta", ropeTheta).positive("norm_eps", normEps);
-    e.size("kv_heads", kvHeads).size("head_dim", headDim);
-    e.size("mlp_width", mlpWidth).size("vocabulary", vocabulary);
+    e.atLeast("width", width, 1).atLeast("layers", layers, 1);
+    e.atLeast("heads", heads, 1).atLeast("context", context, 1);
+    e.positive("init_std", initStd).positive("rope_theta", ropeTheta);
+    e.positive("norm_eps", normEps);
+    e.atLeast("kv_heads", kvHeads.orElse(1), 1).atLeast("head_dim", headDim.orElse(1), 1);
+    e.atLeast("mlp_width", mlpWidth.orElse(1), 1);
+    e.atLeast("vocabulary", vocabulary.orElse(1), 1);
     e.orThrow();
     e.that(
         headDim.isPresent() || width % heads == 0,

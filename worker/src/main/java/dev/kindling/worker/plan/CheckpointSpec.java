@@ -1,5 +1,6 @@
 package dev.kindling.worker.plan;
 
+import dev.kindling.kernels.graph.Expectation;
 import java.util.Map;
 
 /**
@@ -10,10 +11,7 @@ import java.util.Map;
  */
 public record CheckpointSpec(long everySteps, int keep) {
   public CheckpointSpec {
-    PlanErrors errors = new PlanErrors();
-    errors.atLeast("every_steps", everySteps, 0);
-    errors.atLeast("keep", keep, 1);
-    errors.throwIfAny();
+    new Expectation().atLeast("every_steps", everySteps, 0).atLeast("keep", keep, 1).orThrow();
   }
 
   public static Map<String, Object> defaults() {

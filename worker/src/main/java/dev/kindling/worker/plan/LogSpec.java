@@ -1,5 +1,6 @@
 package dev.kindling.worker.plan;
 
+import dev.kindling.kernels.graph.Expectation;
 import java.util.Map;
 
 /**
@@ -9,9 +10,7 @@ import java.util.Map;
  */
 public record LogSpec(long everySteps) {
   public LogSpec {
-    PlanErrors errors = new PlanErrors();
-    errors.atLeast("every_steps", everySteps, 1);
-    errors.throwIfAny();
+    new Expectation().atLeast("every_steps", everySteps, 1).orThrow();
   }
 
   public static Map<String, Object> defaults() {

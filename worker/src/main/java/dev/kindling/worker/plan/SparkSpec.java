@@ -1,5 +1,6 @@
 package dev.kindling.worker.plan;
 
+import dev.kindling.kernels.graph.Expectation;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -15,13 +16,13 @@ import java.util.Optional;
 public record SparkSpec(
     Optional<String> master, Duration startupTimeout, Map<String, String> conf) {
   public SparkSpec {
-    PlanErrors errors = new PlanErrors();
-    errors.require(
-        !startupTimeout.isZero() && !startupTimeout.isNegative(),
-        "startup_timeout",
-        "more than 0s",
-        startupTimeout.toMillis() + "ms");
-    errors.throwIfAny();
+    new Expectation()
+        .that(
+            !startupTimeout.isZero() && !startupTimeout.isNegative(),
+            "startup_timeout",
+            "more than 0s",
+            startupTimeout.toMillis() + "ms")
+        .orThrow();
   }
 
   public static Map<String, Object> defaults() {

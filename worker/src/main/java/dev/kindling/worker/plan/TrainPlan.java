@@ -1,5 +1,6 @@
 package dev.kindling.worker.plan;
 
+import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.optim.rule.UpdateRule;
 import dev.kindling.optim.schedule.Cosine;
 import dev.kindling.optim.schedule.Schedule;
@@ -51,20 +52,21 @@ public record TrainPlan(
     SparkSpec spark) {
 
   public TrainPlan {
-    PlanErrors errors = new PlanErrors();
-    boolean counts = errors.atLeast("ranks", ranks, 1);
-    counts &= errors.atLeast("steps", steps, 1);
-    counts &= errors.atLeast("global_batch", globalBatch, 1);
-    counts &= errors.atLeast("micro_batch", microBatch, 1);
-    counts &= errors.atLeast("sequence_length", sequenceLength, 1);
-    counts &= errors.atLeast("logical_shards", logicalShards, 1);
+    Expectation errors = new Expectation();
+    errors.atLeast("ranks", ranks, 1);
+    errors.atLeast("steps", steps, 1);
+    errors.atLeast("global_batch", globalBatch, 1);
+    errors.atLeast("micro_batch", microBatch, 1);
+    errors.atLeast("sequence_length", sequenceLength, 1);
+    errors.atLeast("logical_shards", logicalShards, 1);
+    boolean counts = errors.holds();
     errors.atLeast("threads", threads, 0);
     if (counts) {
       new Batches(ranks, globalBatch, microBatch, logicalShards, sequenceLength)
           .check(determinism, errors);
     }
     crossField(errors, model, schedule, steps, sequenceLength, new Threads(determinism, threads));
-    errors.throwIfAny();
+    errors.orThrow();
   }
 
   private record Threads(Determinism determinism, int count) {}
@@ -74,27 +76,27 @@ public record TrainPlan(
    * the binder has already refused it and looks for further errors.
    */
   private static void crossField(
-      PlanErrors errors,
+      Expectation errors,
       @Nullable ModelFamily model,
       @Nullable Schedule schedule,
       long steps,
       int sequenceLength,
       Threads threads) {
     if (model != null) {
-      errors.require(
+      errors.that(
           sequenceLength <= model.context(),
           "sequence_length",
           "at most model.context " + model.context(),
           sequenceLength);
     }
     if (schedule != null) {
-      errors.require(
+      errors.that(
           schedule.warmupSteps() <= Math.max(1, steps),
           "schedule.warmup_steps",
           "at most steps " + steps,
           schedule.warmupSteps());
     }
-    errors.require(
+    errors.that(
         threads.determinism() != Determinism.EXACT || threads.count() <= 1,
         "threads",
         "0 or 1 with determinism exact (more threads change the order of sums)",
@@ -103,9 +105,9 @@ public record TrainPlan(
 
   /** The numbers that must divide each other. */
   private record Batches(int ranks, long global, int micro, int shards, int sequence) {
-    void check(Determinism determinism, PlanErrors errors) {
+    void check(Determinism determinism, Expectation errors) {
       errors.multipleOf("micro_batch", micro, sequence, "sequence_length");
-      errors.require(
+      errors.that(
           Integer.bitCount(shards) == 1,
           "logical_shards",
           "a power of two",

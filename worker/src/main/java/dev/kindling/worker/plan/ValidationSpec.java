@@ -1,5 +1,6 @@
 package dev.kindling.worker.plan;
 
+import dev.kindling.kernels.graph.Expectation;
 import java.util.Map;
 
 /**
@@ -10,10 +11,10 @@ import java.util.Map;
  */
 public record ValidationSpec(long everySteps, int batches) {
   public ValidationSpec {
-    PlanErrors errors = new PlanErrors();
-    errors.atLeast("every_steps", everySteps, 0);
-    errors.atLeast("batches", batches, 1);
-    errors.throwIfAny();
+    new Expectation()
+        .atLeast("every_steps", everySteps, 0)
+        .atLeast("batches", batches, 1)
+        .orThrow();
   }
 
   public static Map<String, Object> defaults() {

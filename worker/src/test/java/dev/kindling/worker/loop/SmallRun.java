@@ -122,7 +122,16 @@ public final class SmallRun {
         new LocalStorage(folder.resolve("run").resolve(WorkerTask.CHECKPOINTS)), 3);
   }
 
-  private WorkerAssignment assignment() {
+  TrainPlan plan() {
+    return plan;
+  }
+
+  TokenShards shards() {
+    return shards;
+  }
+
+  /** Of the next attempt. */
+  WorkerAssignment assignment() {
     long epoch = store().claimEpoch();
     return new WorkerAssignment(
         PlanReader.toYaml(plan),

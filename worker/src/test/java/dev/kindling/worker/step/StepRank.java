@@ -1,0 +1,115 @@
+package dev.kindling.worker.step;
+
+import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.backend.CpuOptions;
+import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.random.Initialization;
+import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.worker.model.Full;
+import dev.kindling.worker.model.Llama;
+import java.util.Optional;
+
+/** One rank with a tiny model whose sequence number n always holds the same tokens. */
+final class StepRank implements AutoCloseable {
+  static final int SEQUENCE = 8;
+  static final int VOCABULARY = 23;
+  static final long SEED = Long.getLong("seed", 17L);
+
+  private final Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
+  private final StepProgram program;
+  private final int sequences;
+  private long updates;
+
+  /**
+   * @param sequences of a micro-batch
+   */
+  StepRank(UpdateRule rule, int sequences, int localShards, Communicator data) {
+    this.sequences = sequences;
+    program = StepProgram.compile(graphs(16, rule, sequences, localShards), backend, data);
+    fill();
+  }
+
+  static StepGraphs graphs(int width, UpdateRule rule, int sequences, int localShards) {
+    Optional<Integer> none = Optional.empty();
+    Optional<Integer> vocabulary = Optional.of(VOCABULARY);
+    Llama model =
+        new Llama(
+            width, 1, 2, Optional.of(1), none, none, vocabulary, SEQUENCE, false, 0.2, 1e4, 1e-5);
+    StepShape shape = new StepShape(sequences * SEQUENCE, SEQUENCE, false, localShards);
+    return new StepGraphs(model, new Full(), rule, shape);
+  }
+
+  /** Sets all weights to their first values. */
+  void fill() {
+    for (Param param : program.params()) {
+      Initialization.fill(param, SEED, program.memory().span(param.name()));
+    }
+  }
+
+  StepProgram program() {
+    return program;
+  }
+
+  /** Writes the micro-batch that begins with a sequence. */
+  void write(int first) {
+    for (int at = 0; at < sequences * SEQUENCE; at++) {
+      int sequence = first + at / SEQUENCE;
+      int position = at % SEQUENCE;
+      program.inputs().tokens().put(at, token(sequence, position));
+      program.inputs().targets().put(at, token(sequence, position + 1));
+      program.inputs().positions().put(at, position);
+    }
+  }
+
+  private static int token(int sequence, int position) {
+    return Math.floorMod((sequence * 31 + position) * 0x9E3779B1 >>> 7, VOCABULARY);
+  }
+
+  /** One step over sequences [first, first + count), shard by shard as the loop does it. */
+  StepOutcome step(int first, int count, boolean vote) {
+    int microSteps = count / sequences;
+    int perShard = microSteps / program.shape().localShards();
+    for (int micro = 0; micro < microSteps - 1; micro++) {
+      write(first + micro * sequences);
+      program.accumulate();
+      if ((micro + 1) % perShard == 0) {
+        program.stash(Integer.numberOfTrailingZeros(~(micro / perShard)));
+      }
+    }
+    write(first + (microSteps - 1) * sequences);
+    return program.finish(++updates, 1.0, vote);
+  }
+
+  StepOutcome step(int first, int count) {
+    return step(first, count, false);
+  }
+
+  /** The next update has this number again. */
+  void takeBackUpdate() {
+    updates--;
+  }
+
+  /** All bits of an arena. */
+  int[] bits(Role role) {
+    Span arena = program.memory().arena(role);
+    int[] bits = new int[(int) (arena.bytes() / Integer.BYTES)];
+    for (int i = 0; i < bits.length; i++) {
+      bits[i] = arena.getInt(i);
+    }
+    return bits;
+  }
+
+  float[] weights() {
+    return program.memory().arena(Role.PARAMETER).toFloats();
+  }
+
+  @Override
+  public void close() {
+    program.close();
+    backend.close();
+  }
+}

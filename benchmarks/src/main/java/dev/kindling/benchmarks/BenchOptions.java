@@ -27,6 +27,13 @@ record BenchOptions(Map<String, String> values) {
     return new BenchOptions(values);
   }
 
+  /** For a benchmark that has no option. */
+  static void none(List<String> arguments) {
+    if (!arguments.isEmpty()) {
+      throw new IllegalArgumentException("expected no option, found " + arguments);
+    }
+  }
+
   String text(String name) {
     String value = values.get(name);
     if (value == null) {

@@ -19,9 +19,7 @@ final class SparkOverheadBench implements Benchmark {
 
   @Override
   public void run(Results results, List<String> arguments) throws Exception {
-    if (!arguments.isEmpty()) {
-      throw new IllegalArgumentException("spark-overhead: expected no option, found " + arguments);
-    }
+    BenchOptions.none(arguments);
     KindlingCommand kindling = KindlingCommand.find();
     Path folder = Files.createTempDirectory("kindling-overhead-");
     try {

@@ -14,9 +14,7 @@ final class StartBench implements Benchmark {
 
   @Override
   public void run(Results results, List<String> arguments) throws Exception {
-    if (!arguments.isEmpty()) {
-      throw new IllegalArgumentException("start: expected no option, found " + arguments);
-    }
+    BenchOptions.none(arguments);
     KindlingCommand kindling = KindlingCommand.find();
     Path folder = Files.createTempDirectory("kindling-start-");
     try {

@@ -3,7 +3,8 @@
  *
  * <p>Read first: {@code Span}, {@code MemoryPlan}, {@code Lifetime}.
  *
- * <p>Must not depend on backends.
+ * <p>Must not depend on backends: a plan is arithmetic, and {@code explain} makes one without a
+ * device.
  */
 @NullMarked
 package dev.kindling.kernels.memory;

@@ -3,7 +3,8 @@
  *
  * <p>Read first: {@code Philox}, {@code Initialization}.
  *
- * <p>Must not depend on backends.
+ * <p>Must not depend on backends, nor on who asks: no rank, thread or order of calls enters a
+ * number.
  */
 @NullMarked
 package dev.kindling.kernels.random;

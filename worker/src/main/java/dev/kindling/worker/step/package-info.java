@@ -3,8 +3,8 @@
  *
  * <p>Read first: {@link dev.kindling.worker.step.StepShape}, {@link
  * dev.kindling.worker.step.StepGraphs} (the sentences), {@link
- * dev.kindling.worker.step.StepProgram} (what the loop calls). Knows no file, no configuration text
- * and no launcher.
+ * dev.kindling.worker.step.StepProgram} (what the loop calls). Must not depend on files, on
+ * configuration text or on a launcher.
  *
  * <p>Letters: T tokens of a micro-batch, V vocabulary, D model width.
  */

@@ -66,7 +66,7 @@ final class StepRank implements AutoCloseable {
   }
 
   private static int token(int sequence, int position) {
-    return Math.floorMod((sequence * 31 + position) * 0x9E3779B1 >>> 7, VOCABULARY);
+    return Math.floorMod(((sequence * 31 + position) * 0x9E3779B1) >>> 7, VOCABULARY);
   }
 
   /** One step over sequences [first, first + count), shard by shard as the loop does it. */

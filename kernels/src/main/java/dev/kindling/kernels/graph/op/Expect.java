@@ -35,6 +35,16 @@ final class Expect {
     same(op, index, new ValueType(Shape.of(dims), DType.I32), inputs.get(index));
   }
 
+  /** {@code count} fp32 inputs of one type; returns it. */
+  static ValueType elementwise(Op op, List<ValueType> inputs, int count) {
+    count(op, inputs, count);
+    f32(op, inputs, 0);
+    for (int index = 1; index < count; index++) {
+      same(op, index, inputs.get(0), inputs.get(index));
+    }
+    return inputs.get(0);
+  }
+
   static void same(Op op, int index, ValueType expected, ValueType found) {
     if (!expected.equals(found)) {
       throw new PlanException(

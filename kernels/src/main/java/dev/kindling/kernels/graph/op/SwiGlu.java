@@ -13,10 +13,7 @@ import java.util.List;
 public record SwiGlu() implements Op {
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {
-    Expect.count(this, inputs, 2);
-    Expect.f32(this, inputs, 0);
-    Expect.same(this, 1, inputs.get(0), inputs.get(1));
-    return List.of(inputs.get(0));
+    return List.of(Expect.elementwise(this, inputs, 2));
   }
 
   @Override

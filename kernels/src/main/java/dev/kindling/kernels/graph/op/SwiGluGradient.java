@@ -7,11 +7,8 @@ import java.util.List;
 public record SwiGluGradient() implements Op {
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {
-    Expect.count(this, inputs, 3);
-    Expect.f32(this, inputs, 0);
-    Expect.same(this, 1, inputs.get(0), inputs.get(1));
-    Expect.same(this, 2, inputs.get(0), inputs.get(2));
-    return List.of(inputs.get(0), inputs.get(0));
+    ValueType type = Expect.elementwise(this, inputs, 3);
+    return List.of(type, type);
   }
 
   @Override

@@ -1,7 +1,6 @@
 package dev.kindling.worker.checkpoint;
 
 import dev.kindling.kernels.memory.Span;
-import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageEntry;
 import dev.kindling.worker.store.StorageOutput;
@@ -63,24 +62,10 @@ public final class CheckpointStore {
    */
   public long claimEpoch() {
     try {
-      JobIdentity.ensure(storage);
-      long epoch = highestEpoch();
-      byte[] owner = Json.object().put("pid", ProcessHandle.current().pid()).build().bytes();
-      do {
-        epoch++;
-      } while (!storage.commitExclusive(Layout.epochPath(epoch), owner));
-      return epoch;
+      return new Epochs(storage).claim();
     } catch (IOException failed) {
       throw failed(Layout.EPOCHS, failed);
     }
-  }
-
-  private long highestEpoch() throws IOException {
-    long highest = 0;
-    for (StorageEntry entry : storage.list(Layout.EPOCHS)) {
-      highest = Math.max(highest, Layout.epochOf(entry.name()).orElse(0L));
-    }
-    return highest;
   }
 
   /**
@@ -191,7 +176,7 @@ public final class CheckpointStore {
 
   /** The fence: only the owner of the highest epoch may commit. */
   private void requireOwner(long epoch) throws IOException {
-    long highest = highestEpoch();
+    long highest = new Epochs(storage).highest();
     if (highest != epoch) {
       throw new CheckpointException(
           storage.location()

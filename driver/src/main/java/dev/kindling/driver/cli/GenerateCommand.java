@@ -1,5 +1,6 @@
 package dev.kindling.driver.cli;
 
+import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.generate.Sampling;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -64,8 +65,15 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     return bodies.generate(
-        new CommandBodies.GenerateRequest(
-            model, prompt, tokens, new Sampling(temperature, topK, topP, seed)),
+        new CommandBodies.GenerateRequest(model, prompt, tokens, sampling()),
         spec.commandLine().getOut());
+  }
+
+  private Sampling sampling() {
+    try {
+      return new Sampling(temperature, topK, topP, seed);
+    } catch (IllegalArgumentException e) {
+      throw new PlanException(String.valueOf(e.getMessage()));
+    }
   }
 }

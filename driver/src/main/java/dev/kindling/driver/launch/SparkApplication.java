@@ -1,7 +1,10 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.plan.SparkSpec;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +13,7 @@ import java.util.Comparator;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -56,7 +60,31 @@ public final class SparkApplication implements AutoCloseable {
     try {
       return context.join();
     } catch (CompletionException e) {
+      refuseTakenPort(e);
       throw e.getCause() instanceof RuntimeException cause ? cause : e;
+    }
+  }
+
+  /**
+   * Spark tries other ports unless the settings name one; then only the user can choose another.
+   */
+  private void refuseTakenPort(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof BindException) {
+        String ports =
+            Stream.of(conf.getAll())
+                .filter(setting -> setting._1().endsWith(".port"))
+                .map(setting -> setting._1() + "=" + setting._2())
+                .collect(Collectors.joining(", "));
+        throw new AttemptFailedException(
+            FailureKind.CONFIGURATION,
+            -1,
+            "port in use or address not of this machine ("
+                + cause.getMessage().lines().findFirst().orElse("")
+                + "); set were: "
+                + (ports.isEmpty() ? "no ports" : ports),
+            failure);
+      }
     }
   }
 

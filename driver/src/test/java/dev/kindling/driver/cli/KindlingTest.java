@@ -173,7 +173,13 @@ class KindlingTest {
     assertThat(run("data")).isEqualTo(2);
     assertThat(errors()).contains("corpus, prepare or inspect");
     assertThat(run("generate", "run", "--prompt", "x", "--tokens", "0")).isEqualTo(2);
-    assertThat(errors()).contains("--tokens of 1 or more");
+    assertThat(errors()).isEqualTo("kindling: --tokens: expected 1 or more, found 0\n");
+    assertThat(run("generate", "run", "--prompt", "x", "--top-p", "2", "--top-k", "-1"))
+        .isEqualTo(2);
+    assertThat(errors())
+        .isEqualTo(
+            "kindling: top_k: expected 0 or more, found -1\n"
+                + "top_p: expected a number in (0, 1], found 2.0\n");
   }
 
   @ParameterizedTest

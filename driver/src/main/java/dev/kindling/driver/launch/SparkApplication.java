@@ -80,7 +80,7 @@ public final class SparkApplication implements AutoCloseable {
             FailureKind.CONFIGURATION,
             -1,
             "port in use or address not of this machine ("
-                + cause.getMessage().lines().findFirst().orElse("")
+                + String.valueOf(cause.getMessage()).lines().findFirst().orElse("")
                 + "); set were: "
                 + (ports.isEmpty() ? "no ports" : ports),
             failure);

@@ -2,6 +2,7 @@ package dev.kindling.driver.launch;
 
 import dev.kindling.worker.event.CheckpointSaved;
 import dev.kindling.worker.event.StepDone;
+import dev.kindling.worker.event.StepRecalled;
 import dev.kindling.worker.event.Validated;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
@@ -12,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.BitSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -26,7 +28,13 @@ import org.jspecify.annotations.Nullable;
 public final class MetricsFile implements RunObserver, AutoCloseable {
   private static final Pattern ATTEMPT = Pattern.compile("\"attempt\":(\\d+)");
 
+  private static final Pattern STEP = Pattern.compile("^\\{\"step\":(\\d+),\"tokens\"");
+
   private final Writer out;
+
+  /** Steps that have a line, of whatever attempt. */
+  private final BitSet written;
+
   private final long logEverySteps;
   private int attempt = 1;
 
@@ -35,8 +43,9 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
 
   private @Nullable StepDone latest;
 
-  private MetricsFile(Writer out, long logEverySteps) {
+  private MetricsFile(Writer out, BitSet written, long logEverySteps) {
     this.out = out;
+    this.written = written;
     this.logEverySteps = logEverySteps;
   }
 
@@ -46,6 +55,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
    * @param logEverySteps steps whose number is no multiple are left out, unless validated
    */
   public static MetricsFile open(Path file, long logEverySteps) throws IOException {
+    BitSet written = writtenSteps(file);
     boolean torn = Files.exists(file) && Files.size(file) > 0 && !endsWithNewline(file);
     Writer out =
         Files.newBufferedWriter(
@@ -57,7 +67,21 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     if (torn) {
       out.write("\n");
     }
-    return new MetricsFile(out, logEverySteps);
+    return new MetricsFile(out, written, logEverySteps);
+  }
+
+  private static BitSet writtenSteps(Path file) throws IOException {
+    BitSet steps = new BitSet();
+    if (Files.exists(file)) {
+      try (Stream<String> lines = Files.lines(file, StandardCharsets.UTF_8)) {
+        lines
+            .filter(line -> line.endsWith("}"))
+            .map(STEP::matcher)
+            .filter(Matcher::find)
+            .forEach(match -> steps.set(Integer.parseInt(match.group(1))));
+      }
+    }
+    return steps;
   }
 
   private static boolean endsWithNewline(Path file) throws IOException {
@@ -104,8 +128,22 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
       pending = step;
     } else if (event instanceof Validated validated && validated.rank() == 0) {
       validated(validated);
+    } else if (event instanceof StepRecalled recalled && recalled.rank() == 0) {
+      recalled(recalled);
     } else if (event instanceof CheckpointSaved) {
       flushPending();
+    }
+  }
+
+  /** A line that died with the process that was to write it. */
+  private void recalled(StepRecalled recalled) {
+    StepDone step = recalled.step();
+    if (!written.get((int) step.step())) {
+      float loss = recalled.validationLoss();
+      boolean validated = !Float.isNaN(loss);
+      if (validated || step.step() % logEverySteps == 0) {
+        write(line(step, validated ? loss : null));
+      }
     }
   }
 
@@ -132,6 +170,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
   }
 
   private String line(StepDone step, @Nullable Float validationLoss) {
+    written.set((int) step.step());
     StringBuilder text =
         new StringBuilder(320)
             .append("{\"step\":")

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.kindling.worker.event.CheckpointSaved;
 import dev.kindling.worker.event.StepDone;
+import dev.kindling.worker.event.StepRecalled;
 import dev.kindling.worker.event.Validated;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -54,6 +55,27 @@ class MetricsFileTest {
           .as("seed %d, line %d", SEED, i)
           .isEqualTo(Float.floatToRawIntBits(written.get(i)));
     }
+  }
+
+  @Test
+  void aRecalledStepIsWrittenOnlyIfItsLineWasLost() throws IOException {
+    Path path = folder.resolve("metrics.jsonl");
+    try (MetricsFile file = MetricsFile.open(path, 1)) {
+      file.emit(step(1, 0.5f));
+      file.emit(step(2, 0.25f));
+    }
+    try (MetricsFile file = MetricsFile.open(path, 1)) {
+      file.attemptStarts(2);
+      for (int number = 1; number <= 4; number++) {
+        float validation = number == 4 ? 0.75f : Float.NaN;
+        file.emit(new StepRecalled(0, step(number, 0.125f), validation));
+      }
+      file.emit(step(5, 0.0625f));
+    }
+    assertThat(lines())
+        .extracting(line -> line.get("step").asInt() + " of " + line.get("attempt").asInt())
+        .containsExactly("1 of 1", "2 of 1", "3 of 2", "4 of 2", "5 of 2");
+    assertThat(lines().get(3).get("val_loss").doubleValue()).isEqualTo(0.75);
   }
 
   @Test

@@ -20,6 +20,7 @@ import java.util.TreeMap;
  * @param skippedSteps steps that the non-finite guard left without an update, ascending
  * @param guards other guard values by name, as text that parses back to the same bits
  * @param attempt number of the attempt that wrote this; no part of the trajectory
+ * @param reports last reported steps as text, told again on resume; no part of the trajectory
  */
 public record TrainState(
     long step,
@@ -29,9 +30,11 @@ public record TrainState(
     long seed,
     List<Long> skippedSteps,
     Map<String, String> guards,
-    int attempt) {
+    int attempt,
+    List<String> reports) {
   public TrainState {
     skippedSteps = List.copyOf(skippedSteps);
+    reports = List.copyOf(reports);
     guards = Collections.unmodifiableMap(new TreeMap<>(guards));
     if (step < 0 || tokens < 0 || schedulePosition < 0 || attempt < 0) {
       throw new IllegalArgumentException(
@@ -40,10 +43,13 @@ public record TrainState(
   }
 
   byte[] bytes() {
-    return put(attempt).build().bytes();
+    return put(attempt)
+        .put("reports", Json.of(reports.stream().map(Json::of).toList()))
+        .build()
+        .bytes();
   }
 
-  /** The bytes that two runs on the same trajectory share: all but the attempt. */
+  /** The bytes that two runs on the same trajectory share: all but attempt and reports. */
   public String trajectory() {
     return put(0).build().write();
   }
@@ -85,7 +91,8 @@ public record TrainState(
           json.integer("seed", Long.MIN_VALUE, Long.MAX_VALUE),
           skipped,
           json.stringMap("guards"),
-          (int) json.integer("attempt", 0, Integer.MAX_VALUE));
+          (int) json.integer("attempt", 0, Integer.MAX_VALUE),
+          json.texts("reports"));
     } catch (JsonException broken) {
       throw new CheckpointException(broken.getMessage(), broken);
     }

@@ -31,6 +31,7 @@ public final class EventCodec {
     kryo.register(CheckpointSaved.class, id++);
     kryo.register(Sample.class, id++);
     kryo.register(LogLine.class, id++);
+    kryo.register(StepRecalled.class, id++);
   }
 
   public byte[] encode(WorkerEvent event) {

@@ -8,6 +8,7 @@ import java.util.List;
 final class Progress {
   private final long tokensPerStep;
   private final List<Long> skipped;
+  private final StepLog log = new StepLog();
   private long step;
   private long tokens;
 
@@ -42,6 +43,11 @@ final class Progress {
   /** Updates applied so far: what bias corrections count. */
   long updates() {
     return step - skipped.size();
+  }
+
+  /** What rank 0 reported last; empty on other ranks. */
+  StepLog log() {
+    return log;
   }
 
   List<Long> skipped() {

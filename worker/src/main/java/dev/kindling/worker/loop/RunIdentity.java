@@ -39,7 +39,8 @@ record RunIdentity(TrainPlan plan, WorkerAssignment assignment, String dataset, 
         plan.seed(),
         progress.skipped(),
         Map.of(),
-        assignment.attempt());
+        assignment.attempt(),
+        progress.log().encode());
   }
 
   RunFacts facts() {

@@ -54,7 +54,7 @@ final class StepReport {
       return;
     }
     double lr = plan.optimizer().lr() * plan.schedule().factor(step, plan.steps());
-    events.emit(
+    StepDone done =
         new StepDone(
             0,
             step,
@@ -67,12 +67,15 @@ final class StepReport {
             bytesPeak,
             data.bytesSent() - startBytes,
             (data.waitNanos() - startWait) / NANOS_PER_MILLI,
-            outcome.skipped()));
+            outcome.skipped());
+    progress.log().add(done);
+    events.emit(done);
   }
 
-  void validated(long step, Validation.Mean mean) {
+  void validated(Progress progress, Validation.Mean mean) {
     if (data.rank() == 0) {
-      events.emit(new Validated(0, step, mean.loss(), mean.tokens()));
+      progress.log().validated(progress.step(), mean.loss());
+      events.emit(new Validated(0, progress.step(), mean.loss(), mean.tokens()));
     }
   }
 }

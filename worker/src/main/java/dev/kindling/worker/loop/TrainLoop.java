@@ -54,7 +54,7 @@ final class TrainLoop {
           && !stopped
           && (last || due(progress, plan.validation().everySteps()))) {
         enter(Phase.VALIDATE, progress.step());
-        report.validated(progress.step(), validation.get().run());
+        report.validated(progress, validation.get().run());
       }
       if (last || due(progress, plan.checkpoint().everySteps())) {
         enter(Phase.CHECKPOINT, progress.step());

@@ -112,7 +112,12 @@ public final class WorkerTask {
               + " in "
               + assignment.dataDir());
     }
-    return new Progress(state.step(), state.tokens(), state.skippedSteps(), plan.globalBatch());
+    Progress progress =
+        new Progress(state.step(), state.tokens(), state.skippedSteps(), plan.globalBatch());
+    if (rank == 0) {
+      progress.log().restore(state.reports()).forEach(context.events()::emit);
+    }
+    return progress;
   }
 
   /** The sentences of a plan over a prepared set; also what {@code explain} prints. */

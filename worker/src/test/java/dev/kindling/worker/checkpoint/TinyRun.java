@@ -58,7 +58,8 @@ final class TinyRun {
         7,
         List.of(),
         Map.of("loss_ema", "0x1.8p1"),
-        attempt);
+        attempt,
+        List.of("told again"));
   }
 
   static CommitRequest write(CheckpointStore store, long epoch, long step, int worldSize) {

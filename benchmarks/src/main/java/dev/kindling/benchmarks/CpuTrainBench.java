@@ -106,7 +106,7 @@ final class CpuTrainBench implements Benchmark {
               Integer.toString(threads));
       builder.environment().put("OMP_NUM_THREADS", Integer.toString(threads));
       builder.environment().put("OPENBLAS_NUM_THREADS", Integer.toString(threads));
-      builder.redirectError(Redirect.DISCARD);
+      builder.redirectError(Redirect.INHERIT);
       process = builder.start();
       orders = process.getOutputStream();
       answers =
@@ -125,7 +125,11 @@ final class CpuTrainBench implements Benchmark {
       if (line == null) {
         throw new IOException("a side ended before it answered: " + process.info().commandLine());
       }
-      return Long.parseLong(line.substring(6, line.indexOf(' ', 6))) / 1e9 / steps;
+      int space = line.indexOf(' ', 6);
+      if (!Float.isFinite(Float.parseFloat(line.substring(space + 1)))) {
+        throw new IOException("a side trains on a loss that is not finite: " + line);
+      }
+      return Long.parseLong(line.substring(6, space)) / 1e9 / steps;
     }
 
     @Override

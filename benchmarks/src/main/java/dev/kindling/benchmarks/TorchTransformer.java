@@ -41,7 +41,6 @@ final class TorchTransformer implements TimedTraining {
   private final Tensor table;
   private final Tensor positions;
   private final Norm last;
-  private final Tensor head;
   private final TensorVector vector;
   private final AdamW optimizer;
   private final Tensor cos;
@@ -63,7 +62,8 @@ final class TorchTransformer implements TimedTraining {
     torch.manual_seed(1);
     long width = shape.width();
     table = parameter(randn(new long[] {shape.vocabulary(), width}));
-    positions = parameter(randn(shape.sequence(), width));
+    positions =
+        shape.gpt2() ? parameter(randn(new long[] {shape.sequence(), width})) : new Tensor();
     for (int layer = 0; layer < shape.layers(); layer++) {
       long up = shape.gpt2() ? shape.mlpWidth() : 2L * shape.mlpWidth();
       blocks.add(
@@ -76,7 +76,6 @@ final class TorchTransformer implements TimedTraining {
               map(shape.mlpWidth(), width)));
     }
     last = norm();
-    head = shape.gpt2() ? table : parameter(randn(new long[] {shape.vocabulary(), width}));
     vector = new TensorVector(parameters.toArray(Tensor[]::new));
     optimizer = new AdamW(vector, new AdamWOptions(1e-4));
     long half = shape.width() / shape.heads() / 2;
@@ -145,7 +144,7 @@ final class TorchTransformer implements TimedTraining {
       }
       x = x.add(apply(block.down(), h));
     }
-    return linear(norm(last, x), head).view(shape.microTokens(), shape.vocabulary());
+    return linear(norm(last, x), table).view(shape.microTokens(), shape.vocabulary());
   }
 
   private Tensor attend(Tensor qkv) {

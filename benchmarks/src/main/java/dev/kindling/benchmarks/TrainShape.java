@@ -22,7 +22,7 @@ record TrainShape(
   /** The quickstart's shape (1.3 M parameters) and one of 25 M at 256 tokens. */
   static final List<TrainShape> ALL =
       List.of(
-          new TrainShape("quickstart", false, 128, 6, 4, 384, 256, 2048, 256),
+          new TrainShape("quickstart", false, 128, 6, 4, 384, 256, 1024, 256),
           new TrainShape("gpt2-25m", true, 512, 8, 8, 2048, 256, 1024, 256));
 
   static TrainShape named(String name) {

@@ -35,7 +35,6 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
   /** Steps that have a line, of whatever attempt. */
   private final BitSet written;
 
-  private final long logEverySteps;
   private int attempt = 1;
 
   /** A step waits for the validation that may follow it, so that both stand in one line. */
@@ -43,18 +42,13 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
 
   private @Nullable StepDone latest;
 
-  private MetricsFile(Writer out, BitSet written, long logEverySteps) {
+  private MetricsFile(Writer out, BitSet written) {
     this.out = out;
     this.written = written;
-    this.logEverySteps = logEverySteps;
   }
 
-  /**
-   * Opens for appending; a torn last line of a killed driver is closed first.
-   *
-   * @param logEverySteps steps whose number is no multiple are left out, unless validated
-   */
-  public static MetricsFile open(Path file, long logEverySteps) throws IOException {
+  /** Opens for appending; a torn last line of a killed driver is closed first. */
+  public static MetricsFile open(Path file) throws IOException {
     BitSet written = writtenSteps(file);
     boolean torn = Files.exists(file) && Files.size(file) > 0 && !endsWithNewline(file);
     Writer out =
@@ -67,7 +61,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     if (torn) {
       out.write("\n");
     }
-    return new MetricsFile(out, written, logEverySteps);
+    return new MetricsFile(out, written);
   }
 
   private static BitSet writtenSteps(Path file) throws IOException {
@@ -140,10 +134,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     StepDone step = recalled.step();
     if (!written.get((int) step.step())) {
       float loss = recalled.validationLoss();
-      boolean validated = !Float.isNaN(loss);
-      if (validated || step.step() % logEverySteps == 0) {
-        write(line(step, validated ? loss : null));
-      }
+      write(line(step, Float.isNaN(loss) ? null : loss));
     }
   }
 
@@ -164,7 +155,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
   private void flushPending() {
     StepDone step = pending;
     pending = null;
-    if (step != null && step.step() % logEverySteps == 0) {
+    if (step != null) {
       write(line(step, null));
     }
   }

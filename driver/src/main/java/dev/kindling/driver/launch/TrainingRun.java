@@ -85,7 +85,7 @@ public final class TrainingRun {
     Path metricsPath = order.runDir().resolve(METRICS);
     int first = MetricsFile.lastAttempt(metricsPath) + 1;
     TrainPlan plan = order.plan();
-    try (MetricsFile metrics = MetricsFile.open(metricsPath, plan.log().everySteps())) {
+    try (MetricsFile metrics = MetricsFile.open(metricsPath)) {
       AttemptTerms terms =
           new AttemptTerms(
               order.configYaml(),

@@ -57,7 +57,9 @@ final class DriverProcess implements AutoCloseable {
     }
     // A fresh child leads no group, so setsid becomes java itself and the process id is the
     // group's.
-    List<String> command = new ArrayList<>(List.of("setsid"));
+    // A suite that runs in the background inherits an ignored SIGINT, which a JVM then leaves
+    // alone.
+    List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT,TERM", "setsid"));
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
         .filter(option -> option.startsWith("--add-"))

@@ -39,7 +39,7 @@ class MetricsFileTest {
   void everyFiniteLossParsesBackToTheSameBits() throws IOException {
     Random random = new Random(SEED);
     List<Float> written = new ArrayList<>();
-    try (MetricsFile file = MetricsFile.open(folder.resolve("metrics.jsonl"), 1)) {
+    try (MetricsFile file = MetricsFile.open(folder.resolve("metrics.jsonl"))) {
       for (int i = 1; i <= 2000; i++) {
         float loss = Float.intBitsToFloat(random.nextInt());
         loss = Float.isFinite(loss) ? loss : i;
@@ -60,11 +60,11 @@ class MetricsFileTest {
   @Test
   void aRecalledStepIsWrittenOnlyIfItsLineWasLost() throws IOException {
     Path path = folder.resolve("metrics.jsonl");
-    try (MetricsFile file = MetricsFile.open(path, 1)) {
+    try (MetricsFile file = MetricsFile.open(path)) {
       file.emit(step(1, 0.5f));
       file.emit(step(2, 0.25f));
     }
-    try (MetricsFile file = MetricsFile.open(path, 1)) {
+    try (MetricsFile file = MetricsFile.open(path)) {
       file.attemptStarts(2);
       for (int number = 1; number <= 4; number++) {
         float validation = number == 4 ? 0.75f : Float.NaN;
@@ -80,11 +80,9 @@ class MetricsFileTest {
 
   @Test
   void aLineHoldsTheKeysOfTheContractAndTheValidationOfItsStep() throws IOException {
-    try (MetricsFile file = MetricsFile.open(folder.resolve("metrics.jsonl"), 10)) {
+    try (MetricsFile file = MetricsFile.open(folder.resolve("metrics.jsonl"))) {
       file.attemptStarts(3);
-      for (int i = 1; i <= 10; i++) {
-        file.emit(step(i, 2f));
-      }
+      file.emit(step(10, 2f));
       file.emit(new Validated(0, 10, 1.75f, 640));
       file.emit(new CheckpointSaved(0, 10, "x", 1, 1, ""));
       file.emit(step(20, Float.NaN));
@@ -117,13 +115,13 @@ class MetricsFileTest {
   @Test
   void theFileIsOnlyEverAppendedToAndATornLineIsClosed() throws IOException {
     Path path = folder.resolve("metrics.jsonl");
-    try (MetricsFile file = MetricsFile.open(path, 1)) {
+    try (MetricsFile file = MetricsFile.open(path)) {
       file.attemptStarts(2);
       file.emit(step(1, 3f));
     }
     Files.writeString(path, "{\"step\":2,\"tok", StandardOpenOption.APPEND);
     assertThat(MetricsFile.lastAttempt(path)).isEqualTo(2);
-    try (MetricsFile file = MetricsFile.open(path, 1)) {
+    try (MetricsFile file = MetricsFile.open(path)) {
       file.attemptStarts(3);
       file.emit(step(2, 4f));
     }

@@ -24,6 +24,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("long")
 class ProcessSignalsTest {
   private static final int RANKS = 2;
+
+  /** Far above what is promised (30 s): test machines are shared. */
+  private static final long END_SECONDS = 180;
+
   private static final long START_SECONDS = 120;
 
   @TempDir Path folder;
@@ -67,7 +71,7 @@ class ProcessSignalsTest {
     pidOf(0, 1);
     pidOf(1, 1);
     driver.signalGroup(signal);
-    assertThat(driver.await(30)).as(driver.text()).isEqualTo(code);
+    assertThat(driver.await(END_SECONDS)).as(driver.text()).isEqualTo(code);
     for (int rank = 0; rank < RANKS; rank++) {
       assertThat(Files.readString(folder.resolve("saved-" + rank))).matches("\\d+");
     }
@@ -86,6 +90,6 @@ class ProcessSignalsTest {
         .contains("| rank 1 counts")
         .doesNotContain("| Spark Executor Command");
     driver.signalGroup("INT");
-    assertThat(driver.await(30)).isEqualTo(130);
+    assertThat(driver.await(END_SECONDS)).isEqualTo(130);
   }
 }

@@ -163,6 +163,7 @@ public final class MemoryPlan {
           || life.last() != node.index()
           || !node.op().mayReuse(output, input)
           || !node.input(input).type().equals(out.type())
+          || taken(node, output, root)
           || node.inputs().stream().filter(value -> root(value.id()) == root).count() != 1) {
         continue;
       }
@@ -171,18 +172,18 @@ public final class MemoryPlan {
       parents.put(out.id(), root);
       int last = Math.max(own.last(), life.last());
       lifetimes.put(root, new Lifetime(root, life.bytes(), life.first(), last));
-      taken(node, output, root);
       return;
     }
   }
 
-  /** Two outputs of one node must not take the same block. */
-  private void taken(Node node, int output, int root) {
+  /** Whether another output of the node has this block already, such as one that nobody reads. */
+  private boolean taken(Node node, int output, int root) {
     for (int other = 0; other < node.outputs().size(); other++) {
       if (other != output && root(node.output(other).id()) == root) {
-        throw new IllegalStateException(node + ": two outputs in one block");
+        return true;
       }
     }
+    return false;
   }
 
   private void place(long arenaBytesMax) {

@@ -19,6 +19,7 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Add;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.testing.CpuRun;
 import dev.kindling.kernels.testing.GraphOracle;
 import java.util.ArrayList;
@@ -131,6 +132,20 @@ class MemoryPlanTest {
     MemoryPlan plan = MemoryPlan.of(builder.build());
     assertThat(plan.shared(x, z)).isTrue();
     assertThat(plan.totalBytes()).isEqualTo(4 * 16 * 4);
+  }
+
+  @Test
+  void anOutputThatNobodyReadsDoesNotTakeTheBlockOfAnother() {
+    GraphBuilder builder = new GraphBuilder();
+    ValueType type = ValueType.f32(4, 16);
+    Value input = builder.variable(new Variable("in", type, Role.INPUT));
+    Value gate = builder.add(new SplitColumns(List.of(16)), input).get(0);
+    Value up = builder.gelu(gate);
+    Value dy = builder.gelu(up);
+    List<Value> gradients = builder.add(new SwiGluGradient(), gate, up, dy);
+    builder.output("out", gradients.get(1));
+    MemoryPlan plan = MemoryPlan.of(builder.build());
+    assertThat(plan.shared(gradients.get(0), gradients.get(1))).isFalse();
   }
 
   @Test

@@ -119,8 +119,10 @@ public final class CheckpointStore {
   /**
    * Reads every part back, then makes the generation exist by creating one small object. After that
    * object nothing here throws: the hint and the retention are done as well as they can be.
+   *
+   * @return id of the generation
    */
-  public void commit(CommitRequest request) {
+  public String commit(CommitRequest request) {
     Layout.Point point = new Layout.Point(request.epoch(), request.step());
     try {
       requireOwner(request.epoch());
@@ -142,6 +144,7 @@ public final class CheckpointStore {
       throw failed(point.commitPath(), failed);
     }
     tidy(point);
+    return point.id();
   }
 
   private Manifest manifest(CommitRequest request, String folder) throws IOException {

@@ -77,10 +77,11 @@ public final class ProcessLauncher implements Launcher {
     while (open > 0) {
       if (ended.tryAcquire(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
         open--;
-        boolean failed = workers.stream().anyMatch(w -> !w.alive() && w.result().isEmpty());
-        if (failed && deadline == Long.MAX_VALUE) {
-          deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(GRACE_MILLIS);
-        }
+      }
+      // Asked at every poll: a stream may end before the process counts as dead.
+      boolean failed = workers.stream().anyMatch(w -> !w.alive() && w.result().isEmpty());
+      if (failed && deadline == Long.MAX_VALUE) {
+        deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(GRACE_MILLIS);
       }
       if (!asked && stop.poll() == StopRequest.CHECKPOINT_AND_STOP) {
         asked = true;

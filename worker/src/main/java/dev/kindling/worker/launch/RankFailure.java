@@ -55,13 +55,14 @@ public record RankFailure(FailureKind kind, int rank, String message, String tra
   }
 
   /**
-   * The failure to show for an attempt: a rank whose peer went away says so too, so anything but
-   * COMMUNICATION explains more; then the lowest rank.
+   * The failure to show for an attempt: first what no retry can mend, last what a rank says whose
+   * peer went away; then the lowest rank.
    */
   public static Optional<RankFailure> mostTelling(List<RankFailure> failures) {
     return failures.stream()
         .min(
-            Comparator.comparing((RankFailure f) -> f.kind() == FailureKind.COMMUNICATION)
+            Comparator.comparing((RankFailure f) -> f.kind().retryable())
+                .thenComparing(f -> f.kind() == FailureKind.COMMUNICATION)
                 .thenComparing(f -> f.kind() == FailureKind.UNEXPECTED)
                 .thenComparingInt(RankFailure::rank));
   }

@@ -27,6 +27,7 @@ final class WorkerProcess {
   private final Deque<String> lastLines = new ArrayDeque<>();
   private volatile @Nullable WorkerResult result;
   private volatile @Nullable RankFailure failure;
+  private boolean killed;
 
   WorkerProcess(int rank, Process process, EventSink events, Runnable onEnd) {
     this.rank = rank;
@@ -58,7 +59,9 @@ final class WorkerProcess {
     return process.isAlive();
   }
 
+  /** Ends a peer of a failed rank; what it says about itself afterwards explains nothing. */
   void kill() {
+    killed |= process.isAlive();
     process.destroyForcibly();
   }
 
@@ -91,7 +94,8 @@ final class WorkerProcess {
             + process.exitValue()
             + " without a word"
             + (words.isEmpty() ? "" : "; its last lines:\n  " + words);
-    return Optional.of(new RankFailure(FailureKind.LOST_WORKER, rank, message, ""));
+    FailureKind kind = killed ? FailureKind.COMMUNICATION : FailureKind.LOST_WORKER;
+    return Optional.of(new RankFailure(kind, rank, message, ""));
   }
 
   private void readFrames(EventSink events, Runnable onEnd) {

@@ -158,16 +158,16 @@ final class Checkpointing {
     }
     try {
       TrainState state = identity.state(progress);
-      store.commit(
-          new CommitRequest(
-              identity.epoch(),
-              progress.step(),
-              suffix,
-              data.worldSize(),
-              parts,
-              state,
-              identity.facts()));
-      return OK + store.commits().get(0);
+      return OK
+          + store.commit(
+              new CommitRequest(
+                  identity.epoch(),
+                  progress.step(),
+                  suffix,
+                  data.worldSize(),
+                  parts,
+                  state,
+                  identity.facts()));
     } catch (CheckpointException failed) {
       return FAILED + failed.getMessage();
     }

@@ -50,7 +50,10 @@ final class StepReport {
               + outcome.gradNorm();
       events.emit(new LogLine(0, LogLine.Level.WARN, text));
     }
-    if (step % plan.log().everySteps() != 0 && step != plan.steps() && outcome.stopVotes() == 0f) {
+    boolean due =
+        TrainLoop.due(progress, plan.log().everySteps())
+            || TrainLoop.due(progress, plan.validation().everySteps());
+    if (!due && step != plan.steps() && outcome.stopVotes() == 0f) {
       return;
     }
     double lr = plan.optimizer().lr() * plan.schedule().factor(step, plan.steps());

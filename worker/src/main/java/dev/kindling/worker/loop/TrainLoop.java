@@ -48,8 +48,9 @@ final class TrainLoop {
       StepOutcome outcome = step(progress);
       progress.finished(outcome);
       report.done(progress, outcome);
-      stopped = outcome.stopVotes() > 0f;
-      boolean last = stopped || progress.step() == plan.steps();
+      boolean complete = progress.step() == plan.steps();
+      stopped = outcome.stopVotes() > 0f && !complete;
+      boolean last = stopped || complete;
       if (validation.isPresent()
           && !stopped
           && (last || due(progress, plan.validation().everySteps()))) {
@@ -65,7 +66,7 @@ final class TrainLoop {
     return new WorkerResult(data.rank(), progress.step(), stopped, checkpoints.lastCommit());
   }
 
-  private static boolean due(Progress progress, long everySteps) {
+  static boolean due(Progress progress, long everySteps) {
     return everySteps > 0 && progress.step() % everySteps == 0;
   }
 

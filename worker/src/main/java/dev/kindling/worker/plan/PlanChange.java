@@ -2,6 +2,7 @@ package dev.kindling.worker.plan;
 
 import dev.kindling.configs.yaml.RecordRenderer;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.optim.schedule.Constant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashSet;
@@ -28,7 +29,7 @@ public record PlanChange(String path, String before, String after, Verdict verdi
   }
 
   private static final Set<String> HARMLESS =
-      Set.of("steps", "checkpoint", "validation", "log", "spark", "launcher", "data.cache");
+      Set.of("checkpoint", "validation", "log", "spark", "launcher", "data.cache");
   private static final String ABSENT = "(absent)";
 
   @Override
@@ -56,6 +57,10 @@ public record PlanChange(String path, String before, String after, Verdict verdi
   private static Verdict verdict(String path, TrainPlan before, TrainPlan after) {
     if (HARMLESS.stream().anyMatch(key -> covers(key, path))) {
       return Verdict.HARMLESS;
+    }
+    if (path.equals("steps")) {
+      // Every other schedule is stretched over the new number of steps, the next step on.
+      return after.schedule() instanceof Constant ? Verdict.HARMLESS : Verdict.CHANGES_BITS;
     }
     if (path.equals("ranks") || path.equals("threads")) {
       boolean exact =

@@ -40,14 +40,14 @@ class StepReportTest {
   }
 
   @Test
-  void rankZeroReportsEveryThirdStepAndTheLast() {
+  void rankZeroReportsEveryThirdStepTheValidatedOneAndTheLast() {
     List<StepDone> steps = all(StepDone.class);
-    assertThat(steps).extracting(StepDone::step).containsExactly(3L, 6L, 7L);
+    assertThat(steps).extracting(StepDone::step).containsExactly(3L, 4L, 6L, 7L);
     assertThat(steps).allMatch(done -> done.rank() == 0 && !done.skipped());
-    assertThat(steps).extracting(StepDone::tokens).containsExactly(384L, 768L, 896L);
+    assertThat(steps).extracting(StepDone::tokens).containsExactly(384L, 512L, 768L, 896L);
     // Linear to zero behind two steps of warm-up: factors 1, 2/5 and 1/5 of 0.003.
     assertThat(steps.get(0).lr()).isEqualTo(0.003);
-    assertThat(steps.get(2).lr()).isCloseTo(0.0006, org.assertj.core.data.Offset.offset(1e-12));
+    assertThat(steps.get(3).lr()).isCloseTo(0.0006, org.assertj.core.data.Offset.offset(1e-12));
     assertThat(steps).allMatch(done -> done.commBytes() > 0);
   }
 

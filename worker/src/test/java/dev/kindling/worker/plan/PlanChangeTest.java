@@ -14,11 +14,10 @@ class PlanChangeTest {
   private final TrainPlan before = plan(SMALLEST);
 
   @Test
-  void stepsIntervalsLoggingAndLauncherAreFree() {
+  void intervalsLoggingAndLauncherAreFree() {
     TrainPlan after =
         plan(
             SMALLEST,
-            "steps=200",
             "checkpoint.every_steps=7",
             "validation.batches=3",
             "log.every_steps=5",
@@ -26,10 +25,19 @@ class PlanChangeTest {
             "spark.conf.a=b",
             "spark.master=local");
     assertThat(PlanChange.compare(before, after))
-        .hasSize(7)
+        .hasSize(6)
         .allMatch(c -> c.verdict() == Verdict.HARMLESS);
     assertThat(PlanChange.check(before, after, List.of())).isEmpty();
     assertThat(PlanChange.compare(before, before)).isEmpty();
+  }
+
+  @Test
+  void moreStepsStretchEveryScheduleButTheConstantOne() {
+    assertThat(PlanChange.check(before, plan(SMALLEST, "steps=200"), List.of()))
+        .containsExactly("steps: was 100, now 200 (trajectory not bit-identical from here on)");
+    TrainPlan constant = plan(SMALLEST, "schedule={type: constant}");
+    TrainPlan longer = plan(SMALLEST, "schedule={type: constant}", "steps=200");
+    assertThat(PlanChange.check(constant, longer, List.of())).isEmpty();
   }
 
   @Test

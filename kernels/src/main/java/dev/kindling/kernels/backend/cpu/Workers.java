@@ -52,6 +52,8 @@ final class Workers implements AutoCloseable {
     task = work;
     units = total;
     caller = Thread.currentThread();
+    // One of an earlier run is still here if the caller's own piece failed as well.
+    failure = null;
     unfinished.set(threads.length);
     epoch.incrementAndGet();
     for (Thread thread : threads) {

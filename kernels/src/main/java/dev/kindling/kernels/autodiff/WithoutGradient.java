@@ -17,6 +17,7 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
@@ -49,6 +50,7 @@ public final class WithoutGradient {
           Map.entry(LayerNormGradient.class, SECOND_ORDER),
           Map.entry(LinearInputGradient.class, SECOND_ORDER),
           Map.entry(LinearWeightGradient.class, SECOND_ORDER),
+          Map.entry(RandomNormal.class, "depends on key and step alone"),
           Map.entry(RmsNormGradient.class, SECOND_ORDER),
           Map.entry(Sgd.class, UPDATE),
           Map.entry(SwiGluGradient.class, SECOND_ORDER));

@@ -193,6 +193,7 @@ class GradientTest {
             "LayerNormGradient",
             "LinearInputGradient",
             "LinearWeightGradient",
+            "RandomNormal",
             "RmsNormGradient",
             "Sgd",
             "SwiGluGradient");

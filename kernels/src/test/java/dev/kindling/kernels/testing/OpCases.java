@@ -3,6 +3,8 @@ package dev.kindling.kernels.testing;
 import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Columns;
+import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Accumulation;
@@ -30,6 +32,7 @@ import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
@@ -104,6 +107,9 @@ public final class OpCases {
       add("constant", new Fill(1.5f), 1, x, f32(NORMAL, 3));
       add("two ranks", new AllReduce(Axis.DATA), 1, x, f32(NORMAL, 3), x);
     }
+    OpCase.Input step = f32((random, i) -> 7 + i, StepScalar.values().length);
+    add("step", new RandomNormal(Shape.of(7, 13), 42), 1, step);
+    add("one number", new RandomNormal(Shape.of(1), -1L), 1, step);
     add("extreme", new SwiGlu(), 1, f32(EXTREME, 5, 3), f32(NORMAL, 5, 3));
     add("extreme", new Gelu(), 1, f32(EXTREME, 5, 3));
     add("extreme", new GeluGradient(), 1, f32(EXTREME, 5, 3), f32(NORMAL, 5, 3));

@@ -26,6 +26,7 @@ import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
@@ -89,6 +90,7 @@ public final class Oracle {
     rules.put(Embedding.class, SimpleOracle::embedding);
     rules.put(EmbeddingGradient.class, SimpleOracle::embeddingGradient);
     rules.put(Fill.class, SimpleOracle::fill);
+    rules.put(RandomNormal.class, SimpleOracle::randomNormal);
     rules.put(GatherColumns.class, SimpleOracle::gather);
     rules.put(Gelu.class, SimpleOracle::gelu);
     rules.put(GeluGradient.class, SimpleOracle::geluGradient);

@@ -1,9 +1,12 @@
 package dev.kindling.kernels.testing;
 
+import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
+import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.random.Philox;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -35,6 +38,14 @@ final class SimpleOracle {
       outputs.add(output);
     }
     return outputs;
+  }
+
+  static List<double[]> randomNormal(Oracle.Call call) {
+    RandomNormal op = (RandomNormal) call.op();
+    long first = (long) call.in(0)[StepScalar.STEP.ordinal()] << 32;
+    double[] output = new double[(int) op.shape().elements()];
+    Arrays.setAll(output, i -> Philox.normal(op.key(), first + i));
+    return List.of(output);
   }
 
   static List<double[]> embedding(Oracle.Call call) {

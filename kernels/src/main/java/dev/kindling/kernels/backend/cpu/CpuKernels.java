@@ -25,6 +25,7 @@ import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
@@ -67,6 +68,7 @@ final class CpuKernels {
     table.put(Linear.class, LinearCpu::forward);
     table.put(LinearInputGradient.class, LinearCpu::inputGradient);
     table.put(LinearWeightGradient.class, LinearCpu::weightGradient);
+    table.put(RandomNormal.class, RandomCpu::normal);
     table.put(ResidualLayerNorm.class, NormCpu::residualLayer);
     table.put(ResidualRmsNorm.class, NormCpu::residualRms);
     table.put(RmsNorm.class, NormCpu::rms);

@@ -35,6 +35,7 @@ public sealed interface Op
         Linear,
         LinearInputGradient,
         LinearWeightGradient,
+        RandomNormal,
         ResidualLayerNorm,
         ResidualRmsNorm,
         RmsNorm,

@@ -45,6 +45,9 @@ public final class BarrierLauncher implements Launcher {
   private final RankBody body;
   private final Consumer<String> notices;
 
+  /** Whether all slots were there once: then missing ones were lost, not asked for in vain. */
+  private boolean hadSlots;
+
   /**
    * @param notices one-line messages for people, such as what the run waits for
    */
@@ -58,9 +61,10 @@ public final class BarrierLauncher implements Launcher {
   public List<WorkerResult> run(
       WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
       throws InterruptedException {
-    refuseIfTooSmall(ranks);
+    application.refuseIfTooSmall(ranks);
     JavaSparkContext spark = application.context();
-    awaitSlots(ranks, assignment.attempt(), stop);
+    awaitSlots(ranks, stop);
+    hadSlots = true;
     String run = UUID.randomUUID().toString();
     RankLedger ledger = new RankLedger(events, stop);
     SparkListener listener =
@@ -131,18 +135,7 @@ public final class BarrierLauncher implements Launcher {
     }
   }
 
-  private void refuseIfTooSmall(int ranks) {
-    if (application.totalSlots().orElse(Integer.MAX_VALUE) < ranks) {
-      throw new AttemptFailedException(
-          FailureKind.CONFIGURATION,
-          -1,
-          "ranks: needs %d slots, %s has %d and never more; waited 0 s"
-              .formatted(ranks, application.master(), application.totalSlots().orElse(0)),
-          null);
-    }
-  }
-
-  private void awaitSlots(int ranks, int attempt, StopSignal stop) throws InterruptedException {
+  private void awaitSlots(int ranks, StopSignal stop) throws InterruptedException {
     Duration timeout = application.spec().startupTimeout();
     long begin = System.nanoTime();
     boolean told = false;
@@ -156,9 +149,8 @@ public final class BarrierLauncher implements Launcher {
           "ranks: needs %d slots, %d present on %s; waited %d s"
               .formatted(ranks, present, application.master(), waited.toSeconds());
       if (waited.compareTo(timeout) >= 0) {
-        // The first attempt asked for too much; later ones had the slots and lost them.
         throw new AttemptFailedException(
-            attempt == 1 ? FailureKind.CONFIGURATION : FailureKind.COMMUNICATION, -1, state, null);
+            hadSlots ? FailureKind.COMMUNICATION : FailureKind.CONFIGURATION, -1, state, null);
       }
       if (!told && waited.compareTo(NOTICE_AFTER) >= 0) {
         notices.accept(state + " of " + timeout.toSeconds() + " s (spark.startup_timeout)");

@@ -106,6 +106,23 @@ public final class SparkApplication implements AutoCloseable {
     return SparkSettings.totalSlots(conf);
   }
 
+  /**
+   * Costs no wait: only the master URL is looked at.
+   *
+   * @throws AttemptFailedException of kind CONFIGURATION if there can never be that many slots
+   */
+  void refuseIfTooSmall(int ranks) {
+    int total = totalSlots().orElse(Integer.MAX_VALUE);
+    if (total < ranks) {
+      throw new AttemptFailedException(
+          FailureKind.CONFIGURATION,
+          -1,
+          "ranks: needs %d slots, %s has %d and never more; waited 0 s"
+              .formatted(ranks, master(), total),
+          null);
+    }
+  }
+
   /** Executors that are registered now; in local mode the threads. */
   int presentSlots() {
     if (SparkSettings.isLocal(conf)) {

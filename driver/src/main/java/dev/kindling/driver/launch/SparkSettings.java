@@ -44,7 +44,7 @@ final class SparkSettings {
           FailureKind.CONFIGURATION, -1, String.join("\n", conflicts), null);
     }
     conf.setIfMissing("spark.app.name", "kindling");
-    defaults(spec, ranks).forEach(conf::setIfMissing);
+    defaults(spec, (long) ranks * executorCores(conf)).forEach(conf::setIfMissing);
     if (!conf.contains("spark.master")) {
       embed(conf, ranks, application);
     } else if (!application.isEmpty() && !conf.contains("spark.jars")) {
@@ -61,11 +61,15 @@ final class SparkSettings {
     return conf;
   }
 
-  private static Map<String, String> defaults(SparkSpec spec, int ranks) {
+  private static int executorCores(SparkConf conf) {
+    return conf.getInt("spark.executor.cores", 1);
+  }
+
+  private static Map<String, String> defaults(SparkSpec spec, long cores) {
     return Map.ofEntries(
         Map.entry("spark.executor.cores", "1"),
         Map.entry("spark.executor.memory", "1g"),
-        Map.entry("spark.cores.max", String.valueOf(ranks)),
+        Map.entry("spark.cores.max", String.valueOf(cores)),
         // Every second instead of every 15: executors register while the check already asks.
         Map.entry("spark.scheduler.barrier.maxConcurrentTasksCheck.interval", "1s"),
         Map.entry(
@@ -87,7 +91,7 @@ final class SparkSettings {
   /** One worker on this machine that starts one executor JVM per rank, closed to strangers. */
   private static void embed(SparkConf conf, int ranks, String application) {
     long memory = conf.getSizeAsMb("spark.executor.memory", "1g");
-    long cores = conf.getInt("spark.executor.cores", 1);
+    long cores = executorCores(conf);
     conf.setMaster("local-cluster[1,%d,%d]".formatted(ranks * cores, ranks * memory));
     conf.set("spark.cores.max", String.valueOf(ranks * cores));
     conf.setIfMissing("spark.ui.enabled", "false");
@@ -143,7 +147,7 @@ final class SparkSettings {
     }
     Matcher cluster = LOCAL_CLUSTER.matcher(master);
     if (cluster.matches()) {
-      int byCores = Integer.parseInt(cluster.group(2)) / conf.getInt("spark.executor.cores", 1);
+      int byCores = Integer.parseInt(cluster.group(2)) / executorCores(conf);
       long memory = Long.parseLong(cluster.group(3));
       long byMemory = memory / Math.max(1, conf.getSizeAsMb("spark.executor.memory", "1g"));
       return OptionalInt.of(Integer.parseInt(cluster.group(1)) * (int) Math.min(byCores, byMemory));

@@ -75,6 +75,9 @@ public final class TrainingRun {
             ? SparkApplication.start(plan.spark(), plan.ranks())
             : null;
     try (Launcher launcher = launcher(spark)) {
+      if (spark != null) {
+        spark.refuseIfTooSmall(plan.ranks());
+      }
       Path dataDir = data.prepare(plan, Optional.ofNullable(spark)).toAbsolutePath();
       return attempts(launcher, store, dataDir);
     }

@@ -48,6 +48,14 @@ class SparkSettingsTest {
   }
 
   @Test
+  void anApplicationTakesTheCoresOfAllItsExecutorsUnlessToldOtherwise() {
+    SparkConf submitted =
+        new SparkConf(false).set("spark.master", "spark://h:7077").set("spark.executor.cores", "4");
+    assertThat(of(submitted, Map.of()).get("spark.cores.max")).isEqualTo("8");
+    assertThat(of(submitted, Map.of("spark.cores.max", "9")).get("spark.cores.max")).isEqualTo("9");
+  }
+
+  @Test
   void contradictionsAreToldAllAtOnce() {
     SparkConf submitted =
         new SparkConf(false)

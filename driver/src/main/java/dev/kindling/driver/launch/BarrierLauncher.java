@@ -92,7 +92,7 @@ public final class BarrierLauncher implements Launcher {
     RDD<Integer> seed = spark.parallelize(new ArrayList<>(seeds), ranks).rdd();
     ClassTag<WorkerResult> tag = ClassTag$.MODULE$.apply(WorkerResult.class);
     RDD<WorkerResult> tasks =
-        seed.barrier().mapPartitions(new RankFunction(run, ranks, assignment, body), false, tag);
+        seed.barrier().mapPartitions(new RankFunction(run, 0, ranks, assignment, body), false, tag);
     int executorCores = application.conf().getInt("spark.executor.cores", 1);
     int taskCpus = application.conf().getInt("spark.task.cpus", 1);
     JavaRDD<WorkerResult> results = tasks.toJavaRDD();

@@ -18,20 +18,36 @@ import scala.collection.Iterator;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractFunction1;
 
-/** The task of one rank: partition id = Spark's rank, one iterator element = its result. */
+/**
+ * The task of one rank, one iterator element = its result. Partition ids count the tasks of one
+ * Spark job; ranks count the world, which may span several jobs: a job holds the ranks from {@code
+ * firstRank} on, in the order of its partitions.
+ */
 final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<WorkerResult>>
     implements Serializable {
   private static final long serialVersionUID = 1L;
   private static final Logger LOG = LoggerFactory.getLogger(RankFunction.class);
 
   private final String run;
-  private final int ranks;
+  private final int firstRank;
+  private final int worldSize;
   private final WorkerAssignment assignment;
   private final RankBody body;
 
-  RankFunction(String run, int ranks, WorkerAssignment assignment, RankBody body) {
+  /**
+   * @param run key of the launch at the driver's control point
+   * @param firstRank rank of the job's partition 0
+   * @param worldSize ranks of all jobs together
+   */
+  RankFunction(
+      String run, int firstRank, int worldSize, WorkerAssignment assignment, RankBody body) {
+    if (firstRank < 0 || firstRank >= worldSize) {
+      throw new IllegalArgumentException(
+          "first rank: expected 0.." + (worldSize - 1) + ", found " + firstRank);
+    }
     this.run = run;
-    this.ranks = ranks;
+    this.firstRank = firstRank;
+    this.worldSize = worldSize;
     this.assignment = assignment;
     this.body = body;
   }
@@ -39,7 +55,8 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
   @Override
   public Iterator<WorkerResult> apply(Iterator<Integer> ignored) {
     BarrierTaskContext spark = BarrierTaskContext.get();
-    int rank = spark.partitionId();
+    int partition = spark.partitionId();
+    int rank = firstRank + partition;
     Throwable failure = null;
     try (RankLink link = RankLink.open(run, rank)) {
       WorkerResult result = null;
@@ -47,12 +64,12 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
         List<String> hosts = hosts(spark);
         RankContext context =
             new RankContext(
-                new BarrierRendezvous(spark, ranks),
+                new BarrierRendezvous(spark, firstRank, worldSize),
                 new RingConnector(),
                 link,
                 link,
-                (int) hosts.stream().filter(hosts.get(rank)::equals).count());
-        result = body.run(at(hosts.get(rank)), context);
+                (int) hosts.stream().filter(hosts.get(partition)::equals).count());
+        result = body.run(at(hosts.get(partition)), context);
       } catch (Throwable e) {
         failure = e;
       }
@@ -66,7 +83,7 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
     throw new IllegalStateException("rank " + rank + " failed", failure);
   }
 
-  /** Host of each rank: the one whose block manager Spark already reaches. */
+  /** Host of each partition of this job: the one whose block manager Spark already reaches. */
   private static List<String> hosts(BarrierTaskContext spark) {
     return Arrays.stream(spark.getTaskInfos())
         .map(BarrierTaskInfo::address)

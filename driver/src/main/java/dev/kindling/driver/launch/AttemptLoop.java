@@ -8,7 +8,6 @@ import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
 import java.security.SecureRandom;
 import java.util.List;
-import java.util.function.LongSupplier;
 
 /**
  * A run is a row of attempts. An attempt starts all ranks from the newest committed checkpoint
@@ -20,18 +19,18 @@ public final class AttemptLoop {
 
   private final Launcher launcher;
   private final AttemptTerms terms;
-  private final LongSupplier epochs;
+  private final EpochClaim epochs;
   private final RunObserver observer;
   private final StopSignal stop;
   private final RetryBudget budget;
 
   /**
-   * @param epochs claims the fencing epoch of one attempt
+   * @param epochs gives each attempt its fencing epoch
    */
   public AttemptLoop(
       Launcher launcher,
       AttemptTerms terms,
-      LongSupplier epochs,
+      EpochClaim epochs,
       RunObserver observer,
       StopSignal stop,
       RetryBudget budget) {
@@ -45,14 +44,16 @@ public final class AttemptLoop {
 
   /**
    * @return the results of the attempt that ended well, in rank order
-   * @throws AttemptFailedException the last failure, when no attempt may follow it
+   * @throws AttemptFailedException the last failure, when no attempt may follow it; of kind
+   *     CHECKPOINT soon after a newer epoch was claimed by anybody else
    */
   public List<WorkerResult> run() throws InterruptedException {
     RetryBudget.Account account = budget.open();
     for (int attempt = terms.firstAttempt(); ; attempt++) {
+      WorkerAssignment assignment = assignment(attempt);
       observer.attemptStarts(attempt);
       try {
-        return launcher.run(assignment(attempt), terms.ranks(), observer, stop);
+        return attempt(assignment);
       } catch (AttemptFailedException e) {
         boolean again =
             e.kind().retryable()
@@ -66,6 +67,17 @@ public final class AttemptLoop {
     }
   }
 
+  private List<WorkerResult> attempt(WorkerAssignment assignment) throws InterruptedException {
+    try (EpochClaim.Watch watch = epochs.watch()) {
+      try {
+        return launcher.run(assignment, terms.ranks(), observer, stop);
+      } catch (InterruptedException e) {
+        watch.check();
+        throw e;
+      }
+    }
+  }
+
   private WorkerAssignment assignment(int attempt) {
     byte[] secret = new byte[SECRET_BYTES];
     new SecureRandom().nextBytes(secret);
@@ -74,7 +86,7 @@ public final class AttemptLoop {
         terms.runDir(),
         terms.dataDir(),
         attempt,
-        epochs.getAsLong(),
+        epochs.next(),
         terms.bindAddress(),
         secret);
   }

@@ -2,6 +2,7 @@ package dev.kindling.driver.launch;
 
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
+import dev.kindling.worker.checkpoint.Epochs;
 import dev.kindling.worker.launch.Launcher;
 import dev.kindling.worker.launch.ProcessLauncher;
 import dev.kindling.worker.launch.ThreadLauncher;
@@ -10,9 +11,11 @@ import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.LauncherKind;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.store.LocalStorage;
+import dev.kindling.worker.store.Storage;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -24,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TrainingRun {
   private static final String METRICS = "metrics.jsonl";
+  private static final Duration FENCE_PAUSE = Duration.ofSeconds(2);
 
   /**
    * A run that is planned and whose folder exists.
@@ -64,9 +68,8 @@ public final class TrainingRun {
    */
   public int run() throws IOException, InterruptedException {
     TrainPlan plan = order.plan();
-    Path checkpoints = order.runDir().resolve(WorkerTask.CHECKPOINTS);
-    CheckpointStore store =
-        CheckpointStore.open(new LocalStorage(checkpoints), plan.checkpoint().keep());
+    Storage storage = new LocalStorage(order.runDir().resolve(WorkerTask.CHECKPOINTS));
+    CheckpointStore store = CheckpointStore.open(storage, plan.checkpoint().keep());
     if (order.resume()) {
       requireCheckpoint(store);
     }
@@ -79,11 +82,11 @@ public final class TrainingRun {
         spark.refuseIfTooSmall(plan.ranks());
       }
       Path dataDir = data.prepare(plan, Optional.ofNullable(spark)).toAbsolutePath();
-      return attempts(launcher, store, dataDir);
+      return attempts(launcher, new EpochClaim(new Epochs(storage), FENCE_PAUSE), dataDir);
     }
   }
 
-  private int attempts(Launcher launcher, CheckpointStore store, Path dataDir)
+  private int attempts(Launcher launcher, EpochClaim epochs, Path dataDir)
       throws IOException, InterruptedException {
     Path metricsPath = order.runDir().resolve(METRICS);
     int first = MetricsFile.lastAttempt(metricsPath) + 1;
@@ -100,8 +103,7 @@ public final class TrainingRun {
       RunObserver both = new ObserverPair(metrics, progress);
       stop.arm();
       List<WorkerResult> results =
-          new AttemptLoop(launcher, terms, store::claimEpoch, both, stop, RetryBudget.DEFAULT)
-              .run();
+          new AttemptLoop(launcher, terms, epochs, both, stop, RetryBudget.DEFAULT).run();
       return results.get(0).stopped() ? stop.exitCode() : 0;
     } finally {
       progress.finish();

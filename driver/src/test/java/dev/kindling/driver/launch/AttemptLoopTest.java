@@ -3,6 +3,7 @@ package dev.kindling.driver.launch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.worker.checkpoint.Epochs;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
@@ -12,16 +13,22 @@ import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
+import dev.kindling.worker.store.LocalStorage;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AttemptLoopTest {
   /** Fails as the script says, then succeeds. */
@@ -67,21 +74,28 @@ class AttemptLoopTest {
     }
   }
 
-  private final AtomicLong epoch = new AtomicLong(40);
+  @TempDir private Path folder;
   private final Notes notes = new Notes();
+
+  private Epochs epochs() {
+    return new Epochs(new LocalStorage(folder));
+  }
 
   private AttemptLoop loop(Launcher launcher, StopSignal stop, int retries) {
     return new AttemptLoop(
         launcher,
         new AttemptTerms("a: 1", "/run", "/data", "", 1, 5),
-        epoch::incrementAndGet,
+        new EpochClaim(epochs(), Duration.ofMillis(10)),
         notes,
         stop,
         new RetryBudget(retries, Duration.ofHours(1)));
   }
 
   @Test
-  void eachAttemptHasItsOwnNumberEpochAndSecret() throws InterruptedException {
+  void eachAttemptHasItsOwnNumberEpochAndSecret() throws Exception {
+    for (int other = 1; other <= 40; other++) {
+      epochs().claim();
+    }
     var launcher = new ScriptedLauncher(FailureKind.COMMUNICATION, FailureKind.UNEXPECTED);
     assertThat(loop(launcher, StopSignal.NEVER, 3).run()).hasSize(1);
     assertThat(launcher.seen).extracting(WorkerAssignment::attempt).containsExactly(5, 6, 7);
@@ -117,6 +131,50 @@ class AttemptLoopTest {
     assertThatThrownBy(() -> loop(launcher, () -> StopRequest.CHECKPOINT_AND_STOP, 3).run())
         .isInstanceOf(AttemptFailedException.class);
     assertThat(launcher.seen).hasSize(1);
+  }
+
+  /** Another driver takes the run over while the ranks work; then they end as the script says. */
+  private final class TakenOver implements Launcher {
+    private final boolean untilInterrupted;
+    private int attempts;
+
+    TakenOver(boolean untilInterrupted) {
+      this.untilInterrupted = untilInterrupted;
+    }
+
+    @Override
+    public List<WorkerResult> run(
+        WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
+        throws InterruptedException {
+      attempts++;
+      try {
+        epochs().claim();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      if (untilInterrupted) {
+        TimeUnit.HOURS.sleep(1);
+      }
+      throw new AttemptFailedException(FailureKind.COMMUNICATION, 0, "scripted", null);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aDriverWhoseRunWasTakenOverEndsAndNeverClaimsAgain(boolean untilInterrupted)
+      throws IOException {
+    var launcher = new TakenOver(untilInterrupted);
+    assertThatThrownBy(() -> loop(launcher, StopSignal.NEVER, 3).run())
+        .isInstanceOfSatisfying(
+            AttemptFailedException.class,
+            e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
+        .hasMessageContaining("fenced: this run holds epoch 1, a newer start of it took epoch 2");
+    assertThat(launcher.attempts).isEqualTo(1);
+    assertThat(epochs().highest()).isEqualTo(2);
+    assertThat(Thread.interrupted()).isFalse();
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.worker.checkpoint.Epochs;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
@@ -7,7 +8,9 @@ import dev.kindling.worker.loop.RankContext;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
+import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.SparkSpec;
+import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -18,7 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A driver in a process of its own, for tests that send signals to it and to its executors. The
@@ -90,12 +92,15 @@ public final class LaunchProbe {
     int code;
     try (BarrierLauncher launcher =
         new BarrierLauncher(SparkApplication.start(spec, ranks), new Counting(), out::println)) {
-      AtomicLong epoch = new AtomicLong();
+      EpochClaim epochs =
+          new EpochClaim(
+              new Epochs(new LocalStorage(Path.of(arguments[0], WorkerTask.CHECKPOINTS))),
+              Duration.ofSeconds(2));
       List<WorkerResult> results =
           new AttemptLoop(
                   launcher,
                   terms,
-                  epoch::incrementAndGet,
+                  epochs,
                   new Printer(out),
                   stop,
                   new RetryBudget(1, Duration.ofHours(1)))

@@ -11,12 +11,34 @@ import org.jspecify.annotations.Nullable;
 public final class CheckpointException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  private final boolean fenced;
+
   public CheckpointException(@Nullable String message) {
     super(message);
+    fenced = false;
   }
 
   public CheckpointException(@Nullable String message, Throwable cause) {
     super(message, cause);
+    fenced = false;
+  }
+
+  private CheckpointException(String message, boolean fenced) {
+    super(message);
+    this.fenced = fenced;
+  }
+
+  /** Somebody else claimed a newer epoch: nothing that this run writes can be committed. */
+  public static CheckpointException fenced(String location, long own, long newer) {
+    return new CheckpointException(
+        "%s: fenced: this run holds epoch %d, a newer start of it took epoch %d"
+            .formatted(location, own, newer),
+        true);
+  }
+
+  /** True if only the newest claim of the folder may go on, and this is another one. */
+  public boolean isFenced() {
+    return fenced;
   }
 
   /** Commits exist and none can be loaded: never a silent fresh start. */

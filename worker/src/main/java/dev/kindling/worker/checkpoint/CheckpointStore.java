@@ -181,12 +181,7 @@ public final class CheckpointStore {
   private void requireOwner(long epoch) throws IOException {
     long highest = new Epochs(storage).highest();
     if (highest != epoch) {
-      throw new CheckpointException(
-          storage.location()
-              + ": fenced: expected epoch "
-              + epoch
-              + " to be the highest, found "
-              + highest);
+      throw CheckpointException.fenced(storage.location(), epoch, highest);
     }
   }
 

@@ -6,20 +6,32 @@ import dev.kindling.worker.store.StorageEntry;
 import java.io.IOException;
 
 /** The fencing epochs of a checkpoint root: one small exclusive object each. */
-record Epochs(Storage storage) {
+public record Epochs(Storage storage) {
   /** Takes the next one; of several concurrent callers each gets another. */
-  long claim() throws IOException {
+  public long claim() throws IOException {
     JobIdentity.ensure(storage);
     long epoch = highest();
-    byte[] owner = Json.object().put("pid", ProcessHandle.current().pid()).build().bytes();
     do {
       epoch++;
-    } while (!storage.commitExclusive(Layout.epochPath(epoch), owner));
+    } while (!storage.commitExclusive(Layout.epochPath(epoch), owner()));
     return epoch;
   }
 
+  /**
+   * Takes the one after {@code own}, and no other.
+   *
+   * @return false if somebody else has it, which fences {@code own}
+   */
+  public boolean claimAfter(long own) throws IOException {
+    return storage.commitExclusive(Layout.epochPath(own + 1), owner());
+  }
+
+  private static byte[] owner() {
+    return Json.object().put("pid", ProcessHandle.current().pid()).build().bytes();
+  }
+
   /** The newest that anybody claimed, 0 if none. */
-  long highest() throws IOException {
+  public long highest() throws IOException {
     long highest = 0;
     for (StorageEntry entry : storage.list(Layout.EPOCHS)) {
       highest = Math.max(highest, Layout.epochOf(entry.name()).orElse(0L));

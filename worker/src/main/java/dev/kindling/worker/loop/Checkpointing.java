@@ -30,6 +30,7 @@ import java.util.Optional;
 final class Checkpointing {
   private static final String OK = "ok ";
   private static final String FAILED = "failed ";
+  private static final String FENCED = "fenced ";
 
   private final CheckpointStore store;
   private final Communicator data;
@@ -105,7 +106,8 @@ final class Checkpointing {
    *
    * @param mustSucceed throw when the save fails; otherwise a failure is an event and training goes
    *     on with the last good generation
-   * @throws CheckpointException on every rank, if the save failed and had to succeed
+   * @throws CheckpointException on every rank, if the save failed and had to succeed, or failed
+   *     because a newer epoch fenced this run: no later save could succeed either
    */
   void save(Progress progress, boolean mustSucceed) {
     long start = System.nanoTime();
@@ -123,6 +125,9 @@ final class Checkpointing {
       double millis = (System.nanoTime() - start) / 1e6;
       events.emit(
           new CheckpointSaved(0, progress.step(), ok ? rest : "", bytes(), millis, ok ? "" : rest));
+    }
+    if (verdict.startsWith(FENCED)) {
+      throw new CheckpointException(rest);
     }
     if (!ok && mustSucceed) {
       throw new CheckpointException("the last checkpoint could not be saved: " + rest);
@@ -169,7 +174,7 @@ final class Checkpointing {
                   state,
                   identity.facts()));
     } catch (CheckpointException failed) {
-      return FAILED + failed.getMessage();
+      return (failed.isFenced() ? FENCED : FAILED) + failed.getMessage();
     }
   }
 

@@ -142,6 +142,17 @@ class CheckpointingTest {
   }
 
   @Test
+  void aNewerEpochEndsEveryRankAtItsNextSave() throws Exception {
+    assertThat(restore()).containsOnly(Optional.empty());
+    CheckpointStore.open(new LocalStorage(folder.resolve("checkpoints")), 2).claimEpoch();
+    for (Optional<Throwable> thrown : save(1, false)) {
+      assertThat(thrown.orElseThrow())
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("fenced: this run holds epoch 1, a newer start of it took epoch 2");
+    }
+  }
+
+  @Test
   void aFailedSaveIsAnEventAndTheLastOneThrowsOnEveryRank() throws Exception {
     assertThat(restore()).containsOnly(Optional.empty());
     diskFull.set(true);

@@ -66,7 +66,7 @@ public final class BarrierLauncher implements Launcher {
     awaitSlots(ranks, stop);
     hadSlots = true;
     String run = UUID.randomUUID().toString();
-    RankLedger ledger = new RankLedger(events, stop);
+    RankLedger ledger = new RankLedger(events, stop, () -> spark.sc().cancelJobGroup(run));
     SparkListener listener =
         new SparkListener() {
           @Override
@@ -115,6 +115,7 @@ public final class BarrierLauncher implements Launcher {
       throws InterruptedException {
     try {
       List<WorkerResult> results = new ArrayList<>(job.get());
+      ledger.requireRecorded();
       results.sort(Comparator.comparingInt(WorkerResult::rank));
       return List.copyOf(results);
     } catch (ExecutionException e) {

@@ -33,15 +33,26 @@ final class RankLedger implements ControlPoint.Run {
 
   private final EventSink events;
   private final StopSignal stop;
+  private final Runnable cancel;
+
+  /** Number of the next new event of each rank; messages come one at a time. */
+  private final Map<Integer, Long> heard = new HashMap<>();
+
   private final Map<Integer, RankStarted> started = new TreeMap<>();
   private final Map<Integer, RankEnded> ended = new TreeMap<>();
   private final List<RankEnded> failures = new ArrayList<>();
   private final Map<Integer, Deque<String>> lines = new HashMap<>();
   private final Set<String> lostExecutors = new HashSet<>();
 
-  RankLedger(EventSink events, StopSignal stop) {
+  private @Nullable AttemptFailedException unrecorded;
+
+  /**
+   * @param cancel ends the launch early, when its events can no longer be recorded
+   */
+  RankLedger(EventSink events, StopSignal stop, Runnable cancel) {
     this.events = events;
     this.stop = stop;
+    this.cancel = cancel;
   }
 
   @Override
@@ -50,11 +61,52 @@ final class RankLedger implements ControlPoint.Run {
   }
 
   @Override
-  public void event(WorkerEvent event) {
+  public void events(int rank, long first, List<WorkerEvent> told) {
+    long next = heard.getOrDefault(rank, 0L);
+    if (first > next) {
+      String text = (first - next) + " events were dropped, the driver was too slow";
+      event(new LogLine(rank, LogLine.Level.WARN, text));
+    }
+    // What was told before is told again when its answer was lost.
+    int known = (int) Math.min(Math.max(0, next - first), told.size());
+    told.subList(known, told.size()).forEach(this::event);
+    heard.put(rank, Math.max(next, first + told.size()));
+  }
+
+  private void event(WorkerEvent event) {
     if (event instanceof LogLine line) {
       remember(line);
     }
-    events.emit(event);
+    try {
+      events.emit(event);
+    } catch (RuntimeException e) {
+      unrecorded(event, e);
+    }
+  }
+
+  /** Thrown to the rank it would only be sent again; a run nobody can record must end. */
+  private void unrecorded(WorkerEvent event, RuntimeException cause) {
+    synchronized (this) {
+      if (unrecorded != null) {
+        return;
+      }
+      unrecorded =
+          new AttemptFailedException(
+              FailureKind.UNEXPECTED,
+              event.rank(),
+              "events of the ranks cannot be recorded: " + cause,
+              cause);
+    }
+    cancel.run();
+  }
+
+  /**
+   * @throws AttemptFailedException if an event of this launch could not be recorded
+   */
+  synchronized void requireRecorded() {
+    if (unrecorded != null) {
+      throw unrecorded;
+    }
   }
 
   private synchronized void remember(LogLine line) {
@@ -67,8 +119,8 @@ final class RankLedger implements ControlPoint.Run {
 
   @Override
   public synchronized void ended(RankEnded message) {
-    ended.put(message.rank(), message);
-    if (!message.failure().isEmpty()) {
+    boolean again = ended.put(message.rank(), message) != null;
+    if (!message.failure().isEmpty() && !again) {
       failures.add(message);
     }
     notifyAll();
@@ -113,6 +165,9 @@ final class RankLedger implements ControlPoint.Run {
    * communication errors that its peers report because of it.
    */
   synchronized AttemptFailedException failure(Throwable spark) {
+    if (unrecorded != null) {
+      return unrecorded;
+    }
     RankEnded told = mostTelling();
     List<RankStarted> silent =
         started.values().stream()

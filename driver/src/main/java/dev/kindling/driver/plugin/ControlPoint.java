@@ -2,6 +2,7 @@ package dev.kindling.driver.plugin;
 
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.StopRequest;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +16,11 @@ public final class ControlPoint {
   public interface Run {
     void started(RankStarted message);
 
-    void event(WorkerEvent event);
+    /**
+     * @param first number of the first of these events among all of the rank in this run; what was
+     *     told before is told again if its answer was lost
+     */
+    void events(int rank, long first, List<WorkerEvent> events);
 
     void ended(RankEnded message);
 

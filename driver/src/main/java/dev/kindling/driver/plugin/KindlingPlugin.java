@@ -1,7 +1,10 @@
 package dev.kindling.driver.plugin;
 
 import dev.kindling.worker.event.EventCodec;
+import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.StopRequest;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
@@ -36,18 +39,17 @@ public final class KindlingPlugin implements SparkPlugin {
       if (!(message instanceof byte[] bytes)) {
         throw new IllegalArgumentException("control message: expected bytes");
       }
-      RankMessage decoded = codec.message(bytes);
-      ControlPoint.Run run = ControlPoint.find(decoded.run());
+      RankMessage said = codec.message(bytes);
+      ControlPoint.Run run = ControlPoint.find(said.run());
       if (run == null) {
         return codec.encode(StopRequest.CHECKPOINT_AND_STOP);
       }
-      if (decoded instanceof RankReport report) {
-        for (byte[] event : report.events()) {
-          run.event(events.decode(event));
-        }
-      } else if (decoded instanceof RankStarted started) {
+      if (said instanceof RankReport report) {
+        List<WorkerEvent> decoded = Arrays.stream(report.events()).map(events::decode).toList();
+        run.events(report.rank(), report.first(), decoded);
+      } else if (said instanceof RankStarted started) {
         run.started(started);
-      } else if (decoded instanceof RankEnded ended) {
+      } else if (said instanceof RankEnded ended) {
         run.ended(ended);
       }
       return codec.encode(run.wish());

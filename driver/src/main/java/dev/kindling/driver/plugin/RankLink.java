@@ -1,14 +1,10 @@
 package dev.kindling.driver.plugin;
 
-import dev.kindling.worker.event.EventCodec;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.api.plugin.PluginContext;
@@ -26,8 +22,10 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
   /** How late the driver may see an event, and a rank a stop request. */
   private static final long REPORT_MILLIS = 200;
 
-  /** Events of one report; keeps a report far below the codec's limit. */
-  private static final int REPORT_EVENTS = 256;
+  /** The last words decide how an attempt is told: one lost answer must not lose them. */
+  private static final int LAST_TRIES = 3;
+
+  private static final long LAST_PAUSE_MILLIS = 500;
 
   /** A slow driver loses the oldest events instead of stopping the step. */
   private static final int QUEUE_EVENTS = 65_536;
@@ -37,15 +35,14 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
   private final PluginContext context;
   private final String run;
   private final int rank;
-  private final LinkedBlockingQueue<WorkerEvent> queue = new LinkedBlockingQueue<>(QUEUE_EVENTS);
+  private final Outbox outbox = new Outbox(QUEUE_EVENTS);
   private final Object sending = new Object();
   private final ControlCodec codec = new ControlCodec();
-  private final EventCodec events = new EventCodec();
   private final CountDownLatch closing = new CountDownLatch(1);
   private final Thread thread;
   private volatile StopRequest wish = StopRequest.NONE;
 
-  private RankLink(PluginContext context, String run, int rank) {
+  RankLink(PluginContext context, String run, int rank) {
     this.context = context;
     this.run = run;
     this.rank = rank;
@@ -79,15 +76,17 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
             SparkEnv.get().blockManager().blockManagerId().host(),
             ProcessHandle.current().pid(),
             System.getProperty("user.dir", "")));
-    link.thread.start();
+    link.start();
     return link;
+  }
+
+  void start() {
+    thread.start();
   }
 
   @Override
   public void emit(WorkerEvent event) {
-    while (!queue.offer(event)) {
-      queue.poll();
-    }
+    outbox.put(event);
   }
 
   @Override
@@ -95,11 +94,28 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
     return wish;
   }
 
-  /** Sends what is queued and the last words; the driver has them all when this returns. */
+  /**
+   * Sends what is queued and the last words; the driver has them all when this returns.
+   *
+   * @throws Exception of the last of several tries
+   */
   public void end(String failure, String message, String trace) throws Exception {
     close();
-    flush();
-    ask(new RankEnded(run, rank, failure, message, trace));
+    for (int tries = 1; ; tries++) {
+      try {
+        flush();
+        ask(new RankEnded(run, rank, failure, message, trace));
+        return;
+      } catch (InterruptedException e) {
+        throw e;
+      } catch (Exception e) {
+        if (tries == LAST_TRIES) {
+          throw e;
+        }
+        LOG.warn("rank {}: the driver did not answer the last words, asking again", rank, e);
+        TimeUnit.MILLISECONDS.sleep(LAST_PAUSE_MILLIS);
+      }
+    }
   }
 
   @Override
@@ -108,18 +124,23 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
   }
 
   private void report() {
+    boolean answered = true;
     while (true) {
       try {
         if (closing.await(REPORT_MILLIS, TimeUnit.MILLISECONDS)) {
           return;
         }
         flush();
+        answered = true;
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
       } catch (Exception e) {
         // A driver that is gone ends the executor by itself; one late answer is no reason to fail.
-        LOG.warn("rank {}: the driver did not answer a report", rank, e);
+        if (answered) {
+          LOG.warn("rank {}: the driver did not answer a report; it is sent again", rank, e);
+        }
+        answered = false;
       }
     }
   }
@@ -127,14 +148,10 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
   private void flush() throws Exception {
     synchronized (sending) {
       do {
-        List<WorkerEvent> batch = new ArrayList<>();
-        queue.drainTo(batch, REPORT_EVENTS);
-        byte[][] encoded = new byte[batch.size()][];
-        for (int i = 0; i < encoded.length; i++) {
-          encoded[i] = events.encode(batch.get(i));
-        }
-        ask(new RankReport(run, rank, encoded));
-      } while (!queue.isEmpty());
+        Outbox.Batch batch = outbox.batch();
+        ask(new RankReport(run, rank, batch.first(), batch.events()));
+        outbox.acknowledged();
+      } while (!outbox.isEmpty());
     }
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import dev.kindling.worker.data.DataException;
+import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
@@ -15,6 +16,8 @@ import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
 import dev.kindling.worker.plan.SparkSpec;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -52,10 +55,15 @@ class BarrierLauncherTest {
 
   private List<WorkerResult> run(RankBody body, int ranks, StopSignal stop)
       throws InterruptedException {
+    return run(body, ranks, stop, events::add);
+  }
+
+  private List<WorkerResult> run(RankBody body, int ranks, StopSignal stop, EventSink sink)
+      throws InterruptedException {
     WorkerAssignment assignment =
         new WorkerAssignment("seed: 1", "/run", "/data", 1, 1, "", new byte[32]);
     BarrierLauncher launcher = new BarrierLauncher(application, body, notices::add);
-    return launcher.run(assignment, ranks, events::add, stop);
+    return launcher.run(assignment, ranks, sink, stop);
   }
 
   /** Gathers, says what it saw and ends. */
@@ -145,6 +153,24 @@ class BarrierLauncherTest {
           return bothWork.get() ? StopRequest.CHECKPOINT_AND_STOP : StopRequest.NONE;
         };
     assertThat(run(new UntilStopped(), 2, stop)).allMatch(WorkerResult::stopped).hasSize(2);
+  }
+
+  @Test
+  void eventsThatCannotBeRecordedEndTheAttempt() {
+    EventSink full =
+        event -> {
+          throw new UncheckedIOException(new IOException("no space left"));
+        };
+    for (RankBody body : List.of(new UntilStopped(), new Greeting())) {
+      assertThatThrownBy(() -> run(body, 2, StopSignal.NEVER, full))
+          .asInstanceOf(type(AttemptFailedException.class))
+          .satisfies(
+              e -> {
+                assertThat(e.kind()).isEqualTo(FailureKind.UNEXPECTED);
+                assertThat(e.getMessage())
+                    .contains("events of the ranks cannot be recorded", "no space left");
+              });
+    }
   }
 
   @Test

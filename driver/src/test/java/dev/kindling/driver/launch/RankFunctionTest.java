@@ -96,7 +96,7 @@ class RankFunctionTest {
 
   @Test
   void twoJobsFormOneWorldOfConsecutiveRanks() throws Exception {
-    RankLedger ledger = new RankLedger(events::add, StopSignal.NEVER);
+    RankLedger ledger = new RankLedger(events::add, StopSignal.NEVER, () -> {});
     ControlPoint.open(RUN, ledger);
     try {
       var first = submit(0, 1, 3, new Meeting());
@@ -128,7 +128,7 @@ class RankFunctionTest {
 
   @Test
   void aBarrierThatReachesOnlyItsOwnJobIsNoRendezvousOfTheWorld() throws Exception {
-    ControlPoint.open(RUN, new RankLedger(events::add, StopSignal.NEVER));
+    ControlPoint.open(RUN, new RankLedger(events::add, StopSignal.NEVER, () -> {}));
     try {
       var job = submit(1, 2, 3, new BarrierMeeting());
       assertThat(catchThrowable(() -> await(job)))

@@ -2,6 +2,7 @@ package dev.kindling.worker.launch;
 
 import dev.kindling.worker.event.EventCodec;
 import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.WorkerResult;
 import java.io.BufferedInputStream;
 import java.io.BufferedReader;
@@ -105,7 +106,7 @@ final class WorkerProcess {
       WorkerPipe.Frame frame = WorkerPipe.readFrame(in);
       while (frame != null) {
         switch (frame.type()) {
-          case WorkerPipe.EVENT -> events.emit(codec.decode(frame.payload()));
+          case WorkerPipe.EVENT -> tell(events, codec.decode(frame.payload()));
           case WorkerPipe.RESULT -> result = WorkerPipe.decodeResult(frame.text());
           case WorkerPipe.FAILURE -> failure = RankFailure.decode(frame.text()).orElse(null);
           default -> throw new IOException("unknown frame of rank " + rank);
@@ -113,9 +114,34 @@ final class WorkerProcess {
         frame = WorkerPipe.readFrame(in);
       }
     } catch (IOException | IllegalArgumentException broken) {
-      failure = new RankFailure(FailureKind.UNEXPECTED, rank, "broken pipe: " + broken, "");
+      abandon("broken pipe: " + broken);
+    } catch (UnrecordedException unrecorded) {
+      abandon(String.valueOf(unrecorded.getMessage()));
     } finally {
       onEnd.run();
+    }
+  }
+
+  /** Nobody reads on, so the rank would block in its next event, and its peers in it. */
+  private void abandon(String reason) {
+    failure = new RankFailure(FailureKind.UNEXPECTED, rank, reason, "");
+    process.destroyForcibly();
+  }
+
+  private static void tell(EventSink events, WorkerEvent event) {
+    try {
+      events.emit(event);
+    } catch (RuntimeException cause) {
+      throw new UnrecordedException(cause);
+    }
+  }
+
+  /** The parent's own sink failed; the child did nothing wrong. */
+  private static final class UnrecordedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    UnrecordedException(RuntimeException cause) {
+      super("events of the ranks cannot be recorded: " + cause, cause);
     }
   }
 

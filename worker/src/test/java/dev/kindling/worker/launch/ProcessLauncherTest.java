@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.loop.SmallRun;
 import dev.kindling.worker.loop.StopSignal;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -61,6 +63,26 @@ class ProcessLauncherTest {
     SmallRun.Outcome rest = run.run(new ProcessLauncher(OPTIONS), StopSignal.NEVER);
     assertThat(rest.results().get(0).lastStep()).isEqualTo(12);
     assertThat(rest.lossBits()).containsKeys(4L, 5L, 12L).doesNotContainKey(3L);
+  }
+
+  @Test
+  void eventsThatCannotBeRecordedEndTheAttempt() throws Exception {
+    SmallRun run = SmallRun.in(folder, String.format(SETTINGS, 100_000));
+    assertThatThrownBy(
+            () ->
+                run.run(
+                    new ProcessLauncher(OPTIONS),
+                    StopSignal.NEVER,
+                    event -> {
+                      if (event instanceof StepDone) {
+                        throw new UncheckedIOException(new IOException("no space left"));
+                      }
+                    }))
+        .isInstanceOfSatisfying(
+            AttemptFailedException.class,
+            failed -> assertThat(failed.kind()).isEqualTo(FailureKind.UNEXPECTED))
+        .hasMessageContaining("events of the ranks cannot be recorded")
+        .hasMessageContaining("no space left");
   }
 
   private static void killOneChild() {

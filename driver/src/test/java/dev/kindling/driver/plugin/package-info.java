@@ -1,0 +1,5 @@
+/** Tests of the wire between driver and executors. */
+@NullMarked
+package dev.kindling.driver.plugin;
+
+import org.jspecify.annotations.NullMarked;

@@ -33,6 +33,11 @@ public final class Span implements AutoCloseable {
     return new Span(aligned.order(ByteOrder.LITTLE_ENDIAN), whole);
   }
 
+  /** Memory that somebody else owns, such as page-locked memory of a device driver. */
+  public static Span of(ByteBuffer buffer) {
+    return new Span(buffer.slice().order(ByteOrder.LITTLE_ENDIAN), null);
+  }
+
   /** Bytes rounded up to {@link #ALIGNMENT}. */
   public static long aligned(long bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

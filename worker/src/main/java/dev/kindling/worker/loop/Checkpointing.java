@@ -36,6 +36,7 @@ final class Checkpointing {
   private final Communicator data;
   private final EventSink events;
   private final RunIdentity identity;
+  private final Memory memory;
   private final List<NamedSpan> weights;
   private final List<NamedSpan> optimizer;
   private String lastCommit = "";
@@ -51,6 +52,7 @@ final class Checkpointing {
     this.data = data;
     this.events = events;
     this.identity = identity;
+    this.memory = program.memory();
     this.weights = weights(program);
     this.optimizer = optimizer(program);
   }
@@ -97,6 +99,8 @@ final class Checkpointing {
     Generation generation = store.generation(chosen);
     store.load(generation, PartKind.MODEL, weights);
     store.load(generation, PartKind.OPTIMIZER, optimizer);
+    weights.forEach(span -> memory.publish(span.name()));
+    optimizer.forEach(span -> memory.publish(span.name()));
     lastCommit = chosen;
     return Optional.of(generation.state());
   }
@@ -143,6 +147,7 @@ final class Checkpointing {
       for (PartKind kind : PartKind.values()) {
         List<NamedSpan> all = kind == PartKind.MODEL ? weights : optimizer;
         List<NamedSpan> owned = TensorOwners.owned(all, rank, worldSize);
+        owned.forEach(span -> memory.fetch(span.name()));
         RankPart part = new RankPart(kind, rank, worldSize);
         PartDescriptor written = store.writePart(identity.epoch(), step, suffix, part, owned);
         lines.append(written.encode()).append('\n');

@@ -97,6 +97,7 @@ public final class WorkerTask {
     if (restored.isEmpty()) {
       for (Param param : program.params()) {
         Initialization.fill(param, plan.seed(), program.memory().span(param.name()));
+        program.memory().publish(param.name());
       }
       return new Progress(0, 0, List.of(), plan.globalBatch());
     }

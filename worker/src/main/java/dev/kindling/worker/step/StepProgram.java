@@ -8,7 +8,6 @@ import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
-import dev.kindling.kernels.memory.Span;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -118,6 +117,7 @@ public final class StepProgram implements AutoCloseable {
     graphs.rule().fillStep(memory.arena(Role.STEP), update, lrFactor);
     if (stopVote) {
       memory.span(StepGraphs.STOP_VOTES).putFloat(0, 1f);
+      memory.publish(StepGraphs.STOP_VOTES);
     }
     finish.run();
     return new StepOutcome(
@@ -147,10 +147,7 @@ public final class StepProgram implements AutoCloseable {
     finish(1, 0.0, false);
     evaluate.run();
     for (Role role : List.of(Role.PARAMETER, Role.GRADIENT, Role.STATE, Role.PARTIAL)) {
-      Span arena = memory.arena(role);
-      for (long i = 0; i < arena.bytes() / Float.BYTES; i++) {
-        arena.putFloat(i, 0f);
-      }
+      memory.clear(role);
     }
   }
 

@@ -74,6 +74,24 @@ final class CpuMemory implements Memory {
   }
 
   @Override
+  public void fetch(String variable) {
+    span(variable); // Host and device are one; an unknown name is still an error.
+  }
+
+  @Override
+  public void publish(String variable) {
+    span(variable);
+  }
+
+  @Override
+  public void clear(Role role) {
+    Span arena = arena(role);
+    for (long i = 0; i < arena.bytes() / Float.BYTES; i++) {
+      arena.putFloat(i, 0f);
+    }
+  }
+
+  @Override
   public long bytes(Role role) {
     return arena(role).bytes();
   }

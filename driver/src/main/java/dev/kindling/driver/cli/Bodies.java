@@ -53,7 +53,12 @@ public final class Bodies implements CommandBodies {
         (p, spark) -> sample.promptsFrom(prepared(p, spark, preparedBeside(runDir), progress));
     int code =
         new TrainingRun(
-                new TrainingRun.Order(plan, request.configYaml(), runDir, request.resume()),
+                new TrainingRun.Order(
+                    plan,
+                    PlanReader.toYaml(plan.withoutSecrets()),
+                    runDir,
+                    request.resume(),
+                    request.firstStep()),
                 data,
                 progress,
                 stop)
@@ -105,7 +110,7 @@ public final class Bodies implements CommandBodies {
   }
 
   @Override
-  public int experiment(Path file, ProgressMode progress, PrintWriter out) throws Exception {
+  public int experiment(Path file, PrintWriter out) throws Exception {
     Experiment experiment = Experiment.read(file, out);
     StopSwitch stop = new StopSwitch(out::println);
     stop.install();

@@ -12,7 +12,7 @@ public interface CommandBodies {
   int train(RunRequest request, PrintWriter out) throws Exception;
 
   /** Runs all variations of an experiment file. */
-  int experiment(Path file, ProgressMode progress, PrintWriter out) throws Exception;
+  int experiment(Path file, PrintWriter out) throws Exception;
 
   /** Builds the pinned corpus below {@code folder}. */
   int dataCorpus(Path folder, PrintWriter out) throws Exception;

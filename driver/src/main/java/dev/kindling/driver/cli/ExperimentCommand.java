@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -22,9 +21,6 @@ final class ExperimentCommand implements Callable<Integer> {
   @Parameters(paramLabel = "FILE.yaml", description = "The experiment.")
   private Path file;
 
-  @Option(names = "--progress", paramLabel = "MODE", description = "auto (default), plain or off.")
-  private ProgressMode progress = ProgressMode.AUTO;
-
   private final CommandBodies bodies;
 
   ExperimentCommand(CommandBodies bodies) {
@@ -33,6 +29,6 @@ final class ExperimentCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    return bodies.experiment(file, progress, spec.commandLine().getOut());
+    return bodies.experiment(file, spec.commandLine().getOut());
   }
 }

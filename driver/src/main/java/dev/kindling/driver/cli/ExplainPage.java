@@ -64,7 +64,7 @@ final class ExplainPage {
   private void values() {
     line("values (where each came from)");
     Map<String, ValueOrigin> origins = bound.origins();
-    for (Map.Entry<String, String> leaf : RecordRenderer.leaves(plan).entrySet()) {
+    for (Map.Entry<String, String> leaf : RecordRenderer.leaves(plan.withoutSecrets()).entrySet()) {
       String origin = String.valueOf(origins.getOrDefault(leaf.getKey(), nearest(leaf.getKey())));
       line("  %-28s %-40s %s", leaf.getKey(), shorten(leaf.getValue()), origin);
     }

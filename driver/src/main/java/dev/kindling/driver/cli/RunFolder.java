@@ -1,99 +1,184 @@
 package dev.kindling.driver.cli;
 
 import dev.kindling.configs.yaml.ConfigDocument;
+import dev.kindling.driver.experiment.RunHistory;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.store.OwnerLock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 
-/** The one place that turns command line, YAML and {@code --set} into a plan in a run folder. */
-public final class RunFolder {
+/**
+ * A run folder in the hands of this driver, and of no other until it is closed: the one place that
+ * turns command line, YAML and {@code --set} into a plan in a run folder.
+ */
+public final class RunFolder implements AutoCloseable {
   private static final String CONFIG = "config.yaml";
-  private static final List<String> TRACES = List.of(CONFIG, "checkpoints", "metrics.jsonl");
+  private static final String LOCK = "run.lock";
 
-  private RunFolder() {}
+  private static final Set<PosixFilePermission> OWNER_ONLY =
+      PosixFilePermissions.fromString("rw-------");
 
-  /**
-   * Resolves a new run and writes its {@code config.yaml}.
-   *
-   * @param runDir empty: {@code runs/NAME-DATE-TIME} after the configuration's file name
-   * @throws PlanException if the folder already holds a run
-   */
-  public static RunRequest start(
-      Path config, List<String> sets, Optional<String> runDir, ProgressMode progress) {
-    TrainPlan plan = PlanReader.read(ConfigDocument.read(config), sets).value();
-    String folder = runDir.orElseGet(() -> freshName(config));
-    for (String trace : TRACES) {
-      if (Files.exists(Path.of(folder).resolve(trace))) {
-        throw new PlanException(
-            folder
-                + " already holds a run ("
-                + trace
-                + "); go on with: kindling resume "
-                + folder
-                + ", or choose another --run-dir");
-      }
-    }
-    String yaml = PlanReader.toYaml(plan);
-    write(Path.of(folder), yaml);
-    return new RunRequest(plan, yaml, folder, false, progress, List.of());
+  /** A killed driver is cleared away by the kernel within this time. */
+  private static final Duration PATIENCE = Duration.ofSeconds(3);
+
+  private final String folder;
+  private final Path config;
+  private final OwnerLock owner;
+
+  private RunFolder(String folder, OwnerLock owner) {
+    this.folder = folder;
+    this.config = Path.of(folder).resolve(CONFIG);
+    this.owner = owner;
   }
 
-  /**
-   * Resolves the resumption of a run and writes the changed configuration, if it changed.
-   *
-   * @param accepted keys of {@code --accept-change}
-   * @throws PlanException if the folder holds no run, or a key changed that must not
-   */
-  public static RunRequest resume(
-      String runDir, List<String> sets, List<String> accepted, ProgressMode progress) {
-    Path config = Path.of(runDir).resolve(CONFIG);
-    if (!Files.exists(config)) {
-      throw new PlanException(
-          runDir
-              + " holds no run (no "
-              + CONFIG
-              + "); start one with: kindling train CONFIG.yaml --run-dir "
-              + runDir);
-    }
-    ConfigDocument document = ConfigDocument.read(config);
-    TrainPlan before = PlanReader.read(document, List.of()).value();
-    TrainPlan after = PlanReader.read(document, sets).value();
-    List<String> warnings = PlanChange.check(before, after, accepted);
-    String yaml = PlanReader.toYaml(after);
-    if (!before.equals(after)) {
-      write(Path.of(runDir), yaml);
-    }
-    return new RunRequest(after, yaml, runDir, true, progress, warnings);
-  }
-
-  private static String freshName(Path config) {
+  /** {@code runs/NAME-DATE-TIME} after the configuration's file name. */
+  static String freshName(Path config) {
     String stem = String.valueOf(config.getFileName()).replaceFirst("\\.ya?ml$", "");
     String time =
         DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss", Locale.ROOT).format(LocalDateTime.now());
     return "runs/" + stem + "-" + time;
   }
 
-  private static void write(Path folder, String yaml) {
+  /**
+   * Takes a folder for a new run; made if it is absent.
+   *
+   * @throws PlanException if another driver works on it
+   */
+  static RunFolder own(String folder) throws InterruptedException {
+    Path lock = Path.of(folder).resolve(LOCK);
     try {
-      Files.createDirectories(folder);
-      Path fresh = folder.resolve(CONFIG + ".new");
-      Files.writeString(fresh, yaml, StandardCharsets.UTF_8);
-      // Whole or not at all: a crash in between must not leave half a configuration.
-      Files.move(fresh, folder.resolve(CONFIG), StandardCopyOption.ATOMIC_MOVE);
+      Files.createDirectories(Path.of(folder));
+      Optional<OwnerLock> owner = OwnerLock.take(lock, PATIENCE);
+      return new RunFolder(
+          folder,
+          owner.orElseThrow(
+              () ->
+                  new PlanException(
+                      folder
+                          + ": another driver works on this run ("
+                          + OwnerLock.owner(lock)
+                          + "); wait for its end or stop it first")));
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot write " + folder.resolve(CONFIG), e);
+      throw new UncheckedIOException("cannot lock " + lock, e);
     }
+  }
+
+  /**
+   * Takes the folder of a run.
+   *
+   * @throws PlanException if it holds no run, or another driver works on it
+   */
+  static RunFolder ownRun(String folder) throws InterruptedException {
+    if (!Files.exists(Path.of(folder).resolve(CONFIG))) {
+      throw new PlanException(
+          folder
+              + " holds no run (no "
+              + CONFIG
+              + "); start one with: kindling train CONFIG.yaml --run-dir "
+              + folder);
+    }
+    return own(folder);
+  }
+
+  /**
+   * Writes the {@code config.yaml} of a new run. What a run left that ended before its first step
+   * is no run, and is replaced.
+   *
+   * @throws PlanException if the folder already holds a run
+   */
+  RunRequest start(TrainPlan given, ProgressMode progress) {
+    Optional<String> trace = RunHistory.trace(Path.of(folder));
+    if (trace.isPresent()) {
+      throw new PlanException(
+          folder
+              + " already holds a run ("
+              + trace.get()
+              + "); go on with: kindling resume "
+              + folder
+              + ", or choose another --run-dir");
+    }
+    TrainPlan plan = given.absolute();
+    write(plan);
+    return new RunRequest(plan, folder, false, progress, secrets(plan), () -> {});
+  }
+
+  /**
+   * Resolves the resumption of a run. A changed configuration is written by {@link
+   * RunRequest#firstStep}: one with which nothing works must not take the place of one that does.
+   *
+   * @param accepted keys of {@code --accept-change}
+   * @throws PlanException if a key changed that must not
+   */
+  RunRequest resume(List<String> sets, List<String> accepted, ProgressMode progress) {
+    ConfigDocument document = ConfigDocument.read(config);
+    TrainPlan before = PlanReader.read(document, List.of()).value();
+    TrainPlan after = PlanReader.read(document, sets).value().absolute();
+    List<String> warnings =
+        new java.util.ArrayList<>(PlanChange.check(before.absolute(), after, accepted));
+    warnings.addAll(secrets(after));
+    if (!before.spark().secretKeys().isEmpty()) {
+      protect();
+    }
+    Runnable firstStep = before.equals(after) ? () -> {} : () -> write(after);
+    return new RunRequest(after, folder, true, progress, warnings, firstStep);
+  }
+
+  private List<String> secrets(TrainPlan plan) {
+    List<String> keys = plan.spark().secretKeys();
+    return keys.isEmpty()
+        ? List.of()
+        : List.of(
+            config
+                + " holds secrets ("
+                + String.join(", ", keys)
+                + ") and is readable by its owner only; spark-submit --properties-file keeps them"
+                + " out of it");
+  }
+
+  /** A folder that was copied may have lost its permissions. */
+  private void protect() {
+    try {
+      Files.setPosixFilePermissions(config, OWNER_ONLY);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot hide the secrets of " + config, e);
+    }
+  }
+
+  /** Whole or not at all: a crash in between must not leave half a configuration. */
+  private void write(TrainPlan plan) {
+    Path fresh = config.resolveSibling(CONFIG + ".new");
+    try {
+      Files.deleteIfExists(fresh);
+      if (plan.spark().secretKeys().isEmpty()) {
+        Files.createFile(fresh);
+      } else {
+        Files.createFile(fresh, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+      }
+      Files.writeString(fresh, PlanReader.toYaml(plan), StandardCharsets.UTF_8);
+      Files.move(fresh, config, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write " + config, e);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    owner.close();
   }
 }

@@ -4,19 +4,19 @@ import dev.kindling.worker.plan.TrainPlan;
 import java.util.List;
 
 /**
- * A resolved run, its folder prepared and its {@code config.yaml} written.
+ * A resolved run in a folder that nobody else works on.
  *
- * @param configYaml the text of {@code config.yaml}
- * @param resume whether the newest checkpoint must be used; otherwise the folder is new
+ * @param resume whether the newest checkpoint must be used; otherwise the run is new
  * @param warnings lines to show before the run starts
+ * @param firstStep to be called once the first step is done: the configuration has proved to work
  */
 public record RunRequest(
     TrainPlan plan,
-    String configYaml,
     String runDir,
     boolean resume,
     ProgressMode progress,
-    List<String> warnings) {
+    List<String> warnings,
+    Runnable firstStep) {
   public RunRequest {
     warnings = List.copyOf(warnings);
   }

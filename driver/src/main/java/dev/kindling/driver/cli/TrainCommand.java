@@ -1,14 +1,15 @@
 package dev.kindling.driver.cli;
 
+import dev.kindling.configs.yaml.ConfigDocument;
+import dev.kindling.worker.plan.PlanReader;
+import dev.kindling.worker.plan.TrainPlan;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code train CONFIG.yaml}. */
 @Command(
@@ -16,21 +17,16 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     description = "Plans, starts the workers, trains, saves checkpoints and reports.")
 final class TrainCommand implements Callable<Integer> {
-  @Spec private CommandSpec spec;
-
   @Parameters(paramLabel = "CONFIG.yaml", description = "Configuration of the run.")
   private Path config;
 
-  @Mixin private SetOptions sets = new SetOptions();
+  @Mixin private RunOptions options = new RunOptions();
 
   @Option(
       names = "--run-dir",
       paramLabel = "DIR",
       description = "Folder of the run; default: runs/NAME-DATE-TIME.")
   private Optional<String> runDir = Optional.empty();
-
-  @Option(names = "--progress", paramLabel = "MODE", description = "auto (default), plain or off.")
-  private ProgressMode progress = ProgressMode.AUTO;
 
   private final CommandBodies bodies;
 
@@ -40,7 +36,9 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    RunRequest request = RunFolder.start(config, sets.assignments(), runDir, progress);
-    return bodies.train(request, spec.commandLine().getOut());
+    TrainPlan plan = PlanReader.read(ConfigDocument.read(config), options.assignments()).value();
+    try (RunFolder folder = RunFolder.own(runDir.orElseGet(() -> RunFolder.freshName(config)))) {
+      return options.run(folder.start(plan, options.progress()), bodies);
+    }
   }
 }

@@ -3,22 +3,20 @@ package dev.kindling.driver.experiment;
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.configs.yaml.RecordBinder;
 import dev.kindling.kernels.graph.PlanException;
-import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.LocalStorage;
+import dev.kindling.worker.store.OwnerLock;
 import dev.kindling.worker.store.Storage;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -41,6 +39,9 @@ import java.util.concurrent.Future;
  */
 public final class Experiment {
   private static final int MAX_SMALL_FILE = 16 << 20;
+
+  /** A killed one is cleared away by the kernel within this time. */
+  private static final Duration PATIENCE = Duration.ofSeconds(3);
 
   private final Path folder;
   private final Path config;
@@ -99,10 +100,9 @@ public final class Experiment {
    */
   public int run(RunStarter starter, StopSignal stop) throws IOException, InterruptedException {
     Files.createDirectories(folder);
-    Path lockFile = folder.resolve("experiment.lock");
-    try (FileChannel channel =
-        FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-      lock(channel);
+    Path lock = folder.resolve("experiment.lock");
+    OwnerLock owner = OwnerLock.take(lock, PATIENCE).orElseThrow(() -> taken(lock));
+    try (owner) {
       requireSameExperiment();
       runAll(starter, stop);
       writeTables();
@@ -115,17 +115,9 @@ public final class Experiment {
     }
   }
 
-  /** Held until the channel is closed, or the process dies. */
-  private void lock(FileChannel channel) throws IOException {
-    boolean free;
-    try {
-      free = channel.tryLock() != null;
-    } catch (OverlappingFileLockException ours) {
-      free = false;
-    }
-    if (!free) {
-      throw new PlanException(folder + ": this experiment is running in another process");
-    }
+  private PlanException taken(Path lock) {
+    return new PlanException(
+        folder + ": this experiment is running in another process (" + OwnerLock.owner(lock) + ")");
   }
 
   private void requireSameExperiment() throws IOException {
@@ -213,15 +205,14 @@ public final class Experiment {
   }
 
   /**
-   * A run with a commit goes on; one that was killed before its first has nothing worth keeping.
+   * A run that made a step goes on, in its own folder: what is left of its killed ranks is fenced
+   * there by the next attempt's epoch, which a fresh folder would not know.
    */
-  private List<String> command(PlannedRun run) throws IOException {
+  private List<String> command(PlannedRun run) {
     Path runDir = runDir(run);
-    LocalStorage checkpoints = new LocalStorage(runDir.resolve("checkpoints"));
-    if (!CheckpointStore.open(checkpoints, 2).commits().isEmpty()) {
+    if (RunHistory.trace(runDir).isPresent()) {
       return List.of("resume", runDir.toString(), "--progress", "plain");
     }
-    storage.deleteFolder("runs/" + run.name());
     List<String> words = new ArrayList<>(List.of("train", config.toString()));
     for (String assignment : run.sets()) {
       words.add("--set");

@@ -122,7 +122,10 @@ final class SparkSettings {
     } else {
       conflicts.add(
           "spark.%s: the configuration says %s, spark-submit says %s; leave it to one of them"
-              .formatted(key.replaceFirst("^spark\\.", ""), value, other));
+              .formatted(
+                  key.replaceFirst("^spark\\.", ""),
+                  SparkSpec.shown(key, value),
+                  SparkSpec.shown(key, other)));
     }
   }
 

@@ -32,10 +32,12 @@ public final class TrainingRun {
   /**
    * A run that is planned and whose folder exists.
    *
-   * @param configYaml the plan as text, for the ranks
+   * @param configYaml the plan as text, for the ranks and their checkpoints: without secrets
    * @param resume whether checkpoints that were ever there must be there still
+   * @param firstStep called once, when the first step is done and before it is logged
    */
-  public record Order(TrainPlan plan, String configYaml, Path runDir, boolean resume) {}
+  public record Order(
+      TrainPlan plan, String configYaml, Path runDir, boolean resume, Runnable firstStep) {}
 
   /** Prepares the plan's data and says where it lies. */
   @FunctionalInterface
@@ -101,9 +103,10 @@ public final class TrainingRun {
               plan.ranks(),
               first);
       RunObserver both = new ObserverPair(metrics, progress);
+      RunObserver all = new ObserverPair(new FirstStep(order.firstStep()), both);
       stop.arm();
       List<WorkerResult> results =
-          new AttemptLoop(launcher, terms, epochs, both, stop, RetryBudget.DEFAULT).run();
+          new AttemptLoop(launcher, terms, epochs, all, stop, RetryBudget.DEFAULT).run();
       return results.get(0).stopped() ? stop.exitCode() : 0;
     } finally {
       progress.finish();

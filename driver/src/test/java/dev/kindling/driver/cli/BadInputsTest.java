@@ -99,14 +99,49 @@ class BadInputsTest {
   }
 
   @Test
-  void missingDataIsADataErrorAndTheRunCanBeResumedOnceItIsThere() throws IOException {
+  void missingDataIsADataErrorAndTheSameCommandWorksOnceItIsThere() throws IOException {
     byte[] text = Files.readAllBytes(corpus);
     Files.delete(corpus);
     refused(train(), 3, "corpus.txt: expected a file or folder, found nothing there");
-    refused(train(), 2, "already holds a run", "kindling resume");
-    Files.write(corpus, text);
-    assertThat(kindling("resume", run)).as(err.toString()).isZero();
+    refused(kindling("resume", run), 3, "corpus.txt: expected a file or folder");
     assertThat(out.toString()).contains("has no checkpoint yet: starting at step 1");
+    Files.write(corpus, text);
+    assertThat(train()).as(err.toString()).isZero();
+    refused(train(), 2, "already holds a run (checkpoints)", "kindling resume");
+  }
+
+  @Test
+  void aConfigurationWithWhichNothingWorksDoesNotReplaceTheOneThatDid() throws IOException {
+    assertThat(train()).as(err.toString()).isZero();
+    String before = Files.readString(Path.of(run, "config.yaml"));
+    String[] tooFewSlots = {
+      "resume", run, "--set", "steps=6", "--set", "launcher=spark", "--set", "spark.master=local[1]"
+    };
+    refused(kindling(tooFewSlots), 2, "needs 2 slots");
+    assertThat(Path.of(run, "config.yaml")).content().isEqualTo(before);
+    assertThat(kindling("resume", run, "--set", "steps=6")).as(err.toString()).isZero();
+    assertThat(out.toString()).contains("step 6/6");
+    assertThat(Path.of(run, "config.yaml"))
+        .content()
+        .isEqualTo(before.replace("steps: 4", "steps: 6"));
+  }
+
+  @Test
+  void noCheckpointHoldsASecret() throws IOException {
+    String secret = "spark.conf={spark.authenticate.secret: s3cr3t}";
+    assertThat(train(secret)).as(err.toString()).isZero();
+    assertThat(err.toString()).contains("holds secrets").doesNotContain("s3cr3t");
+    assertThat(out.toString()).doesNotContain("s3cr3t");
+    List<Path> holding = new ArrayList<>();
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        if (Files.readString(file, StandardCharsets.ISO_8859_1).contains("s3cr3t")) {
+          holding.add(file);
+        }
+      }
+    }
+    assertThat(holding).containsExactly(Path.of(run, "config.yaml"));
+    assertThat(kindling("resume", run, "--set", "steps=6")).as(err.toString()).isZero();
   }
 
   @Test

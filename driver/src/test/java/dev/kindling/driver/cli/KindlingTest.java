@@ -7,6 +7,8 @@ import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.data.DataException;
+import dev.kindling.worker.data.Huggingface;
+import dev.kindling.worker.data.Text;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.plan.PlanReader;
@@ -17,8 +19,10 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -80,24 +84,58 @@ class KindlingTest {
     assertThat(request.plan().steps()).isEqualTo(7);
     assertThat(request.resume()).isFalse();
     String written = Files.readString(runDir.resolve("config.yaml"), StandardCharsets.UTF_8);
-    assertThat(written).isEqualTo(request.configYaml()).contains("lr: 0.01");
+    assertThat(written).contains("lr: 0.01");
     assertThat(PlanReader.fromYaml(written)).isEqualTo(request.plan());
   }
 
   @Test
-  void trainIntoAFolderThatHoldsARunNamesResume() {
+  void trainIntoAFolderThatHoldsARunNamesResume() throws IOException {
     String runDir = folder.resolve("run").toString();
     assertThat(run("train", config, "--run-dir", runDir)).isZero();
+    Files.writeString(Path.of(runDir, "metrics.jsonl"), "{\"step\":1,\"loss\":5.0}\n");
     assertThat(run("train", config, "--run-dir", runDir)).isEqualTo(2);
     assertThat(errors())
         .isEqualTo(
-            "kindling: DIR/run already holds a run (config.yaml); go on with: kindling resume"
+            "kindling: DIR/run already holds a run (metrics.jsonl); go on with: kindling resume"
                 + " DIR/run, or choose another --run-dir\n");
     assertThat(bodies.runs).hasSize(1);
   }
 
   @Test
-  void resumeKeepsTheConfigurationAndRefusesToStartAfresh() throws IOException {
+  void aRunThatEndedBeforeItsFirstStepIsReplaced() throws IOException {
+    String runDir = folder.resolve("run").toString();
+    assertThat(run("train", config, "--run-dir", runDir)).isZero();
+    Files.writeString(Path.of(runDir, "metrics.jsonl"), "");
+    assertThat(run("train", config, "--set", "steps=7", "--run-dir", runDir)).isZero();
+    assertThat(written(runDir).steps()).isEqualTo(7);
+  }
+
+  @Test
+  void aFolderInOtherHandsIsRefusedAndItsOwnerNamed() throws Exception {
+    String runDir = folder.resolve("run").toString();
+    assertThat(run("train", config, "--run-dir", runDir)).isZero();
+    try (RunFolder other = RunFolder.own(runDir)) {
+      for (String[] words :
+          List.of(
+              new String[] {"train", config, "--run-dir", runDir},
+              new String[] {"resume", runDir})) {
+        assertThat(run(words)).as("%s", other).isEqualTo(2);
+        assertThat(errors())
+            .startsWith("kindling: DIR/run: another driver works on this run (pid ")
+            .contains(ProcessHandle.current().pid() + " on ")
+            .hasLineCount(1);
+      }
+    }
+    assertThat(run("resume", runDir)).isZero();
+    assertThat(bodies.runs).hasSize(2);
+  }
+
+  private static TrainPlan written(String runDir) {
+    return PlanReader.read(ConfigDocument.read(Path.of(runDir, "config.yaml")), List.of()).value();
+  }
+
+  @Test
+  void resumeRefusesToStartAfreshAndKeepsWhatWorked() throws IOException {
     String runDir = folder.resolve("run").toString();
     assertThat(run("resume", runDir)).isEqualTo(2);
     assertThat(errors())
@@ -109,11 +147,48 @@ class KindlingTest {
     assertThat(errors())
         .contains("kindling: ranks: was 1, now 2 (trajectory not bit-identical from here on)\n")
         .contains("kindling: steps: was 100, now 200 (trajectory not bit-identical from here on)");
-    assertThat(bodies.runs.get(1).resume()).isTrue();
-    assertThat(bodies.runs.get(1).plan().steps()).isEqualTo(200);
-    TrainPlan kept =
-        PlanReader.read(ConfigDocument.read(Path.of(runDir, "config.yaml")), List.of()).value();
-    assertThat(kept).isEqualTo(bodies.runs.get(1).plan());
+    RunRequest request = bodies.runs.get(1);
+    assertThat(request.resume()).isTrue();
+    assertThat(request.plan().steps()).isEqualTo(200);
+    assertThat(written(runDir).steps()).as("before the first step").isEqualTo(100);
+    request.firstStep().run();
+    assertThat(written(runDir)).isEqualTo(request.plan());
+  }
+
+  @Test
+  void relativePathsAreStoredAbsolute() {
+    String runDir = folder.resolve("run").toString();
+    String tokenizer = "tokenizer={type: huggingface, path: words/tokenizer.json}";
+    assertThat(run("train", config, "--set", tokenizer, "--run-dir", runDir)).isZero();
+    Path here = Path.of("").toAbsolutePath();
+    assertThat(written(runDir).data())
+        .isEqualTo(new Text(List.of(here.resolve("corpus").toString()), List.of(), 0, false));
+    assertThat(written(runDir).tokenizer())
+        .isEqualTo(new Huggingface(here + "/words/tokenizer.json", Optional.empty()));
+    assertThat(run("resume", runDir)).isZero();
+  }
+
+  @Test
+  void secretsAreHiddenAndTheirFileIsForItsOwner() throws IOException {
+    String runDir = folder.resolve("run").toString();
+    String secret = "spark.conf={spark.hadoop.fs.s3a.access.key: s3cr3t, spark.x: plain}";
+    assertThat(run("train", config, "--set", secret, "--run-dir", runDir)).isZero();
+    assertThat(errors())
+        .isEqualTo(
+            "kindling: DIR/run/config.yaml holds secrets (spark.hadoop.fs.s3a.access.key) and is"
+                + " readable by its owner only; spark-submit --properties-file keeps them out of"
+                + " it\n");
+    Path stored = Path.of(runDir, "config.yaml");
+    assertThat(stored).content().contains("s3cr3t");
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(stored)))
+        .isEqualTo("rw-------");
+    Files.setPosixFilePermissions(stored, PosixFilePermissions.fromString("rw-r--r--"));
+    assertThat(run("resume", runDir)).isZero();
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(stored)))
+        .isEqualTo("rw-------");
+    assertThat(run("explain", stored.toString())).isZero();
+    assertThat(out.toString()).contains("(redacted)").doesNotContain("s3cr3t");
+    assertThat(bodies.runs.get(0).plan().toString()).doesNotContain("s3cr3t");
   }
 
   @Test
@@ -171,6 +246,8 @@ class KindlingTest {
     assertThat(errors()).contains("Missing required parameter: 'CONFIG.yaml'");
     assertThat(run("train", config, "--progress", "loud")).isEqualTo(2);
     assertThat(errors()).contains("--progress").contains("loud");
+    assertThat(run("experiment", config, "--progress", "plain")).isEqualTo(2);
+    assertThat(errors()).contains("--progress");
     assertThat(run("data")).isEqualTo(2);
     assertThat(errors()).contains("corpus, prepare or inspect");
     assertThat(run("generate", "run", "--prompt", "x", "--tokens", "0")).isEqualTo(2);
@@ -278,7 +355,7 @@ class KindlingTest {
     }
 
     @Override
-    public int experiment(Path file, ProgressMode progress, PrintWriter out) {
+    public int experiment(Path file, PrintWriter out) {
       return done();
     }
 

@@ -34,7 +34,10 @@ public final class CheckpointStore {
   private final Storage storage;
   private final GenerationReader reader;
   private final int keep;
-  private final Set<Layout.Point> verified = ConcurrentHashMap.newKeySet();
+
+  /** By generation, whether its bytes were good when this object last read them back. */
+  private final Map<Layout.Point, Boolean> verdicts = new ConcurrentHashMap<>();
+
   private volatile String parent = "";
 
   private CheckpointStore(Storage storage, int keep) {
@@ -138,7 +141,7 @@ public final class CheckpointStore {
         throw new CheckpointException(
             point.commitPath() + ": expected a free name, found a commit");
       }
-      verified.add(point);
+      verdicts.put(point, true);
       parent = point.id() + "#" + Hashing.sha256(bytes);
     } catch (IOException failed) {
       throw failed(point.commitPath(), failed);
@@ -330,20 +333,22 @@ public final class CheckpointStore {
   }
 
   private void remember(Generation generation) {
-    verified.add(generation.manifest().point());
+    verdicts.put(generation.manifest().point(), true);
     parent = generation.id() + "#" + generation.commitSha256();
   }
 
-  /** True if this object has read the generation back, now or before. */
+  /**
+   * True if this object has read the generation back and found it good. A generation is read once:
+   * gigabytes that were refused would be read again at every save.
+   */
   boolean isVerified(Layout.Point point) throws IOException {
-    if (verified.contains(point)) {
-      return true;
+    Boolean known = verdicts.get(point);
+    if (known == null) {
+      Optional<String> job = JobIdentity.read(storage);
+      known = tryVerify(point, job, new ArrayList<>()).isPresent();
+      verdicts.put(point, known);
     }
-    boolean valid = tryVerify(point, JobIdentity.read(storage), new ArrayList<>()).isPresent();
-    if (valid) {
-      verified.add(point);
-    }
-    return valid;
+    return known;
   }
 
   /**

@@ -15,4 +15,9 @@ public record Huggingface(String path, Optional<String> documentSeparator)
   public Huggingface {
     new Expectation().notEmpty("path", path, "a file").orThrow();
   }
+
+  @Override
+  public Huggingface absolute() {
+    return new Huggingface(DataSpec.absolute(path), documentSeparator);
+  }
 }

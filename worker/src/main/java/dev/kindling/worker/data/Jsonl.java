@@ -30,6 +30,16 @@ public record Jsonl(
     e.orThrow();
   }
 
+  @Override
+  public Jsonl absolute() {
+    return new Jsonl(
+        DataSpec.absolute(paths),
+        field,
+        DataSpec.absolute(validationPaths),
+        validationFraction,
+        maskDocuments);
+  }
+
   public static Map<String, Object> defaults() {
     return Map.of(
         "field",

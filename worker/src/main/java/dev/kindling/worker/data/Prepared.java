@@ -11,4 +11,9 @@ public record Prepared(String path) implements DataSpec {
   public Prepared {
     new Expectation().notEmpty("path", path, "a folder").orThrow();
   }
+
+  @Override
+  public Prepared absolute() {
+    return new Prepared(DataSpec.absolute(path));
+  }
 }

@@ -25,6 +25,11 @@ public record SourcesJars(
     e.orThrow();
   }
 
+  @Override
+  public SourcesJars absolute() {
+    return new SourcesJars(jars, validationFraction, maskDocuments, cache.map(DataSpec::absolute));
+  }
+
   public static Map<String, Object> defaults() {
     return Map.of("validationFraction", 0.0, "maskDocuments", false);
   }

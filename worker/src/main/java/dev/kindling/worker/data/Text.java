@@ -28,6 +28,15 @@ public record Text(
     e.orThrow();
   }
 
+  @Override
+  public Text absolute() {
+    return new Text(
+        DataSpec.absolute(paths),
+        DataSpec.absolute(validationPaths),
+        validationFraction,
+        maskDocuments);
+  }
+
   public static Map<String, Object> defaults() {
     return Map.of("validationPaths", List.of(), "validationFraction", 0.0, "maskDocuments", false);
   }

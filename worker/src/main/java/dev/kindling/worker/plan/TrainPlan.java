@@ -141,6 +141,42 @@ public record TrainPlan(
     return BatchArithmetic.of(this);
   }
 
+  /** The same run from any working folder: relative input paths become absolute. */
+  public TrainPlan absolute() {
+    return with(data.absolute(), tokenizer.absolute(), spark);
+  }
+
+  /** The same run as others may see it: what Spark settings hide is a word. */
+  public TrainPlan withoutSecrets() {
+    return with(data, tokenizer, spark.withoutSecrets());
+  }
+
+  private TrainPlan with(DataSpec newData, TokenizerSpec newTokenizer, SparkSpec newSpark) {
+    return new TrainPlan(
+        model,
+        newData,
+        newTokenizer,
+        optimizer,
+        schedule,
+        sync,
+        checkpoint,
+        validation,
+        log,
+        determinism,
+        device,
+        ranks,
+        seed,
+        steps,
+        globalBatch,
+        microBatch,
+        logicalShards,
+        sequenceLength,
+        launcher,
+        matmul,
+        threads,
+        newSpark);
+  }
+
   public static Map<String, Object> defaults() {
     return Map.ofEntries(
         Map.entry("tokenizer", new Bytes()),

@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonReader;
+import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -243,6 +244,25 @@ class CheckpointStoreTest {
     TinyRun.save(next, second, 7, 1);
     assertThat(next.commits())
         .containsExactly("e0000000002-s000000000007", "e0000000002-s000000000006");
+  }
+
+  @Test
+  void aRefusedGenerationIsReadOnceAndNotAtEverySave() throws IOException {
+    CheckpointStore store = TinyRun.open(root);
+    long first = store.claimEpoch();
+    TinyRun.save(store, first, 1, 1);
+    TinyRun.save(store, first, 2, 1);
+    TinyRun.save(store, first, 3, 1);
+    flip(root.resolve("data/e0000000001/s000000000003-3f9a/model-00001-of-00001.safetensors"));
+    CrashingStorage storage =
+        new CrashingStorage(new LocalStorage(root), Integer.MAX_VALUE, CrashingStorage.When.AFTER);
+    CheckpointStore next = TinyRun.open(storage);
+    long second = next.claimEpoch();
+    TinyRun.save(next, second, 4, 1);
+    assertThat(next.isVerified(new Layout.Point(1, 3))).isFalse();
+    int before = storage.operations();
+    assertThat(next.isVerified(new Layout.Point(1, 3))).isFalse();
+    assertThat(storage.operations()).as("not one look at the disk").isEqualTo(before);
   }
 
   @Test

@@ -1,0 +1,33 @@
+package dev.kindling.driver.experiment;
+
+import dev.kindling.worker.checkpoint.CheckpointStore;
+import dev.kindling.worker.loop.WorkerTask;
+import dev.kindling.worker.store.LocalStorage;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** How far a run came, as its folder tells. */
+public final class RunHistory {
+  private static final String METRICS = "metrics.jsonl";
+
+  private RunHistory() {}
+
+  /**
+   * What shows that a run made a step: the name of its checkpoints or of its metrics. A
+   * configuration alone, or an attempt that failed before its first step, is nothing to go on from.
+   */
+  public static Optional<String> trace(Path runDir) {
+    LocalStorage checkpoints = new LocalStorage(runDir.resolve(WorkerTask.CHECKPOINTS));
+    if (!CheckpointStore.open(checkpoints, 2).neverCommitted()) {
+      return Optional.of(WorkerTask.CHECKPOINTS);
+    }
+    try {
+      boolean stepped = !MetricsLog.read(runDir.resolve(METRICS)).byStep().isEmpty();
+      return stepped ? Optional.of(METRICS) : Optional.empty();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + runDir.resolve(METRICS), e);
+    }
+  }
+}

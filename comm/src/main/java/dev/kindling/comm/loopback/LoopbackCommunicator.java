@@ -72,16 +72,16 @@ public final class LoopbackCommunicator implements Communicator {
     String call = enter("allReduce " + dtype + ' ' + op, bytes, data, data);
     int from = piece(bytes, rank);
     int count = piece(bytes, rank + 1) - from;
-    fold.clear();
-    for (int r = 0; r < worldSize; r++) {
-      fold.add(world.send(r), from);
-    }
-    fold.into(world.receive(rank), from, count, dtype, op);
-    for (int r = 0; r < worldSize; r++) {
-      if (r != rank) {
-        world.receive(r).copy(from, world.receive(rank), from, count);
-      }
-    }
+    copy(
+        call,
+        () -> {
+          fold(from, from, count, dtype, op);
+          for (int r = 0; r < worldSize; r++) {
+            if (r != rank) {
+              world.receive(r).copy(from, world.receive(rank), from, count);
+            }
+          }
+        });
     leave(call, 2L * (bytes - count));
   }
 
@@ -95,9 +95,13 @@ public final class LoopbackCommunicator implements Communicator {
     int bytes = length(send);
     checkLength(receive, (long) bytes * worldSize, "receive");
     String call = enter("allGather", bytes, send, receive);
-    for (int r = 0; r < worldSize; r++) {
-      world.receive(rank).copy(r * bytes, world.send(r), 0, bytes);
-    }
+    copy(
+        call,
+        () -> {
+          for (int r = 0; r < worldSize; r++) {
+            world.receive(rank).copy(r * bytes, world.send(r), 0, bytes);
+          }
+        });
     leave(call, (worldSize - 1L) * bytes);
   }
 
@@ -107,11 +111,7 @@ public final class LoopbackCommunicator implements Communicator {
     checkMultiple(bytes, dtype);
     checkLength(send, (long) bytes * worldSize, "send");
     String call = enter("reduceScatter " + dtype + ' ' + op, bytes, send, receive);
-    fold.clear();
-    for (int r = 0; r < worldSize; r++) {
-      fold.add(world.send(r), rank * bytes);
-    }
-    fold.into(world.receive(rank), 0, bytes, dtype, op);
+    copy(call, () -> fold(rank * bytes, 0, bytes, dtype, op));
     leave(call, (worldSize - 1L) * bytes);
   }
 
@@ -121,7 +121,7 @@ public final class LoopbackCommunicator implements Communicator {
     int bytes = length(data);
     String call = enter("broadcast from rank " + root, bytes, data, data);
     if (rank != root) {
-      world.receive(rank).copy(0, world.send(root), 0, bytes);
+      copy(call, () -> world.receive(rank).copy(0, world.send(root), 0, bytes));
     }
     leave(call, rank == root ? (worldSize - 1L) * bytes : 0);
   }
@@ -132,9 +132,13 @@ public final class LoopbackCommunicator implements Communicator {
     checkLength(send, (long) bytes * worldSize, "send");
     checkLength(receive, (long) bytes * worldSize, "receive");
     String call = enter("allToAll", bytes, send, receive);
-    for (int r = 0; r < worldSize; r++) {
-      world.receive(rank).copy(r * bytes, world.send(r), rank * bytes, bytes);
-    }
+    copy(
+        call,
+        () -> {
+          for (int r = 0; r < worldSize; r++) {
+            world.receive(rank).copy(r * bytes, world.send(r), rank * bytes, bytes);
+          }
+        });
     leave(call, (worldSize - 1L) * bytes);
   }
 
@@ -176,7 +180,10 @@ public final class LoopbackCommunicator implements Communicator {
     return waitNanos;
   }
 
-  /** Fails all ranks of this world at once. */
+  /**
+   * Fails all ranks of this world at once. When this or {@link #close} returns, or a collective
+   * throws, nobody reads or writes the memory of any rank any more.
+   */
   public void abort() {
     world.abort("rank " + rank + " aborted");
   }
@@ -193,6 +200,26 @@ public final class LoopbackCommunicator implements Communicator {
     world.enter(rank, new LoopbackWorld.Post(call, views.of(send), views.of(receive)));
     waitNanos += System.nanoTime() - start;
     return call;
+  }
+
+  private void copy(String call, Runnable copies) {
+    try {
+      copies.run();
+    } catch (RuntimeException | Error e) {
+      world.broken(rank, call, e);
+      throw e;
+    }
+  }
+
+  /**
+   * Folds {@code count} bytes at {@code from} of all ranks into this rank's memory at {@code to}.
+   */
+  private void fold(int from, int to, int count, DType dtype, Reduction op) {
+    fold.clear();
+    for (int r = 0; r < worldSize; r++) {
+      fold.add(world.send(r), from);
+    }
+    fold.into(world.receive(rank), to, count, dtype, op);
   }
 
   private void leave(String call, long sent) {

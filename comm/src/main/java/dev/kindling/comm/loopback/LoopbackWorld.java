@@ -10,7 +10,13 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** What the threads of one loopback world share: what each rank posted, and where they wait. */
+/**
+ * What the threads of one loopback world share: what each rank posted, and where they wait.
+ *
+ * <p>Memory that a rank posted may be freed as soon as its collective returns or throws. So nobody
+ * is told of a failure, neither a waiting rank nor who aborts, before every copy that is under way
+ * has ended.
+ */
 final class LoopbackWorld {
   /** What one rank brings to the running collective. */
   record Post(String call, SpanView send, SpanView receive) {}
@@ -22,6 +28,10 @@ final class LoopbackWorld {
   private final long timeoutNanos;
   private int arrived;
   private long generation;
+
+  /** Ranks that may be copying: from the moment all have entered until each has left. */
+  private int copying;
+
   private @Nullable String failure;
 
   LoopbackWorld(int worldSize, long timeoutNanos) {
@@ -50,23 +60,20 @@ final class LoopbackWorld {
     return post;
   }
 
-  /** Posts this rank's part and waits for all others; fails everybody if the calls differ. */
+  /**
+   * Posts this rank's part and waits for all others; fails everybody if the calls differ. Whoever
+   * returns from here must call {@link #leave} or {@link #broken}.
+   */
   void enter(int rank, Post post) {
     lock.lock();
     try {
+      requireOpen(rank, post.call());
       posts[rank] = post;
-      barrier(rank, post.call());
+      barrier(rank, post.call(), posts.length);
       for (int peer = 0; peer < posts.length; peer++) {
         if (!post(peer).call().equals(post.call())) {
-          throw fail(
-              "ranks disagree: rank "
-                  + rank
-                  + " is in "
-                  + post.call()
-                  + ", rank "
-                  + peer
-                  + " is in "
-                  + post(peer).call());
+          copied();
+          throw fail(disagreement(rank, post, peer, post(peer).call()));
         }
       }
     } finally {
@@ -74,21 +81,53 @@ final class LoopbackWorld {
     }
   }
 
+  private static String disagreement(int rank, Post post, int peer, String call) {
+    return "ranks disagree: rank "
+        + rank
+        + " is in "
+        + post.call()
+        + ", rank "
+        + peer
+        + " is in "
+        + call;
+  }
+
   /** Waits until all ranks have done their part. */
   void leave(int rank, String call) {
     lock.lock();
     try {
-      barrier(rank, call);
+      copied();
+      requireOpen(rank, call);
+      barrier(rank, call, 0);
     } finally {
       lock.unlock();
     }
   }
 
-  private void barrier(int rank, String call) {
+  /** This rank's part failed: so does the collective of all others. */
+  void broken(int rank, String call, Throwable cause) {
+    lock.lock();
+    try {
+      copied();
+    } finally {
+      lock.unlock();
+    }
+    abort("rank " + rank + " failed in " + call + ": " + cause);
+  }
+
+  private void copied() {
+    copying--;
+    if (copying == 0) {
+      changed.signalAll();
+    }
+  }
+
+  private void barrier(int rank, String call, int copies) {
     arrived++;
     if (arrived == posts.length) {
       arrived = 0;
       generation++;
+      copying = copies;
       changed.signalAll();
       return;
     }
@@ -102,6 +141,7 @@ final class LoopbackWorld {
     lock.lock();
     try {
       await(rank, post.call(), () -> mail[rank][peer] == null);
+      requireOpen(rank, post.call());
       mail[rank][peer] = post;
       changed.signalAll();
       await(rank, post.call(), () -> mail[rank][peer] != post);
@@ -110,22 +150,16 @@ final class LoopbackWorld {
     }
   }
 
-  /** Copies what {@code peer} offers. */
+  /** Copies what {@code peer} offers, holding the lock: the offer cannot be withdrawn meanwhile. */
   void receive(int rank, int peer, Post post) {
     lock.lock();
     try {
       await(rank, post.call(), () -> mail[peer][rank] != null);
+      // The sender of an offer from before a failure may be gone, and its memory with it.
+      requireOpen(rank, post.call());
       Post offer = mail[peer][rank];
       if (offer == null || !offer.call().equals(post.call())) {
-        throw fail(
-            "ranks disagree: rank "
-                + rank
-                + " is in "
-                + post.call()
-                + ", rank "
-                + peer
-                + " is in "
-                + (offer == null ? "nothing" : offer.call()));
+        throw fail(disagreement(rank, post, peer, offer == null ? "nothing" : offer.call()));
       }
       post.receive().copy(0, offer.send(), 0, offer.send().length());
       mail[peer][rank] = null;
@@ -139,9 +173,7 @@ final class LoopbackWorld {
     long left = timeoutNanos;
     try {
       while (!condition.getAsBoolean()) {
-        if (failure != null) {
-          throw new CollectiveException("rank " + rank + ", " + call + ": " + failure);
-        }
+        requireOpen(rank, call);
         if (left <= 0) {
           throw fail(
               "rank "
@@ -177,7 +209,7 @@ final class LoopbackWorld {
     return new CollectiveException(reason);
   }
 
-  /** Fails all waiting and later calls of all ranks. */
+  /** Fails all waiting and later calls of all ranks, and returns when no copy is under way. */
   void abort(String reason) {
     lock.lock();
     try {
@@ -185,8 +217,23 @@ final class LoopbackWorld {
         failure = reason;
       }
       changed.signalAll();
+      awaitCopies();
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Short: a copy waits for nobody. */
+  private void awaitCopies() {
+    while (copying > 0) {
+      changed.awaitUninterruptibly();
+    }
+  }
+
+  private void requireOpen(int rank, String call) {
+    if (failure != null) {
+      awaitCopies();
+      throw new CollectiveException("rank " + rank + ", " + call + ": " + failure);
     }
   }
 

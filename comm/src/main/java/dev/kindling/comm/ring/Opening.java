@@ -16,6 +16,7 @@ import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -27,14 +28,16 @@ import org.slf4j.LoggerFactory;
  * All in the calling thread, one selector. The listener lives only as long as the opening.
  *
  * <p>Strangers: at most 64 unproven connections, 5 seconds and 48 bytes each; the oldest makes room
- * for a new one. A rank whose connection was pushed out that way tries again until the time-out.
+ * for a new one. A rank whose connection was pushed out that way tries again until the time-out,
+ * with a {@link Backoff}. The first refusal of a peer, and of a stranger, is logged; the rest are
+ * counted.
  */
 final class Opening {
   private static final Logger LOG = LoggerFactory.getLogger(Opening.class);
   private static final String GREETING = "kindling-ring/2";
   private static final long UNPROVEN_NANOS = 5_000_000_000L;
   private static final int UNPROVEN_LIMIT = 64;
-  private static final long TICK_MILLIS = 50;
+  private static final long TICK_MILLIS = 10;
 
   private final RingOptions options;
   private final OpeningScope scope;
@@ -43,6 +46,8 @@ final class Opening {
   private final Selector selector;
   private final InetAddress own;
   private final List<Handshake> pending = new ArrayList<>();
+  private final Backoff[] peers;
+  private final Backoff strangers = new Backoff();
   private int refused;
 
   private Opening(
@@ -58,6 +63,8 @@ final class Opening {
     this.listener = listener;
     this.selector = selector;
     this.own = own;
+    peers = new Backoff[addresses.size()];
+    Arrays.setAll(peers, peer -> new Backoff());
   }
 
   /** The connection to each peer, non-blocking, null at the own rank. */
@@ -171,7 +178,7 @@ final class Opening {
 
   private void connectMissing() throws IOException {
     for (int peer : missing()) {
-      if (peer < scope.rank() && !trying(peer)) {
+      if (peer < scope.rank() && !trying(peer) && peers[peer].mayAsk(System.nanoTime())) {
         SocketChannel channel = SocketChannel.open();
         try {
           configure(channel);
@@ -285,11 +292,15 @@ final class Opening {
   private void refuse(Handshake handshake, String reason) {
     refused++;
     pending.remove(handshake);
-    LOG.warn(
-        "rank {} dropped a connection {}: {}",
-        scope.rank(),
-        handshake.initiator() ? "to rank " + handshake.peer() : "from a stranger",
-        reason);
+    boolean initiator = handshake.initiator();
+    Backoff backoff = initiator ? peers[handshake.peer()] : strangers;
+    if (backoff.refused(System.nanoTime())) {
+      LOG.warn(
+          "rank {} dropped a connection {}: {}; further ones are only counted",
+          scope.rank(),
+          initiator ? "to rank " + handshake.peer() : "from a stranger",
+          reason);
+    }
     Binding.closeQuietly(handshake.channel());
   }
 

@@ -23,6 +23,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** Who is let in, who is not, and what is said about it. */
@@ -200,6 +201,24 @@ class OpeningTest {
                 () -> meeting.get(2).allGather(dead)));
     assertThat(((Throwable) results.get(0)).getMessage()).contains("ranks [2]");
     assertThat(((Throwable) results.get(1)).getMessage()).contains("ranks [2]");
+  }
+
+  /** Nobody listens at port 1 of rank 0, so every try is refused at once. */
+  @Test
+  void aPeerThatRefusesIsAskedAgainWithGrowingPauses() throws Exception {
+    List<Rendezvous> meeting = ThreadRendezvous.create(2, WAIT);
+    var brief = options("a", "job", 1).withTimeouts(Duration.ofMillis(500), WAIT);
+    List<Object> results =
+        together(
+            List.of(
+                () -> meeting.get(0).allGather("kindling-ring/2 127.0.0.1 1 00"),
+                () -> sumOfOnes(brief, meeting.get(1))));
+    String message = String.valueOf(((Throwable) results.get(1)).getMessage());
+    assertThat(message).contains("no connection with ranks [0]");
+    var counted = Pattern.compile("\\((\\d+) connections refused").matcher(message);
+    assertThat(counted.find()).isTrue();
+    // After 0, 10, 30, 70, 150, 310 and 510 ms; fewer on a slow machine.
+    assertThat(Integer.parseInt(counted.group(1))).isBetween(1, 7);
   }
 
   @Test

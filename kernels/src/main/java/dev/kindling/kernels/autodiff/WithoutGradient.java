@@ -2,7 +2,6 @@ package dev.kindling.kernels.autodiff;
 
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
-import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.ClipScale;
@@ -18,6 +17,7 @@ import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.RandomNormal;
+import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
@@ -34,7 +34,6 @@ public final class WithoutGradient {
       Map.ofEntries(
           Map.entry(Accumulate.class, SECOND_ORDER),
           Map.entry(AdamW.class, UPDATE),
-          Map.entry(AllReduce.class, "runs on complete gradients, after reverse mode"),
           Map.entry(AttentionGradient.class, SECOND_ORDER),
           Map.entry(BiasGradient.class, SECOND_ORDER),
           Map.entry(ClipScale.class, UPDATE),
@@ -51,6 +50,7 @@ public final class WithoutGradient {
           Map.entry(LinearInputGradient.class, SECOND_ORDER),
           Map.entry(LinearWeightGradient.class, SECOND_ORDER),
           Map.entry(RandomNormal.class, "depends on key and step alone"),
+          Map.entry(Reduce.class, SECOND_ORDER),
           Map.entry(RmsNormGradient.class, SECOND_ORDER),
           Map.entry(Sgd.class, UPDATE),
           Map.entry(SwiGluGradient.class, SECOND_ORDER));

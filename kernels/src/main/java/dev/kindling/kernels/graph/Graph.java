@@ -1,6 +1,6 @@
 package dev.kindling.kernels.graph;
 
-import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.Collective;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -38,13 +38,14 @@ public record Graph(
   }
 
   /**
-   * SHA-256 over the ordered collective operations; equal on ranks that will meet in every call.
+   * SHA-256 over the ordered collective operations, their constants, shapes and element types;
+   * equal on ranks that will meet in every call.
    */
   public String fingerprintOfCollectives() {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       for (Node node : nodes) {
-        if (node.op() instanceof AllReduce) {
+        if (node.op() instanceof Collective) {
           String line = node.op() + " " + node.inputTypes() + "\n";
           digest.update(line.getBytes(StandardCharsets.UTF_8));
         }

@@ -7,7 +7,10 @@ package dev.kindling.kernels.graph;
 public enum Role {
   PARAMETER,
   GRADIENT,
-  /** Sums of logical shards that wait for their sibling in the reduction tree (exact mode). */
+  /**
+   * Sums of logical shards that wait for their sibling in the reduction tree (exact mode). No
+   * collective takes one: it has to be folded first.
+   */
   PARTIAL,
   STATE,
   INPUT,

@@ -1,5 +1,6 @@
 package dev.kindling.kernels.graph;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -28,6 +29,13 @@ public record Shape(List<Integer> dims) {
 
   public int dim(int index) {
     return dims.get(index);
+  }
+
+  /** The same shape with another outermost extent. */
+  public Shape withDim0(int extent) {
+    List<Integer> changed = new ArrayList<>(dims);
+    changed.set(0, extent);
+    return new Shape(changed);
   }
 
   public int rank() {

@@ -4,11 +4,11 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
-import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.ClipScale;
+import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
@@ -73,12 +73,19 @@ public final class Oracle {
         .apply(call);
   }
 
+  /** Contents of the outputs of each rank, from the inputs of each rank. */
+  public static List<List<double[]>> evaluateRanks(
+      Op op, List<ValueType> types, List<List<double[]>> ranks) {
+    return op instanceof Collective
+        ? CollectiveOracle.evaluate(op, ranks)
+        : ranks.stream().map(inputs -> evaluate(op, types, inputs)).toList();
+  }
+
   private static Map<Class<? extends Op>, Rule> rules() {
     Map<Class<? extends Op>, Rule> rules = new HashMap<>();
     rules.put(Accumulate.class, SimpleOracle::add);
     rules.put(AdamW.class, UpdateOracle::adamW);
     rules.put(Add.class, SimpleOracle::add);
-    rules.put(AllReduce.class, SimpleOracle::allReduce);
     rules.put(Attention.class, AttentionOracle::forward);
     rules.put(AttentionGradient.class, AttentionOracle::gradient);
     rules.put(BiasGradient.class, LinearOracle::bias);

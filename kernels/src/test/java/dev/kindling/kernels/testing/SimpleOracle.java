@@ -25,11 +25,6 @@ final class SimpleOracle {
     return List.of(sum);
   }
 
-  /** A world of two ranks that hold the same. */
-  static List<double[]> allReduce(Oracle.Call call) {
-    return call.inputs().stream().map(x -> Arrays.stream(x).map(v -> 2 * v).toArray()).toList();
-  }
-
   static List<double[]> fill(Oracle.Call call) {
     List<double[]> outputs = new ArrayList<>();
     for (double[] input : call.inputs()) {

@@ -1,8 +1,8 @@
 /**
- * Oracles and cases: each operation again in plain fp64 loops, and one case table that feeds
- * correctness, finite differences and speed.
+ * Oracles: each operation again in plain fp64 loops, whole graphs in fp64 and on the CPU, on one
+ * rank or several.
  *
- * <p>Read first: {@code OpCases}, {@code Oracle}, {@code GraphOracle}. Must not depend on the CPU
+ * <p>Read first: {@code Oracle}, {@code GraphOracle}, {@code CpuRun}. Must not depend on the CPU
  * kernels.
  */
 @NullMarked

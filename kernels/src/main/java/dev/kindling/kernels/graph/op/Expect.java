@@ -1,5 +1,6 @@
 package dev.kindling.kernels.graph.op;
 
+import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Shape;
@@ -74,6 +75,45 @@ final class Expect {
     if (inputs.get(index).dtype() != DType.F32) {
       throw new PlanException(
           op + ": input " + index + ": expected f32, found " + inputs.get(index));
+    }
+  }
+
+  /** An input with an outermost dimension, of any element type; returns its type. */
+  static ValueType rows(Op op, List<ValueType> inputs, int index) {
+    ValueType type = inputs.get(index);
+    that(type.shape().rank() > 0, op, "input " + index + ": expected a dimension 0, found " + type);
+    return type;
+  }
+
+  /** An input whose dimension 0 falls into equal pieces; returns the extent of one. */
+  static int shards(Op op, List<ValueType> inputs, int index, int degree) {
+    ValueType type = rows(op, inputs, index);
+    int extent = type.shape().dim(0);
+    if (extent % degree != 0) {
+      int padded = (extent / degree + 1) * degree;
+      throw new PlanException(
+          op
+              + ": input "
+              + index
+              + ": expected a dimension 0 in "
+              + degree
+              + " equal pieces, found "
+              + type
+              + "; pad it to "
+              + padded);
+    }
+    return extent / degree;
+  }
+
+  static void degree(Axis axis, int degree) {
+    if (degree < 1) {
+      throw new PlanException("degree of axis " + axis + ": expected at least 1, found " + degree);
+    }
+  }
+
+  static void root(Axis axis, int root) {
+    if (root < 0) {
+      throw new PlanException("root along axis " + axis + ": expected 0 or more, found " + root);
     }
   }
 

@@ -3,8 +3,11 @@ package dev.kindling.kernels.graph.rewrite;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.graph.op.Op;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -15,17 +18,21 @@ import java.util.Set;
 /**
  * Proves between passes: every value is written once, before it is read; types are what the
  * operation infers; no node reads a value after an in-place operation wrote over it, nor alongside
- * in the same node.
+ * in the same node; no collective takes what the ranks may not exchange as it is: the step block,
+ * which the host gives to all of them, and partial sums, which wait for their sibling in the
+ * reduction tree and would leave its order.
  */
 public final class GraphCheck {
   private final Set<Integer> written = new HashSet<>();
   private final Map<Integer, Node> overwritten = new HashMap<>();
+  private final Map<Integer, Variable> homes = new HashMap<>();
 
   private GraphCheck() {}
 
   public static void check(Graph graph) {
     GraphCheck check = new GraphCheck();
     check.written.addAll(graph.contents().keySet());
+    check.homes.putAll(graph.contents());
     graph.nodes().forEach(check::node);
   }
 
@@ -40,12 +47,29 @@ public final class GraphCheck {
             node + ": reads " + input + " after it was overwritten by " + writer);
       }
     }
+    if (node.op() instanceof Collective) {
+      node.inputs().forEach(input -> exchanged(node, input));
+    }
     List<ValueType> types = node.op().infer(node.inputTypes());
     if (!types.equals(node.outputs().stream().map(Value::type).toList())) {
       throw new PlanException(node + ": the operation infers " + types);
     }
     for (int i = 0; i < node.outputs().size(); i++) {
       output(node, i);
+    }
+  }
+
+  private void exchanged(Node node, Value input) {
+    Variable home = homes.get(input.id());
+    if (home != null && (home.role() == Role.PARTIAL || home.role() == Role.STEP)) {
+      throw new PlanException(
+          node
+              + ": input "
+              + input
+              + ": a collective takes no variable of role "
+              + home.role()
+              + ", found "
+              + home.name());
     }
   }
 
@@ -59,6 +83,10 @@ public final class GraphCheck {
       return;
     }
     Value old = node.input(alias);
+    Variable home = homes.get(old.id());
+    if (home != null) {
+      homes.put(output.id(), home);
+    }
     long uses = node.inputs().stream().filter(input -> input.equals(old)).count();
     if (uses > 1 || overwritten.put(old.id(), node) != null) {
       throw new PlanException(

@@ -26,8 +26,8 @@ import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.testing.Contents;
 import dev.kindling.kernels.testing.CpuRun;
+import dev.kindling.kernels.testing.ThreadCommunicator;
 import dev.kindling.kernels.testing.TinyModels;
-import dev.kindling.kernels.testing.TwinCommunicator;
 import java.lang.management.ManagementFactory;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -124,14 +124,14 @@ class CpuProgramTest {
     }
     builder.add(new AllReduce(Axis.DATA), gradients);
     Graph graph = builder.build();
-    TwinCommunicator twins = new TwinCommunicator();
+    ThreadCommunicator communicator = ThreadCommunicator.create(1).get(0);
     try (Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
         Memory memory = backend.allocate(graph.variables());
-        Program program = backend.compile(graph, memory, Map.of(Axis.DATA, twins))) {
+        Program program = backend.compile(graph, memory, Map.of(Axis.DATA, communicator))) {
       memory.span("g2").putFloat(6, 3f);
       program.run();
-      assertThat(twins.calls()).isEqualTo(1);
-      assertThat(memory.span("g2").getFloat(6)).isEqualTo(6f);
+      assertThat(communicator.calls()).isEqualTo(1);
+      assertThat(memory.span("g2").getFloat(6)).isEqualTo(3f);
       assertThat(memory.arena(Role.GRADIENT).bytes()).isEqualTo(3L * Span.ALIGNMENT);
       Map<Axis, Communicator> none = Map.of();
       assertThatThrownBy(() -> backend.compile(graph, memory, none))

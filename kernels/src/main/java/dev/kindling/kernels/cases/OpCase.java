@@ -1,4 +1,4 @@
-package dev.kindling.kernels.testing;
+package dev.kindling.kernels.cases;
 
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.op.Op;
@@ -10,8 +10,9 @@ import java.util.SplittableRandom;
  * One line of the case table: an operation with inputs.
  *
  * @param reduction length of the longest sum in the operation; scales the tolerance
+ * @param ranks how many ranks run it together; 1 but for collectives
  */
-public record OpCase(String name, Op op, List<Input> inputs, int reduction) {
+public record OpCase(String name, Op op, List<Input> inputs, int reduction, int ranks) {
   /** How an input is drawn. */
   public interface Draw {
     double next(SplittableRandom random, int index);

@@ -1,4 +1,4 @@
-package dev.kindling.kernels.testing;
+package dev.kindling.kernels.cases;
 
 import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.Axis;
@@ -10,10 +10,13 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Accumulation;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
+import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.AllToAll;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.Broadcast;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.Copy;
@@ -33,6 +36,8 @@ import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.RandomNormal;
+import dev.kindling.kernels.graph.op.Reduce;
+import dev.kindling.kernels.graph.op.ReduceScatter;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
@@ -46,30 +51,64 @@ import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The case table: feeds kernels against oracle, finite differences, and benchmarks. */
+/**
+ * The case table. {@link #all} has odd, even, tiny and extreme inputs for tests; {@link #large} has
+ * the same lines, without those that are about edges, in one shape of a small model for speed.
+ */
 public final class OpCases {
   private static final OpCase.Draw NORMAL = (random, i) -> gaussian(random);
   private static final OpCase.Draw POSITIVE = (random, i) -> random.nextDouble(0.1, 2);
   private static final OpCase.Draw EXTREME = (random, i) -> random.nextBoolean() ? 100 : -100;
   private static final OpCase.Draw SAME = (random, i) -> 0.5;
   private static final OpCase.Draw RAMP = (random, i) -> i;
+  private static final OpCase.Input STEPS = f32((random, i) -> 7 + i, StepScalar.values().length);
+  private static final int[][] LOGITS = {{1, 1}, {1, 2}, {7, 13}, {13, 207}, {3, 8003}};
+  private static final List<AttentionShape> SHAPES =
+      List.of(
+          new AttentionShape(1, 1, 2, 1),
+          new AttentionShape(2, 1, 6, 7),
+          new AttentionShape(4, 2, 8, 13),
+          new AttentionShape(2, 2, 16, 65),
+          new AttentionShape(3, 1, 4, 130));
   private static final int[][] MATRICES = {{1, 1}, {7, 13}, {13, 207}, {64, 48}};
 
   private final List<OpCase> cases = new ArrayList<>();
+  private final boolean large;
+  private final int[][] matrices;
 
-  private OpCases() {}
+  private OpCases(boolean large) {
+    this.large = large;
+    matrices = shapes(MATRICES, 1024, 512);
+  }
 
   /** All cases. */
   public static List<OpCase> all() {
-    OpCases table = new OpCases();
-    table.elements();
-    table.linear();
-    table.tables();
-    table.norms();
-    table.attention();
-    table.losses();
-    table.updates();
-    return List.copyOf(table.cases);
+    return new OpCases(false).table();
+  }
+
+  /** The shape each operation has in a model of about 50 million parameters, 1024 tokens. */
+  public static List<OpCase> large() {
+    return new OpCases(true).table();
+  }
+
+  private List<OpCase> table() {
+    elements();
+    if (!large) {
+      edges();
+    }
+    columns();
+    linear();
+    tables();
+    norms();
+    attention();
+    losses();
+    updates();
+    collectives();
+    return List.copyOf(cases);
+  }
+
+  private int[][] shapes(int[][] small, int... big) {
+    return large ? new int[][] {big} : small;
   }
 
   private static double gaussian(java.util.SplittableRandom random) {
@@ -90,12 +129,16 @@ public final class OpCases {
   }
 
   private void add(String name, Op op, int reduction, OpCase.Input... inputs) {
+    together(name, 1, op, reduction, inputs);
+  }
+
+  private void together(String name, int ranks, Op op, int reduction, OpCase.Input... inputs) {
     String full = op.getClass().getSimpleName() + " " + name + " #" + cases.size();
-    cases.add(new OpCase(full, op, List.of(inputs), Math.max(1, reduction)));
+    cases.add(new OpCase(full, op, List.of(inputs), Math.max(1, reduction), ranks));
   }
 
   private void elements() {
-    for (int[] d : MATRICES) {
+    for (int[] d : matrices) {
       OpCase.Input x = f32(NORMAL, d);
       for (Op op :
           List.of(new Add(), new Accumulate(), new SwiGlu(), new GeluGradient(), new Copy())) {
@@ -105,22 +148,48 @@ public final class OpCases {
       add("normal", new Gelu(), 1, x);
       add("constant", new Fill(0), 1, x, x);
       add("constant", new Fill(1.5f), 1, x, f32(NORMAL, 3));
-      add("two ranks", new AllReduce(Axis.DATA), 1, x, f32(NORMAL, 3), x);
+      add("step", new RandomNormal(Shape.of(d), 42), 1, STEPS);
     }
-    OpCase.Input step = f32((random, i) -> 7 + i, StepScalar.values().length);
-    add("step", new RandomNormal(Shape.of(7, 13), 42), 1, step);
-    add("one number", new RandomNormal(Shape.of(1), -1L), 1, step);
+  }
+
+  private void edges() {
+    add("one number", new RandomNormal(Shape.of(1), -1L), 1, STEPS);
     add("extreme", new SwiGlu(), 1, f32(EXTREME, 5, 3), f32(NORMAL, 5, 3));
     add("extreme", new Gelu(), 1, f32(EXTREME, 5, 3));
     add("extreme", new GeluGradient(), 1, f32(EXTREME, 5, 3), f32(NORMAL, 5, 3));
-    add("three", new SplitColumns(List.of(3, 1, 9)), 1, f32(NORMAL, 7, 13));
     add("one", new SplitColumns(List.of(1)), 1, f32(NORMAL, 1, 1));
-    add("three", new ConcatColumns(), 1, f32(NORMAL, 7, 3), f32(NORMAL, 7, 1), f32(NORMAL, 7, 9));
-    add("some", new GatherColumns(new Columns(List.of(12, 0, 5))), 1, f32(NORMAL, 7, 13));
+    add("equal elements", new RmsNorm(1e-5f), 13, f32(SAME, 3, 13), f32(SAME, 13));
+    AttentionShape small = new AttentionShape(1, 1, 2, 5);
+    OpCase.Input loud = f32((random, i) -> 10 * gaussian(random), 5, 2);
+    add("far apart scores", new Attention(small, false), 400, loud, loud, f32(NORMAL, 5, 2));
+    OpCase.Input none = i32((random, i) -> CrossEntropy.IGNORED, 3);
+    add("all ignored", new CrossEntropyWithGradient(true), 1, f32(NORMAL, 3, 5), none);
+    for (int[] d : LOGITS) {
+      OpCase.Input targets = targets(d);
+      add("extreme", new CrossEntropyWithGradient(true), d[1], f32(EXTREME, d), targets);
+      add("uniform", new CrossEntropyWithGradient(true), d[1], f32(SAME, d), targets);
+    }
+  }
+
+  private void columns() {
+    for (int[] d : shapes(new int[][] {{7, 3, 1, 9}}, 1024, 512, 128, 128)) {
+      int width = d[1] + d[2] + d[3];
+      OpCase.Input joint = f32(NORMAL, d[0], width);
+      add("three", new SplitColumns(List.of(d[1], d[2], d[3])), 1, joint);
+      add(
+          "three",
+          new ConcatColumns(),
+          1,
+          f32(NORMAL, d[0], d[1]),
+          f32(NORMAL, d[0], d[2]),
+          f32(NORMAL, d[0], d[3]));
+      add("some", new GatherColumns(new Columns(List.of(width - 1, 0, 5))), 1, joint);
+    }
   }
 
   private void linear() {
-    int[][] shapes = {{1, 1, 1}, {7, 13, 5}, {13, 207, 33}, {65, 48, 96}};
+    int[][] shapes =
+        shapes(new int[][] {{1, 1, 1}, {7, 13, 5}, {13, 207, 33}, {65, 48, 96}}, 1024, 512, 1376);
     for (WeightLayout layout : WeightLayout.values()) {
       for (int[] s : shapes) {
         int tokens = s[0];
@@ -138,15 +207,15 @@ public final class OpCases {
         add(layout + " adds", new LinearWeightGradient(layout, true), tokens, x, dy, w);
       }
     }
-    for (int[] d : MATRICES) {
+    for (int[] d : matrices) {
       add("", new BiasGradient(false), d[0], f32(NORMAL, d));
       add("adds", new BiasGradient(true), d[0], f32(NORMAL, d), f32(NORMAL, d[1]));
     }
   }
 
   private void tables() {
-    int rows = 11;
-    for (int[] d : MATRICES) {
+    int rows = large ? 8192 : 11;
+    for (int[] d : matrices) {
       OpCase.Input table = f32(NORMAL, rows, d[1]);
       OpCase.Input dy = f32(NORMAL, d);
       add("random", new Embedding(), 1, table, ids(rows, d[0]));
@@ -156,14 +225,18 @@ public final class OpCases {
       add("one hot token", new EmbeddingGradient(rows, true), d[0], dy, hot, table);
     }
     for (boolean inverse : new boolean[] {false, true}) {
-      add("one", new Rope(2, 100, inverse), 2, f32(NORMAL, 1, 2), i32(RAMP, 1));
-      add("heads", new Rope(6, 10000, inverse), 2, f32(NORMAL, 13, 18), ids(13, 13));
-      add("wide", new Rope(64, 500000, inverse), 2, f32(NORMAL, 70, 128), i32(RAMP, 70));
+      for (int[] s : shapes(new int[][] {{1, 2, 2}, {70, 128, 64}}, 1024, 512, 64)) {
+        OpCase.Input x = f32(NORMAL, s[0], s[1]);
+        add("head " + s[2], new Rope(s[2], 500000, inverse), 2, x, i32(RAMP, s[0]));
+      }
+      if (!large) {
+        add("heads", new Rope(6, 10000, inverse), 2, f32(NORMAL, 13, 18), ids(13, 13));
+      }
     }
   }
 
   private void norms() {
-    for (int[] d : new int[][] {{1, 2}, {7, 13}, {13, 207}, {64, 48}}) {
+    for (int[] d : shapes(new int[][] {{1, 2}, {7, 13}, {13, 207}, {64, 48}}, 1024, 512)) {
       int n = 4 * Math.max(d[0], d[1]);
       OpCase.Input x = f32(NORMAL, d);
       OpCase.Input g = f32(POSITIVE, d[1]);
@@ -191,7 +264,6 @@ public final class OpCases {
           moments,
           x);
     }
-    add("equal elements", new RmsNorm(1e-5f), 13, f32(SAME, 3, 13), f32(SAME, 13));
   }
 
   private void layerGradient(
@@ -211,14 +283,7 @@ public final class OpCases {
   }
 
   private void attention() {
-    AttentionShape[] shapes = {
-      new AttentionShape(1, 1, 2, 1),
-      new AttentionShape(2, 1, 6, 7),
-      new AttentionShape(4, 2, 8, 13),
-      new AttentionShape(2, 2, 16, 65),
-      new AttentionShape(3, 1, 4, 130)
-    };
-    for (AttentionShape shape : shapes) {
+    for (AttentionShape shape : large ? List.of(new AttentionShape(8, 4, 64, 512)) : SHAPES) {
       int tokens = 2 * shape.sequence();
       OpCase.Input q = f32(NORMAL, tokens, shape.heads() * shape.headDim());
       OpCase.Input k = f32(NORMAL, tokens, shape.kvHeads() * shape.headDim());
@@ -240,23 +305,20 @@ public final class OpCases {
           q,
           documents);
     }
-    AttentionShape small = new AttentionShape(1, 1, 2, 5);
-    OpCase.Input loud = f32((random, i) -> 10 * gaussian(random), 5, 2);
-    add("far apart scores", new Attention(small, false), 400, loud, loud, f32(NORMAL, 5, 2));
+  }
+
+  private static OpCase.Input targets(int[] logits) {
+    return i32(
+        (random, i) -> i % 4 == 3 ? CrossEntropy.IGNORED : random.nextInt(logits[1]), logits[0]);
   }
 
   private void losses() {
-    for (int[] d : new int[][] {{1, 1}, {1, 2}, {7, 13}, {13, 207}, {3, 8003}}) {
-      OpCase.Draw target = (random, i) -> i % 4 == 3 ? CrossEntropy.IGNORED : random.nextInt(d[1]);
-      OpCase.Input targets = i32(target, d[0]);
+    for (int[] d : shapes(LOGITS, 1024, 8192)) {
+      OpCase.Input targets = targets(d);
       add("", new CrossEntropy(), d[1], f32(NORMAL, d), targets);
       add("copy", new CrossEntropyWithGradient(false), d[1], f32(NORMAL, d), targets);
       add("in place", new CrossEntropyWithGradient(true), d[1], f32(NORMAL, d), targets);
-      add("extreme", new CrossEntropyWithGradient(true), d[1], f32(EXTREME, d), targets);
-      add("uniform", new CrossEntropyWithGradient(true), d[1], f32(SAME, d), targets);
     }
-    OpCase.Input none = i32((random, i) -> CrossEntropy.IGNORED, 3);
-    add("all ignored", new CrossEntropyWithGradient(true), 1, f32(NORMAL, 3, 5), none);
   }
 
   private void updates() {
@@ -266,12 +328,13 @@ public final class OpCases {
     OpCase.Input noClip = f32((random, i) -> 0, 5);
     OpCase.Input broken = f32((random, i) -> Double.NaN, 1);
     add("", new GlobalNorm(), 1000, f32(NORMAL, 13, 207), f32(NORMAL, 3), f32(NORMAL, 7), count);
-    add("long", new GlobalNorm(), 1000, f32(NORMAL, 70_001), f32(NORMAL, 1), count);
+    int many = large ? 1 << 20 : 70_001;
+    add("long", new GlobalNorm(), 1000, f32(NORMAL, many), f32(NORMAL, 1), count);
     add("clips", new ClipScale(), 1, norm, count, step);
     add("off", new ClipScale(), 1, norm, count, noClip);
     add("broken norm", new ClipScale(), 1, broken, count, step);
     add("broken loss", new ClipScale(), 1, norm, count, step, broken);
-    for (int[] d : MATRICES) {
+    for (int[] d : matrices) {
       OpCase.Input x = f32(NORMAL, d);
       OpCase.Input v = f32(POSITIVE, d);
       OpCase.Input scale = f32(POSITIVE, 1);
@@ -282,6 +345,32 @@ public final class OpCases {
       add("momentum", new Sgd(0.9f, 0.1f, false), 4, x, x, x, scale, step);
       add("nesterov", new Sgd(0.9f, 0, true), 4, x, x, x, scale, step);
       add("skips", new Sgd(0.9f, 0.1f, true), 1, x, x, x, zero, step);
+    }
+  }
+
+  /** Dimension 0 in equal pieces, as many as ranks; matrices and a vector. */
+  private void collectives() {
+    for (int ranks : large ? new int[] {2} : new int[] {1, 2, 3, 4}) {
+      for (int[] d : shapes(new int[][] {{1}, {5, 13}, {2, 3, 4}}, 1024, 512)) {
+        OpCase.Input shard = f32(NORMAL, d);
+        int[] rows = d.clone();
+        rows[0] *= ranks;
+        OpCase.Input whole = f32(NORMAL, rows);
+        String name = ranks + " ranks";
+        together(name, ranks, new AllReduce(Axis.DATA), ranks, whole, f32(NORMAL, 3), shard);
+        together(name + " copy", ranks, new AllReduce(Axis.DATA, false), ranks, whole, shard);
+        together(name, ranks, new AllGather(Axis.DATA, ranks, false), 1, shard);
+        together(name + " into", ranks, new AllGather(Axis.DATA, ranks, true), 1, shard, whole);
+        together(name, ranks, new ReduceScatter(Axis.DATA, ranks), ranks, whole);
+        together(name, ranks, new AllToAll(Axis.DATA, ranks), 1, whole);
+        together(name, ranks, new Broadcast(Axis.DATA, ranks - 1), 1, whole, f32(NORMAL, 3));
+        together(name, ranks, new Reduce(Axis.DATA, ranks / 2), ranks, whole);
+      }
+    }
+    if (!large) {
+      together("integers", 3, new AllToAll(Axis.DATA, 3), 1, ids(1000, 6));
+      together("integers", 3, new AllGather(Axis.DATA, 3, false), 1, ids(1000, 5));
+      together("integers", 3, new Broadcast(Axis.DATA, 1), 1, ids(1000, 5));
     }
   }
 }

@@ -3,19 +3,15 @@ package dev.kindling.driver.launch;
 import dev.kindling.driver.plugin.ControlPoint;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.launch.AttemptFailedException;
-import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.launch.Launcher;
-import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaFutureAction;
@@ -35,18 +31,12 @@ import scala.reflect.ClassTag$;
  * never retries such a stage: retrying is {@link AttemptLoop}'s, with a new job.
  */
 public final class BarrierLauncher implements Launcher {
-  private static final Duration NOTICE_AFTER = Duration.ofSeconds(5);
-  private static final long POLL_MILLIS = 50;
-
   /** The reaper's kill time-out, the heartbeat that tells of it, and some air. */
   private static final long END_MILLIS = 20_000;
 
   private final SparkApplication application;
   private final RankBody body;
   private final Consumer<String> notices;
-
-  /** Whether all slots were there once: then missing ones were lost, not asked for in vain. */
-  private boolean hadSlots;
 
   /**
    * @param notices one-line messages for people, such as what the run waits for
@@ -61,10 +51,8 @@ public final class BarrierLauncher implements Launcher {
   public List<WorkerResult> run(
       WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
       throws InterruptedException {
-    application.refuseIfTooSmall(ranks);
+    application.awaitSlots(ranks, stop, notices);
     JavaSparkContext spark = application.context();
-    awaitSlots(ranks, stop);
-    hadSlots = true;
     String run = UUID.randomUUID().toString();
     RankLedger ledger = new RankLedger(events, stop, () -> spark.sc().cancelJobGroup(run));
     SparkListener listener =
@@ -133,32 +121,6 @@ public final class BarrierLauncher implements Launcher {
         notices.accept("a rank of the interrupted attempt still runs");
       }
       throw e;
-    }
-  }
-
-  private void awaitSlots(int ranks, StopSignal stop) throws InterruptedException {
-    Duration timeout = application.spec().startupTimeout();
-    long begin = System.nanoTime();
-    boolean told = false;
-    int present = application.presentSlots();
-    while (present < ranks) {
-      if (stop.poll() != StopRequest.NONE) {
-        throw new InterruptedException("stopped while waiting for slots");
-      }
-      Duration waited = Duration.ofNanos(System.nanoTime() - begin);
-      String state =
-          "ranks: needs %d slots, %d present on %s; waited %d s"
-              .formatted(ranks, present, application.master(), waited.toSeconds());
-      if (waited.compareTo(timeout) >= 0) {
-        throw new AttemptFailedException(
-            hadSlots ? FailureKind.COMMUNICATION : FailureKind.CONFIGURATION, -1, state, null);
-      }
-      if (!told && waited.compareTo(NOTICE_AFTER) >= 0) {
-        notices.accept(state + " of " + timeout.toSeconds() + " s (spark.startup_timeout)");
-        told = true;
-      }
-      TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
-      present = application.presentSlots();
     }
   }
 

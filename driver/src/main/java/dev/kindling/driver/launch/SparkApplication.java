@@ -2,6 +2,7 @@ package dev.kindling.driver.launch;
 
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.plan.SparkSpec;
 import java.io.IOException;
 import java.net.BindException;
@@ -10,9 +11,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.CodeSource;
 import java.util.Comparator;
-import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
@@ -28,13 +29,13 @@ public final class SparkApplication implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SparkApplication.class);
 
   private final SparkConf conf;
-  private final SparkSpec spec;
   private final CompletableFuture<JavaSparkContext> context;
+  private final SlotWait slots;
   private volatile boolean failed;
 
   private SparkApplication(SparkConf conf, SparkSpec spec) {
     this.conf = conf;
-    this.spec = spec;
+    slots = new SlotWait(conf.get("spark.master"), spec.startupTimeout(), this::presentSlots);
     context =
         CompletableFuture.supplyAsync(() -> new JavaSparkContext(conf), SparkApplication::run);
   }
@@ -52,6 +53,18 @@ public final class SparkApplication implements AutoCloseable {
    */
   public static SparkApplication start(SparkSpec spec, int ranks) {
     SparkConf conf = SparkSettings.of(new SparkConf(), spec, ranks, applicationJar());
+    return new SparkApplication(conf, spec);
+  }
+
+  /**
+   * As {@link #start}, for a program that needs all its ranks at once.
+   *
+   * @throws AttemptFailedException of kind CONFIGURATION, before anything starts, also if the
+   *     settings rule out that many slots
+   */
+  static SparkApplication startForRanks(SparkSpec spec, int ranks) {
+    SparkConf conf = SparkSettings.of(new SparkConf(), spec, ranks, applicationJar());
+    refuseIfTooSmall(conf, ranks);
     return new SparkApplication(conf, spec);
   }
 
@@ -97,36 +110,41 @@ public final class SparkApplication implements AutoCloseable {
     return conf;
   }
 
-  SparkSpec spec() {
-    return spec;
-  }
-
-  /** Most ranks that can ever run at a time, if the master URL says so. */
-  OptionalInt totalSlots() {
-    return SparkSettings.totalSlots(conf);
-  }
-
-  /**
-   * Costs no wait: only the master URL is looked at.
-   *
-   * @throws AttemptFailedException of kind CONFIGURATION if there can never be that many slots
-   */
-  void refuseIfTooSmall(int ranks) {
-    int total = totalSlots().orElse(Integer.MAX_VALUE);
+  private static void refuseIfTooSmall(SparkConf conf, int ranks) {
+    int total = SparkSettings.totalSlots(conf).orElse(Integer.MAX_VALUE);
     if (total < ranks) {
       throw new AttemptFailedException(
           FailureKind.CONFIGURATION,
           -1,
-          "ranks: needs %d slots, %s has %d and never more; waited 0 s"
-              .formatted(ranks, master(), total),
+          "ranks: needs %d slots, %s has %d and never more%s; waited 0 s"
+              .formatted(ranks, conf.get("spark.master"), total, SparkSettings.limit(conf)),
           null);
     }
+  }
+
+  /**
+   * Blocks until every rank has a slot.
+   *
+   * @param notices hears what is waited for, if it takes long
+   * @throws AttemptFailedException of kind CONFIGURATION if the slots do not or cannot come, of
+   *     kind COMMUNICATION if some were lost and do not come back
+   * @throws InterruptedException if a stop is wished meanwhile
+   */
+  void awaitSlots(int ranks, StopSignal stop, Consumer<String> notices)
+      throws InterruptedException {
+    refuseIfTooSmall(conf, ranks);
+    slots.await(ranks, stop, notices);
+  }
+
+  /** Whether slots may fail to come: not from a master that starts them itself. */
+  boolean slotsMayBeMissing() {
+    return !SparkSettings.isLocal(conf) && !master().startsWith("local-cluster");
   }
 
   /** Executors that are registered now; in local mode the threads. */
   int presentSlots() {
     if (SparkSettings.isLocal(conf)) {
-      return totalSlots().orElse(0);
+      return SparkSettings.totalSlots(conf).orElse(0);
     }
     // The driver is in the list too.
     return context().sc().statusTracker().getExecutorInfos().length - 1;

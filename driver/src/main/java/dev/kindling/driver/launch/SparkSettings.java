@@ -19,6 +19,7 @@ final class SparkSettings {
   private static final Pattern LOCAL = Pattern.compile("local(?:\\[(\\d+|\\*)(?:,\\s*\\d+)?])?");
   private static final Pattern LOCAL_CLUSTER =
       Pattern.compile("local-cluster\\[\\s*(\\d+)\\s*,\\s*(\\d+)\\s*,\\s*(\\d+)\\s*]");
+  private static final String STANDALONE = "spark://";
   private static final int SECRET_BYTES = 32;
 
   private SparkSettings() {}
@@ -134,7 +135,7 @@ final class SparkSettings {
     conf.set(key, present.isEmpty() ? value : present + separator + value);
   }
 
-  /** Most ranks that can ever run at a time, where the master URL alone says so. */
+  /** Most ranks that can ever run at a time, where master URL and settings say so. */
   static OptionalInt totalSlots(SparkConf conf) {
     String master = conf.get("spark.master", "");
     Matcher local = LOCAL.matcher(master);
@@ -155,7 +156,21 @@ final class SparkSettings {
       long byMemory = memory / Math.max(1, conf.getSizeAsMb("spark.executor.memory", "1g"));
       return OptionalInt.of(Integer.parseInt(cluster.group(1)) * (int) Math.min(byCores, byMemory));
     }
-    return OptionalInt.empty();
+    if (master.startsWith(STANDALONE)) {
+      return OptionalInt.of(conf.getInt("spark.cores.max", 1) / executorCores(conf));
+    }
+    int instances = conf.getInt("spark.executor.instances", -1);
+    return instances < 0 ? OptionalInt.empty() : OptionalInt.of(instances);
+  }
+
+  /** The settings behind {@link #totalSlots}, for messages; empty if the master URL says it all. */
+  static String limit(SparkConf conf) {
+    String master = conf.get("spark.master", "");
+    if (master.startsWith(STANDALONE)) {
+      return " (spark.cores.max %s / spark.executor.cores %d)"
+          .formatted(conf.get("spark.cores.max"), executorCores(conf));
+    }
+    return master.startsWith("local") ? "" : " (spark.executor.instances)";
   }
 
   /** Whether tasks run as threads of the driver. */

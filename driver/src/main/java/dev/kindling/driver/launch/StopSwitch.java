@@ -1,5 +1,6 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.SystemSignals;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
@@ -17,8 +18,8 @@ public final class StopSwitch implements StopSignal {
   private static final long LIMIT_MILLIS = 28_000;
 
   private static final int EXIT_SIGNAL = 128;
-  private static final int INT = 2;
-  private static final int TERM = 15;
+  static final int INT = 2;
+  static final int TERM = 15;
 
   private final AtomicInteger signal = new AtomicInteger();
   private final Consumer<String> notices;
@@ -40,7 +41,7 @@ public final class StopSwitch implements StopSignal {
   }
 
   private void receive(int number) {
-    if (!signal.compareAndSet(0, number)) {
+    if (!take(number)) {
       Runtime.getRuntime().halt(EXIT_SIGNAL + number);
     }
     Thread limit = new Thread(() -> haltAfterLimit(number), "kindling-stop-limit");
@@ -51,6 +52,11 @@ public final class StopSwitch implements StopSignal {
     } else {
       Runtime.getRuntime().exit(EXIT_SIGNAL + number);
     }
+  }
+
+  /** Asks the ranks to stop; false if they were asked before. */
+  boolean take(int number) {
+    return signal.compareAndSet(0, number);
   }
 
   private static void haltAfterLimit(int number) {
@@ -64,7 +70,7 @@ public final class StopSwitch implements StopSignal {
 
   /** Asks the ranks to stop, without a signal and without a limit. */
   public void trip() {
-    signal.compareAndSet(0, INT);
+    take(INT);
   }
 
   @Override
@@ -75,5 +81,14 @@ public final class StopSwitch implements StopSignal {
   /** 130 or 143 after a signal, else 0. */
   public int exitCode() {
     return signal.get() == 0 ? 0 : EXIT_SIGNAL + signal.get();
+  }
+
+  /**
+   * Exit code of a run that ended with this failure. After a signal, one that would have been tried
+   * again is the interruption itself: ranks that are being ended fail in many ways. What no retry
+   * can mend keeps its own code, above all a last checkpoint that could not be written.
+   */
+  public int exitCodeAfter(AttemptFailedException failure) {
+    return exitCode() != 0 && failure.kind().retryable() ? exitCode() : failure.kind().exitCode();
   }
 }

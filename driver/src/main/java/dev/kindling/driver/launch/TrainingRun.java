@@ -3,6 +3,7 @@ package dev.kindling.driver.launch;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.Epochs;
+import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.Launcher;
 import dev.kindling.worker.launch.ProcessLauncher;
 import dev.kindling.worker.launch.ThreadLauncher;
@@ -65,7 +66,7 @@ public final class TrainingRun {
    * Blocks until the run has ended.
    *
    * @return exit code of the contract: 0, or 130 or 143 if a signal stopped it early
-   * @throws dev.kindling.worker.launch.AttemptFailedException when no attempt may follow a failure
+   * @throws AttemptFailedException when no attempt may follow a failure
    * @throws CheckpointException when a run to resume has lost its checkpoints
    */
   public int run() throws IOException, InterruptedException {
@@ -77,14 +78,26 @@ public final class TrainingRun {
     }
     SparkApplication spark =
         plan.launcher() == LauncherKind.SPARK
-            ? SparkApplication.start(plan.spark(), plan.ranks())
+            ? SparkApplication.startForRanks(plan.spark(), plan.ranks())
             : null;
     try (Launcher launcher = launcher(spark)) {
-      if (spark != null) {
-        spark.refuseIfTooSmall(plan.ranks());
+      // Before hours of preparation. An embedded master starts beside it, and will have them.
+      if (spark != null && spark.slotsMayBeMissing()) {
+        spark.awaitSlots(plan.ranks(), stop, progress::say);
       }
       Path dataDir = data.prepare(plan, Optional.ofNullable(spark)).toAbsolutePath();
       return attempts(launcher, new EpochClaim(new Epochs(storage), FENCE_PAUSE), dataDir);
+    } catch (AttemptFailedException e) {
+      if (stop.exitCodeAfter(e) != stop.exitCode()) {
+        throw e;
+      }
+      progress.say("failed while stopping: " + e.getMessage());
+      return stop.exitCode();
+    } catch (InterruptedException e) {
+      if (stop.exitCode() == 0) {
+        throw e;
+      }
+      return stop.exitCode();
     }
   }
 
@@ -160,8 +173,7 @@ public final class TrainingRun {
     }
 
     @Override
-    public void attemptFailed(
-        int attempt, dev.kindling.worker.launch.AttemptFailedException failure, boolean retried) {
+    public void attemptFailed(int attempt, AttemptFailedException failure, boolean retried) {
       first.attemptFailed(attempt, failure, retried);
       second.attemptFailed(attempt, failure, retried);
     }

@@ -108,7 +108,7 @@ public final class LaunchProbe {
       out.println("results " + results);
       code = stop.exitCode();
     } catch (AttemptFailedException e) {
-      code = e.kind().exitCode();
+      code = stop.exitCodeAfter(e);
     }
     System.exit(code);
   }

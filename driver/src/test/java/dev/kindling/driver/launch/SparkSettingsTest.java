@@ -44,7 +44,7 @@ class SparkSettingsTest {
         .isEqualTo("a.B,dev.kindling.driver.plugin.KindlingPlugin");
     assertThat(conf.get("spark.executor.memory")).isEqualTo("3g");
     assertThat(conf.contains("spark.authenticate")).isFalse();
-    assertThat(SparkSettings.totalSlots(conf)).isEmpty();
+    assertThat(SparkSettings.totalSlots(conf)).hasValue(2);
   }
 
   @Test
@@ -53,6 +53,23 @@ class SparkSettingsTest {
         new SparkConf(false).set("spark.master", "spark://h:7077").set("spark.executor.cores", "4");
     assertThat(of(submitted, Map.of()).get("spark.cores.max")).isEqualTo("8");
     assertThat(of(submitted, Map.of("spark.cores.max", "9")).get("spark.cores.max")).isEqualTo("9");
+  }
+
+  @Test
+  void settingsMayRuleOutRanksBeforeAnybodyWaits() {
+    SparkConf standalone =
+        new SparkConf(false)
+            .set("spark.master", "spark://h:7077")
+            .set("spark.executor.cores", "4")
+            .set("spark.cores.max", "7");
+    SparkConf conf = of(standalone, Map.of());
+    assertThat(SparkSettings.totalSlots(conf)).hasValue(1);
+    assertThat(SparkSettings.limit(conf))
+        .isEqualTo(" (spark.cores.max 7 / spark.executor.cores 4)");
+    SparkConf yarn = new SparkConf(false).set("spark.master", "yarn");
+    assertThat(SparkSettings.totalSlots(of(yarn, Map.of()))).isEmpty();
+    assertThat(SparkSettings.totalSlots(of(yarn, Map.of("spark.executor.instances", "3"))))
+        .hasValue(3);
   }
 
   @Test

@@ -15,6 +15,7 @@ public final class Bench {
       new TreeMap<>(
           Map.ofEntries(
               Map.entry("allreduce", new AllReduceBench()),
+              Map.entry("kernels", new KernelSpeed()),
               Map.entry("order3", new OrderThree()),
               Map.entry("cpu-train", new CpuTrainBench()),
               Map.entry("resume", new ResumeBench()),

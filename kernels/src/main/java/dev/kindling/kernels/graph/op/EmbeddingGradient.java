@@ -20,9 +20,13 @@ public record EmbeddingGradient(int rows, boolean accumulate) implements Op {
     return List.of(ValueType.f32(rows, dy.dim(1)));
   }
 
+  /**
+   * Each token reads its gradient and its row and writes the row; a fresh table is cleared first.
+   */
   @Override
   public long bytes(List<ValueType> inputs) {
-    return 3 * inputs.get(0).bytes() + inputs.get(1).bytes();
+    long cleared = accumulate ? 0 : infer(inputs).get(0).bytes();
+    return 3 * inputs.get(0).bytes() + inputs.get(1).bytes() + cleared;
   }
 
   @Override

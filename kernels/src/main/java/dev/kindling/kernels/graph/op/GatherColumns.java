@@ -16,4 +16,9 @@ public record GatherColumns(Columns columns) implements Op {
     }
     return List.of(ValueType.f32(x.dim(0), columns.indices().size()));
   }
+
+  @Override
+  public long bytes(List<ValueType> inputs) {
+    return 2 * infer(inputs).get(0).bytes();
+  }
 }

@@ -100,10 +100,13 @@ class CpuKernelsTest {
   void everyOperationHasKernelCaseOracleAndGradientOrReason() {
     Set<Class<?>> covered =
         cases().stream().map(c -> c.op().getClass()).collect(Collectors.toSet());
+    Set<Class<?>> timed =
+        OpCases.large().stream().map(c -> c.op().getClass()).collect(Collectors.toSet());
     Map<Class<? extends Op>, CpuKernel> kernels = CpuKernels.table(new RopeCpu());
     for (Class<?> type : Op.class.getPermittedSubclasses()) {
       assertThat(kernels).as("CPU kernel").containsKey(type.asSubclass(Op.class));
       assertThat(covered).as("case").contains(type);
+      assertThat(timed).as("large case").contains(type);
       boolean writesGradient =
           Arrays.stream(type.getDeclaredMethods()).anyMatch(m -> m.getName().equals("gradient"));
       boolean reason = WithoutGradient.REASONS.containsKey(type.asSubclass(Op.class));

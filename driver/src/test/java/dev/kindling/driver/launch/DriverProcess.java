@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
  * executors, if it starts any, are members. Spark's home is made of the jars of the test's class
  * path.
  */
-final class DriverProcess implements AutoCloseable {
+public final class DriverProcess implements AutoCloseable {
   private final Process process;
   private final Path output;
 
@@ -27,7 +27,7 @@ final class DriverProcess implements AutoCloseable {
   }
 
   /** What executors need on their class path beside Spark's home. */
-  static String ownClasses() {
+  public static String ownClasses() {
     return String.join(File.pathSeparator, entries(false));
   }
 
@@ -44,7 +44,7 @@ final class DriverProcess implements AutoCloseable {
    * @param folder for Spark's home and the output
    * @param words main class and its arguments
    */
-  static DriverProcess start(Path folder, List<String> words) throws IOException {
+  public static DriverProcess start(Path folder, List<String> words) throws IOException {
     Path home = folder.resolve("spark");
     Path jars = home.resolve("jars");
     if (!Files.exists(jars)) {
@@ -90,12 +90,12 @@ final class DriverProcess implements AutoCloseable {
     return root.resolve("bin/log4j2.properties");
   }
 
-  boolean isAlive() {
+  public boolean isAlive() {
     return process.isAlive();
   }
 
   /** Everything it printed so far. */
-  String text() throws IOException {
+  public String text() throws IOException {
     return Files.readString(output, StandardCharsets.ISO_8859_1);
   }
 
@@ -118,7 +118,7 @@ final class DriverProcess implements AutoCloseable {
   }
 
   /** {@code kill -9} of the driver alone; its executors have to notice. */
-  void kill() {
+  public void kill() {
     process.destroyForcibly();
   }
 
@@ -132,7 +132,7 @@ final class DriverProcess implements AutoCloseable {
    * @return the exit code
    * @throws AssertionError if it does not end in time
    */
-  int await(long seconds) throws IOException, InterruptedException {
+  public int await(long seconds) throws IOException, InterruptedException {
     if (!process.waitFor(seconds, TimeUnit.SECONDS)) {
       throw new AssertionError("no end after " + seconds + " s:\n" + text());
     }

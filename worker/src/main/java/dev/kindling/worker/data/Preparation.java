@@ -10,15 +10,12 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.UUID;
 import java.util.function.Function;
-import java.util.stream.Stream;
 
 /**
  * Makes a prepared set out of text: scan, tokenise, pack, in three rounds of independent tasks. The
@@ -103,24 +100,23 @@ public final class Preparation {
             .add("validation_fraction " + corpus.validationFraction())
             .hex();
     Path target = targets.apply(fingerprint).toAbsolutePath().normalize();
+    BuildFolder.sweep(target);
     if (Files.exists(target.resolve(TokenShards.MANIFEST))) {
       TokenShards present = TokenShards.open(target);
       present.require(tokenizer, sequenceLength);
       present.requireSame(fingerprint, corpus.inputsHash());
       return present;
     }
-    Path building = target.resolveSibling(target.getFileName() + ".building-" + UUID.randomUUID());
-    try {
+    try (BuildFolder folder = BuildFolder.beside(target)) {
+      Path building = folder.path();
       Files.createDirectories(building.resolve("parts"));
       Manifest manifest = build(corpus, fingerprint, building);
-      delete(building.resolve("parts"));
+      BuildFolder.delete(building.resolve("parts"));
       Files.write(building.resolve(TokenShards.TOKENIZER), tokenizer.save());
       write(building.resolve(TokenShards.MANIFEST), manifest.toJson());
       publish(building, target);
     } catch (IOException e) {
       throw new DataException(target + ": cannot be written: " + e, e);
-    } finally {
-      deleteQuietly(building);
     }
     TokenShards made = TokenShards.open(target);
     made.requireSame(fingerprint, corpus.inputsHash());
@@ -252,25 +248,6 @@ public final class Preparation {
     if (!Files.exists(target.resolve(TokenShards.MANIFEST))) {
       throw new DataException(
           target + ": expected an absent or empty folder, found one that is no prepared set");
-    }
-  }
-
-  private static void deleteQuietly(Path folder) {
-    try {
-      delete(folder);
-    } catch (IOException e) {
-      // The error that led here says more; a leftover folder is named *.building-*.
-    }
-  }
-
-  private static void delete(Path folder) throws IOException {
-    if (!Files.exists(folder)) {
-      return;
-    }
-    try (Stream<Path> tree = Files.walk(folder)) {
-      for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(path);
-      }
     }
   }
 }

@@ -35,10 +35,12 @@ public final class OwnerLock implements AutoCloseable {
 
   private final Path file;
   private final FileChannel channel;
+  private final boolean enforced;
 
-  private OwnerLock(Path file, FileChannel channel) {
+  private OwnerLock(Path file, FileChannel channel, boolean enforced) {
     this.file = file;
     this.channel = channel;
+    this.enforced = enforced;
   }
 
   /**
@@ -82,33 +84,39 @@ public final class OwnerLock implements AutoCloseable {
   private static @Nullable OwnerLock open(Path file) throws IOException {
     FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    boolean kept = false;
+    @Nullable OwnerLock taken = null;
     try {
-      if (locked(channel, file)) {
+      Optional<Boolean> enforced = lock(channel, file);
+      if (enforced.isPresent()) {
         channel.truncate(0);
         channel.write(ByteBuffer.wrap(self().getBytes(StandardCharsets.UTF_8)));
-        kept = true;
-        return new OwnerLock(file, channel);
+        taken = new OwnerLock(file, channel, enforced.get());
       }
-      return null;
+      return taken;
     } finally {
-      if (!kept) {
+      if (taken == null) {
         channel.close();
       }
     }
   }
 
-  private static boolean locked(FileChannel channel, Path file) {
+  /** Whether the file system keeps others away; nothing if somebody else has the lock. */
+  private static Optional<Boolean> lock(FileChannel channel, Path file) {
     try {
       @Nullable FileLock lock = channel.tryLock();
-      return lock != null;
+      return lock == null ? Optional.empty() : Optional.of(true);
     } catch (IOException unsupported) {
       LOG.warn(
           "{}: this file system has no locks ({}); make sure that nobody else works there",
           file,
           unsupported.getMessage());
-      return true;
+      return Optional.of(false);
     }
+  }
+
+  /** False on a file system without locks, where another owner may be at work as well. */
+  public boolean enforced() {
+    return enforced;
   }
 
   /** The owner's process, host and start, as far as the file tells; for messages. */

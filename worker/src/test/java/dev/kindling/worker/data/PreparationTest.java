@@ -93,6 +93,33 @@ class PreparationTest {
   }
 
   @Test
+  void leftoversOfKilledBuildersGoAndBuildsAtWorkStay() throws IOException {
+    Path set = folder.resolve("set");
+    Path dead = folder.resolve("set.building-00000000-0000-0000-0000-000000000000");
+    Files.createDirectories(dead.resolve("parts"));
+    Files.writeString(dead.resolve("parts/0"), "half");
+    Files.writeString(folder.resolve(dead.getFileName() + ".lock"), "pid 1");
+    Path other = Files.createDirectory(folder.resolve("set.building-by-hand"));
+    try (BuildFolder atWork = BuildFolder.beside(set)) {
+      Preparation.prepare(spec(), new Bytes(), 4, set);
+      assertThat(atWork.path()).exists();
+      assertThat(other).exists();
+      try (Stream<Path> left = Files.list(folder)) {
+        assertThat(left.map(p -> String.valueOf(p.getFileName())))
+            .containsExactlyInAnyOrder(
+                "texts",
+                "set",
+                "set.building-by-hand",
+                atWork.path().getFileName().toString(),
+                atWork.path().getFileName() + ".lock");
+      }
+    }
+    try (Stream<Path> left = Files.list(folder)) {
+      assertThat(left).hasSize(3);
+    }
+  }
+
+  @Test
   void changedInputsAreRefusedWithBothHashes() throws IOException {
     Path set = folder.resolve("set");
     String before = Preparation.prepare(spec(), new Bytes(), 4, set).manifest().inputsHash();

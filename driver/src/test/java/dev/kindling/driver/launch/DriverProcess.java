@@ -40,11 +40,18 @@ public final class DriverProcess implements AutoCloseable {
         .toList();
   }
 
+  /** As {@link #startIn}, in the working folder of the test. */
+  public static DriverProcess start(Path folder, List<String> words) throws IOException {
+    return startIn(Path.of("").toAbsolutePath(), folder, words);
+  }
+
   /**
+   * @param working its working folder
    * @param folder for Spark's home and the output
    * @param words main class and its arguments
    */
-  public static DriverProcess start(Path folder, List<String> words) throws IOException {
+  public static DriverProcess startIn(Path working, Path folder, List<String> words)
+      throws IOException {
     Path home = folder.resolve("spark");
     Path jars = home.resolve("jars");
     if (!Files.exists(jars)) {
@@ -70,7 +77,10 @@ public final class DriverProcess implements AutoCloseable {
     command.addAll(words);
     Path output = Files.createTempFile(folder, "output", ".txt");
     ProcessBuilder builder =
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
+        new ProcessBuilder(command)
+            .directory(working.toFile())
+            .redirectErrorStream(true)
+            .redirectOutput(output.toFile());
     builder
         .environment()
         .putAll(

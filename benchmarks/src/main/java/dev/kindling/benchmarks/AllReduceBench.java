@@ -1,14 +1,10 @@
 package dev.kindling.benchmarks;
 
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -21,11 +17,13 @@ import java.util.stream.Stream;
  * <p>Ranks are processes of this machine; all engines live in the same processes and take turns,
  * one block of calls each, in one run. The figure of a run is the median over blocks of a block's
  * time per call, on rank 0 (single calls would flatter: a call is short when the peer was ahead).
- * Before timing each engine's sum is checked. {@code ratio} is Gloo's median time over ours in ring
- * order; {@code tree_ratio} the same for the exact mode.
+ * Before and after timing each engine's sum of values that differ by rank is checked against fp64
+ * ({@link AllReduceCheck}). {@code ratio} is Gloo's median time over ours in ring order; {@code
+ * tree_ratio} the same for the exact mode; {@code sockets_ratio} the same for ring order without
+ * shared memory, as between hosts.
  */
 final class AllReduceBench implements Benchmark {
-  private static final int DEATH_EXIT_LIMIT_SECONDS = 20;
+  private static final Duration LIMIT = Duration.ofMinutes(10);
 
   @Override
   public void run(Results results, List<String> arguments) throws Exception {
@@ -40,6 +38,8 @@ final class AllReduceBench implements Benchmark {
         results.add(name + "gloo", gloo / unit, word);
         results.add(name + "ours", median(medians, "ring", size) / unit, word);
         results.add(name + "ours_tree", median(medians, "tree", size) / unit, word);
+        results.add(name + "ours_sockets", median(medians, "sockets", size) / unit, word);
+        results.add(name + "sockets_ratio", gloo / median(medians, "sockets", size), "x");
         results.add(name + "tree_ratio", gloo / median(medians, "tree", size), "x");
         results.add(name + "ratio", gloo / median(medians, "ring", size), "x");
       }
@@ -67,42 +67,24 @@ final class AllReduceBench implements Benchmark {
   /** Starts the ranks, waits for them, and returns median nanoseconds by engine and size. */
   private static Map<String, Double> measure(int ranks) throws Exception {
     Path folder = Files.createTempDirectory("kindling-allreduce");
-    var processes = new ArrayList<Process>();
-    try {
-      for (int rank = ranks - 1; rank >= 0; rank--) {
-        processes.add(start(folder, rank, ranks));
+    try (RankGroup group = new RankGroup()) {
+      for (int rank = 0; rank < ranks; rank++) {
+        group.start(command(folder, rank, ranks));
       }
-      Process first = processes.get(ranks - 1);
       var medians = new TreeMap<String, Double>();
-      try (var lines =
-          new BufferedReader(
-              new InputStreamReader(first.getInputStream(), StandardCharsets.UTF_8))) {
-        String line = lines.readLine();
-        for (; line != null; line = lines.readLine()) {
-          String[] words = line.split(" ", -1);
-          if (words.length == 3 && words[0].equals("TIMES")) {
-            medians.put(words[1], medianOf(words[2]));
-          }
-        }
-      }
-      for (Process process : processes) {
-        if (process.waitFor() != 0) {
-          throw new IllegalStateException("a rank failed with exit code " + process.exitValue());
+      for (String line : group.await(LIMIT)) {
+        String[] words = line.split(" ", -1);
+        if (words.length == 3 && words[0].equals("TIMES")) {
+          medians.put(words[1], medianOf(words[2]));
         }
       }
       return medians;
     } finally {
-      for (Process process : processes) {
-        process.destroyForcibly();
-        if (!process.waitFor(DEATH_EXIT_LIMIT_SECONDS, java.util.concurrent.TimeUnit.SECONDS)) {
-          throw new IllegalStateException("a rank does not end: " + process.pid());
-        }
-      }
-      delete(folder);
+      KindlingCommand.delete(folder);
     }
   }
 
-  private static Process start(Path folder, int rank, int ranks) throws IOException {
+  private static List<String> command(Path folder, int rank, int ranks) {
     var command =
         new ArrayList<>(
             List.of(
@@ -121,8 +103,7 @@ final class AllReduceBench implements Benchmark {
         command.add(1, "-D" + name + '=' + System.getProperty(name));
       }
     }
-    var builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-    return builder.start();
+    return command;
   }
 
   private static double medianOf(String list) {
@@ -130,13 +111,5 @@ final class AllReduceBench implements Benchmark {
     Arrays.sort(values);
     int middle = values.length / 2;
     return values.length % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-  }
-
-  private static void delete(Path folder) throws IOException {
-    try (Stream<Path> paths = Files.walk(folder)) {
-      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(path);
-      }
-    }
   }
 }

@@ -10,6 +10,7 @@ import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Reduction;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.memory.Span;
+import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -28,9 +29,11 @@ import org.bytedeco.pytorch.global.torch;
 
 /** One rank of {@link AllReduceBench}: folder, rank, number of ranks. */
 final class AllReduceRank {
-  /** One call of one engine on its own buffer. */
-  private interface Engine {
-    void allReduce();
+  /** One engine on its own buffer, in place. */
+  private record Engine(FloatBuffer data, Runnable call) {
+    void allReduce() {
+      call.run();
+    }
   }
 
   private static final int LARGE = 64 << 20;
@@ -43,15 +46,22 @@ final class AllReduceRank {
     Path folder = Path.of(arguments[0]);
     int rank = Integer.parseInt(arguments[1]);
     int ranks = Integer.parseInt(arguments[2]);
-    try (Communicator ring = open(folder, "ring", rank, ranks, ReductionOrder.RING);
-        Communicator tree = open(folder, "tree", rank, ranks, ReductionOrder.TREE);
+    Tuning tuning = tuning(Integer.getInteger("kindling.shared", Tuning.defaults().sharedBytes()));
+    try (Communicator ring = open(folder, "ring", rank, ranks, ReductionOrder.RING, tuning);
+        Communicator tree = open(folder, "tree", rank, ranks, ReductionOrder.TREE, tuning);
+        Communicator sockets =
+            open(folder, "sockets", rank, ranks, ReductionOrder.RING, tuning(0));
         PointerScope scope = new PointerScope()) {
       var store = new FileStore(folder.resolve("gloo").toString(), ranks);
       var options = ProcessGroupGloo.Options.create();
       options.devices().push_back(ProcessGroupGloo.createDeviceForHostname("127.0.0.1"));
       var gloo = new ProcessGroupGloo(store, rank, ranks, options);
-      measure("64MiB", engines(LARGE, ring, tree, gloo), 9, 3, rank);
-      measure("4KiB", engines(SMALL, ring, tree, gloo), 15, 300, rank);
+      Map<String, Communicator> ours = new LinkedHashMap<>();
+      ours.put("ring", ring);
+      ours.put("tree", tree);
+      ours.put("sockets", sockets);
+      measure("64MiB", engines(LARGE, ours, gloo), 9, 3, rank, ranks);
+      measure("4KiB", engines(SMALL, ours, gloo), 15, 300, rank, ranks);
       // All ranks finish before one takes the store away.
       ring.allReduce(Span.allocate(4), DType.F32, Reduction.SUM);
       scope.detach(gloo);
@@ -61,59 +71,56 @@ final class AllReduceRank {
     Runtime.getRuntime().halt(0);
   }
 
+  /** Our defaults, each of which a property may replace, with this size of the shared pipes. */
+  private static Tuning tuning(int sharedBytes) {
+    Tuning base = Tuning.defaults();
+    return new Tuning(
+        Integer.getInteger("kindling.direct", base.directBytes()),
+        Integer.getInteger("kindling.window", base.windowBytes()),
+        Integer.getInteger("kindling.step", base.stepBytes()),
+        Integer.getInteger("kindling.socket", base.socketBytes()),
+        sharedBytes,
+        Duration.ofNanos(Long.getLong("kindling.spin", base.spin().toNanos())));
+  }
+
   private static Communicator open(
-      Path folder, String name, int rank, int ranks, ReductionOrder order) throws Exception {
+      Path folder, String name, int rank, int ranks, ReductionOrder order, Tuning tuning)
+      throws Exception {
     Path own = folder.resolve(name);
     Files.createDirectories(own);
     var rendezvous = new FileRendezvous(own, rank, ranks, Duration.ofSeconds(60));
     // The secret of a benchmark on one machine guards nothing; it makes the handshake real.
     byte[] secret = new byte[32];
     RingOptions options = RingOptions.of(JobSecret.of(secret), name, 0, "127.0.0.1");
-    Tuning base = Tuning.defaults();
-    return RingCommunicator.open(
-        options
-            .withOrder(order)
-            .withTuning(
-                new Tuning(
-                    Integer.getInteger("kindling.direct", base.directBytes()),
-                    Integer.getInteger("kindling.window", base.windowBytes()),
-                    Integer.getInteger("kindling.step", base.stepBytes()),
-                    Integer.getInteger("kindling.socket", base.socketBytes()),
-                    Integer.getInteger("kindling.shared", base.sharedBytes()),
-                    Duration.ofNanos(Long.getLong("kindling.spin", base.spin().toNanos())))),
-        rendezvous);
+    return RingCommunicator.open(options.withOrder(order).withTuning(tuning), rendezvous);
   }
 
+  /** The peer last, since it is the only one that brings threads of its own. */
   private static Map<String, Engine> engines(
-      int bytes, Communicator ring, Communicator tree, ProcessGroupGloo gloo) {
-    Span ringData = ones(bytes);
-    Span treeData = ones(bytes);
-    Tensor tensor = torch.ones(new long[] {bytes / 4});
+      int bytes, Map<String, Communicator> ours, ProcessGroupGloo gloo) {
     var engines = new LinkedHashMap<String, Engine>();
-    engines.put("ring", () -> ring.allReduce(ringData, DType.F32, Reduction.SUM));
-    engines.put("gloo", () -> gloo(gloo, tensor));
-    engines.put("tree", () -> tree.allReduce(treeData, DType.F32, Reduction.SUM));
-    for (Engine engine : engines.values()) {
-      engine.allReduce();
-    }
-    float expected = ring.worldSize();
-    FloatPointer found = new FloatPointer(tensor.data_ptr());
-    for (int i = 0; i < bytes / 4; i++) {
-      if (ringData.getFloat(i) != expected
-          || treeData.getFloat(i) != expected
-          || found.get(i) != expected) {
-        throw new IllegalStateException("wrong sum at element " + i);
-      }
-    }
+    ours.forEach(
+        (name, communicator) -> {
+          Span data = Span.allocate(bytes);
+          engines.put(
+              name,
+              new Engine(
+                  data.buffer().asFloatBuffer(),
+                  () -> communicator.allReduce(data, DType.F32, Reduction.SUM)));
+        });
+    Tensor tensor = torch.zeros(new long[] {bytes / Float.BYTES});
+    var elements = new FloatPointer(tensor.data_ptr()).capacity(bytes / Float.BYTES);
+    engines.put("gloo", new Engine(elements.asBuffer(), () -> gloo(gloo, tensor)));
     return engines;
   }
 
-  private static Span ones(int bytes) {
-    Span span = Span.allocate(bytes);
-    for (int i = 0; i < bytes / 4; i++) {
-      span.putFloat(i, 1f);
-    }
-    return span;
+  private static void check(Map<String, Engine> engines, int rank, int ranks) {
+    engines.forEach(
+        (name, engine) -> {
+          AllReduceCheck.fill(rank, engine.data());
+          engine.allReduce();
+          new AllReduceCheck(ranks).require(name, engine.data());
+        });
   }
 
   @SuppressWarnings("try") // the scope frees what the call makes; nobody names it
@@ -125,7 +132,8 @@ final class AllReduceRank {
   }
 
   private static void measure(
-      String size, Map<String, Engine> engines, int blocks, int calls, int rank) {
+      String size, Map<String, Engine> engines, int blocks, int calls, int rank, int ranks) {
+    check(engines, rank, ranks);
     var times = new LinkedHashMap<String, List<Long>>();
     int warmup = Math.max(1, blocks / 4);
     for (int block = -warmup; block < blocks; block++) {
@@ -142,6 +150,8 @@ final class AllReduceRank {
         }
       }
     }
+    // Once more after hundreds of calls, for what only shows when pipes wrap around.
+    check(engines, rank, ranks);
     if (rank == 0) {
       times.forEach(
           (engine, list) ->

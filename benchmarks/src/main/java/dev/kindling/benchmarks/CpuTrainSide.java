@@ -4,11 +4,12 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * One side of {@code bench cpu-train} as a process of its own, so that neither side's thread pools
- * disturb the other: reads a number of steps per line, answers with the nanoseconds they took and
- * the last loss.
+ * disturb the other: says how many parameters it trains, then reads a number of steps per line and
+ * answers with the nanoseconds they took and the loss of each.
  */
 public final class CpuTrainSide {
   private CpuTrainSide() {}
@@ -25,15 +26,18 @@ public final class CpuTrainSide {
         args[0].equals("ours")
             ? new KindlingTransformer(shape, threads)
             : new TorchTransformer(shape, threads)) {
+      System.out.println("PARAMETERS " + training.parameters());
       String line = orders.readLine();
       while (line != null) {
         int steps = Integer.parseInt(line);
-        float loss = 0;
+        float[] losses = new float[steps];
         long start = System.nanoTime();
         for (int step = 0; step < steps; step++) {
-          loss = training.step();
+          losses[step] = training.step();
         }
-        System.out.println("TIMED " + (System.nanoTime() - start) + " " + loss);
+        long nanos = System.nanoTime() - start;
+        String list = Arrays.toString(losses).replaceAll("[\\[\\] ]", "");
+        System.out.println("TIMED " + nanos + " " + list);
         line = orders.readLine();
       }
     }

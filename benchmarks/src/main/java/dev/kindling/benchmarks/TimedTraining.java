@@ -5,6 +5,9 @@ interface TimedTraining extends AutoCloseable {
   /** Returns the loss of the batch before the update. */
   float step();
 
+  /** Number of trained elements. */
+  long parameters();
+
   @Override
   void close();
 }

@@ -7,16 +7,14 @@ import static org.bytedeco.pytorch.global.torch.embedding;
 import static org.bytedeco.pytorch.global.torch.gelu;
 import static org.bytedeco.pytorch.global.torch.layer_norm;
 import static org.bytedeco.pytorch.global.torch.linear;
-import static org.bytedeco.pytorch.global.torch.ones;
-import static org.bytedeco.pytorch.global.torch.randint;
-import static org.bytedeco.pytorch.global.torch.randn;
 import static org.bytedeco.pytorch.global.torch.rms_norm;
 import static org.bytedeco.pytorch.global.torch.scaled_dot_product_attention;
 import static org.bytedeco.pytorch.global.torch.silu;
-import static org.bytedeco.pytorch.global.torch.zeros;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.DoubleUnaryOperator;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.AdamW;
 import org.bytedeco.pytorch.AdamWOptions;
@@ -34,6 +32,7 @@ import org.bytedeco.pytorch.global.torch;
  */
 final class TorchTransformer implements TimedTraining {
   private static final double NORM_EPS = 1e-5;
+  private static final double ROPE_THETA = 10_000;
 
   private final TrainShape shape;
   private final List<Tensor> parameters = new ArrayList<>();
@@ -59,60 +58,109 @@ final class TorchTransformer implements TimedTraining {
   TorchTransformer(TrainShape shape, int threads) {
     this.shape = shape;
     torch.set_num_threads(threads);
-    torch.manual_seed(1);
-    long width = shape.width();
-    table = parameter(randn(new long[] {shape.vocabulary(), width}));
-    positions =
-        shape.gpt2() ? parameter(randn(new long[] {shape.sequence(), width})) : new Tensor();
+    StartWeights start = new StartWeights(shape);
+    boolean gpt2 = shape.gpt2();
+    table = parameter(start, gpt2 ? "transformer.wte" : "model.embed_tokens", shape.vocabulary());
+    positions = gpt2 ? parameter(start, "transformer.wpe", shape.sequence()) : new Tensor();
     for (int layer = 0; layer < shape.layers(); layer++) {
-      long up = shape.gpt2() ? shape.mlpWidth() : 2L * shape.mlpWidth();
-      blocks.add(
-          new Block(
-              norm(),
-              map(width, 3 * width),
-              map(width, width),
-              norm(),
-              map(width, up),
-              map(shape.mlpWidth(), width)));
+      blocks.add(gpt2 ? gpt2(start, "transformer.h." + layer) : llama(start, layer));
     }
-    last = norm();
+    last = norm(start, gpt2 ? "transformer.ln_f" : "model.norm");
     vector = new TensorVector(parameters.toArray(Tensor[]::new));
-    optimizer = new AdamW(vector, new AdamWOptions(1e-4));
-    long half = shape.width() / shape.heads() / 2;
-    Tensor angles = randn(1, 1, shape.sequence(), half);
-    cos = angles.cos();
-    sin = angles.sin();
+    // It decays biases and gains too, which costs it nothing and moves no loss within the steps of
+    // a run.
+    optimizer = new AdamW(vector, new AdamWOptions(StartWeights.LEARNING_RATE));
+    float[] angles = angles(shape);
+    cos = rotation(angles, Math::cos);
+    sin = rotation(angles, Math::sin);
+    int[][] batch = StartWeights.batch(shape);
     long rows = shape.microTokens() / shape.sequence();
-    ids =
-        randint(shape.vocabulary(), new long[] {rows, shape.sequence()}).to(torch.ScalarType.Long);
-    targets =
-        randint(shape.vocabulary(), new long[] {shape.microTokens()}).to(torch.ScalarType.Long);
+    ids = ids(batch, 0).view(rows, shape.sequence());
+    targets = ids(batch, 1);
     places = torch.arange(new Scalar(shape.sequence())).to(torch.ScalarType.Long);
   }
 
-  private Tensor parameter(Tensor start) {
-    Tensor scaled = start.mul(new Scalar(0.02));
-    scaled.set_requires_grad(true);
-    parameters.add(scaled);
-    return scaled;
+  private Block gpt2(StartWeights start, String name) {
+    int width = shape.width();
+    return new Block(
+        norm(start, name + ".ln_1"),
+        transposed(start, name + ".attn.c_attn", width, 3 * width),
+        transposed(start, name + ".attn.c_proj", width, width),
+        norm(start, name + ".ln_2"),
+        transposed(start, name + ".mlp.c_fc", width, shape.mlpWidth()),
+        transposed(start, name + ".mlp.c_proj", shape.mlpWidth(), width));
   }
 
-  private Norm norm() {
-    Tensor gain = ones(shape.width());
-    gain.set_requires_grad(true);
-    parameters.add(gain);
-    return new Norm(gain, shape.gpt2() ? bias(shape.width()) : new Tensor());
+  private Block llama(StartWeights start, int layer) {
+    String name = "model.layers." + layer;
+    String self = name + ".self_attn.";
+    String mlp = name + ".mlp.";
+    return new Block(
+        norm(start, name + ".input_layernorm"),
+        stacked(start, shape.width(), self + "q_proj", self + "k_proj", self + "v_proj"),
+        stacked(start, shape.width(), self + "o_proj"),
+        norm(start, name + ".post_attention_layernorm"),
+        stacked(start, shape.width(), mlp + "gate_proj", mlp + "up_proj"),
+        stacked(start, shape.mlpWidth(), mlp + "down_proj"));
   }
 
-  private Map map(long in, long out) {
-    return new Map(parameter(randn(out, in)), shape.gpt2() ? bias(out) : new Tensor());
+  private Tensor parameter(Tensor value) {
+    value.set_requires_grad(true);
+    parameters.add(value);
+    return value;
   }
 
-  private Tensor bias(long width) {
-    Tensor zero = zeros(width);
-    zero.set_requires_grad(true);
-    parameters.add(zero);
-    return zero;
+  private Tensor parameter(StartWeights start, String name, int rows) {
+    return parameter(Tensor.create(start.values(name + ".weight"), rows, shape.width()));
+  }
+
+  private Norm norm(StartWeights start, String name) {
+    Tensor gain = parameter(Tensor.create(start.values(name + ".weight"), shape.width()));
+    return new Norm(gain, shape.gpt2() ? bias(start, name, shape.width()) : new Tensor());
+  }
+
+  private Tensor bias(StartWeights start, String name, int width) {
+    return parameter(Tensor.create(start.values(name + ".bias"), width));
+  }
+
+  /** From [in, out] to the layout [out, in] that {@code linear} wants. */
+  private Map transposed(StartWeights start, String name, int in, int out) {
+    Tensor weight = Tensor.create(start.values(name + ".weight"), in, out).t().contiguous();
+    return new Map(parameter(weight), bias(start, name, out));
+  }
+
+  private Map stacked(StartWeights start, int in, String... names) {
+    float[] values = start.stacked(Stream.of(names).map(name -> name + ".weight").toList());
+    return new Map(parameter(Tensor.create(values, values.length / in, in)), new Tensor());
+  }
+
+  /** Angle of position t and frequency i, [sequence, headDim / 2]. */
+  private static float[] angles(TrainShape shape) {
+    int half = shape.width() / shape.heads() / 2;
+    float[] angles = new float[shape.sequence() * half];
+    for (int i = 0; i < angles.length; i++) {
+      int position = i / half;
+      angles[i] = (float) (position * Math.pow(ROPE_THETA, -(double) (i % half) / half));
+    }
+    return angles;
+  }
+
+  private Tensor rotation(float[] angles, DoubleUnaryOperator function) {
+    float[] values = new float[angles.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) function.applyAsDouble(angles[i]);
+    }
+    int half = angles.length / shape.sequence();
+    return Tensor.create(values, 1, 1, shape.sequence(), half);
+  }
+
+  private static Tensor ids(int[][] batch, int column) {
+    return Tensor.create(Stream.of(batch).mapToLong(pair -> pair[column]).toArray());
+  }
+
+  @Override
+  public long parameters() {
+    return parameters.stream().mapToLong(Tensor::numel).sum();
   }
 
   @Override
@@ -122,7 +170,7 @@ final class TorchTransformer implements TimedTraining {
       optimizer.zero_grad(true);
       Tensor loss = cross_entropy(logits(), targets);
       loss.backward();
-      clip_grad_norm_(vector, 1.0);
+      clip_grad_norm_(vector, StartWeights.CLIP_NORM);
       optimizer.step();
       return loss.item_float();
     }

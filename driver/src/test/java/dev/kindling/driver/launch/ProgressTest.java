@@ -1,0 +1,26 @@
+package dev.kindling.driver.launch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kindling.worker.event.CheckpointSaved;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class ProgressTest {
+  @ParameterizedTest
+  @EnumSource
+  void aFailedSaveIsSaidInEveryStyleWhicheverRankTellsIt(Progress.Style style) {
+    StringWriter text = new StringWriter();
+    Progress progress = new Progress(new PrintWriter(text), style, 10);
+    for (int rank = 0; rank < 2; rank++) {
+      progress.emit(new CheckpointSaved(rank, 4 + rank, "", 100, 1.5, "rank 1: no space left"));
+    }
+    progress.emit(new CheckpointSaved(0, 6, "e0000000001-s000000000006", 100, 1.5, ""));
+    assertThat(text.toString().lines())
+        .containsExactly(
+            "step 4: no checkpoint: rank 1: no space left",
+            "step 5: no checkpoint: rank 1: no space left");
+  }
+}

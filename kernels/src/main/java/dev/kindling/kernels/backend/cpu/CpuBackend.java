@@ -13,8 +13,6 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.GraphCheck;
 import dev.kindling.kernels.memory.MemoryPlan;
-import dev.kindling.kernels.memory.Span;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -54,13 +52,8 @@ public final class CpuBackend implements Backend {
     }
     GraphCheck.check(graph);
     MemoryPlan plan = MemoryPlan.of(graph);
-    List<Span> arenas = new ArrayList<>();
-    for (long bytes : plan.arenaBytes()) {
-      arenas.add(cpuMemory.workspace(arenas.size(), bytes));
-    }
-    Engine engine =
-        new Engine(cpuMemory, plan, arenas, workers, rows, matmul, Map.copyOf(communicators));
-    return new CpuProgram(graph, engine);
+    Map<Axis, Communicator> axes = Map.copyOf(communicators);
+    return new CpuProgram(graph, new Engine(cpuMemory, plan, workers, rows, matmul, axes));
   }
 
   @Override

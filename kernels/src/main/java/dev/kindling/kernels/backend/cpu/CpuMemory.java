@@ -10,6 +10,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One span per role, one slice per variable, and the activation arena that programs share in turn.
@@ -19,8 +20,9 @@ final class CpuMemory implements Memory {
   private final Map<String, Piece> pieces = new HashMap<>();
   private final Map<String, Variable> variables = new HashMap<>();
   private final List<Span> workspaces = new ArrayList<>();
-  private final List<Span> outgrown = new ArrayList<>();
-  private final List<Span> scratches = new ArrayList<>();
+  private @Nullable Span scratch;
+  private int moves;
+  private boolean closed;
 
   CpuMemory(List<Variable> declared) {
     for (Role role : Role.values()) {
@@ -51,6 +53,7 @@ final class CpuMemory implements Memory {
 
   @Override
   public Span span(String variable) {
+    checkOpen();
     Piece piece = pieces.get(variable);
     if (piece == null) {
       throw new IllegalArgumentException("no variable " + variable + " in this memory");
@@ -70,6 +73,7 @@ final class CpuMemory implements Memory {
 
   @Override
   public Span arena(Role role) {
+    checkOpen();
     return java.util.Objects.requireNonNull(arenas.get(role));
   }
 
@@ -97,14 +101,18 @@ final class CpuMemory implements Memory {
   }
 
   /**
-   * Activation memory. Programs run one after the other, so blocks of the largest size serve all.
+   * Activation memory. Programs run one after the other, so blocks of the largest size serve all. A
+   * block that has to grow is given back first: programs compiled before bind themselves again when
+   * {@link #moves} has changed.
    */
   Span workspace(int arena, long bytes) {
+    checkOpen();
     while (workspaces.size() <= arena) {
       workspaces.add(Span.allocate(bytes));
     }
     if (workspaces.get(arena).bytes() < bytes) {
-      outgrown.add(workspaces.get(arena)); // Programs compiled before still use it.
+      moves++;
+      workspaces.get(arena).close();
       workspaces.set(arena, Span.allocate(bytes));
     }
     return workspaces.get(arena);
@@ -112,21 +120,42 @@ final class CpuMemory implements Memory {
 
   /** Memory within one node. Nodes run one after the other, so the largest request serves all. */
   Span scratch(long bytes) {
-    for (Span scratch : scratches) {
-      if (scratch.bytes() >= bytes) {
-        return scratch;
-      }
+    checkOpen();
+    Span present = scratch;
+    if (present != null && present.bytes() >= bytes) {
+      return present;
+    }
+    if (present != null) {
+      moves++;
+      present.close();
     }
     Span larger = Span.allocate(Span.aligned(bytes));
-    scratches.add(larger);
+    scratch = larger;
     return larger;
+  }
+
+  /** How often a block that programs share has moved. */
+  int moves() {
+    return moves;
+  }
+
+  /** A run on memory given back would end the whole process. */
+  void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("this memory is closed");
+    }
   }
 
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     workspaces.forEach(Span::close);
-    outgrown.forEach(Span::close);
-    scratches.forEach(Span::close);
+    if (scratch != null) {
+      scratch.close();
+    }
     arenas.values().forEach(Span::close);
   }
 }

@@ -11,15 +11,29 @@ import java.util.Map;
 /** A graph whose nodes are bound; running it is one loop over runnables. */
 final class CpuProgram implements Program {
   private final Graph graph;
+  private final Engine engine;
   private final Runnable[] nodes;
-  private final long activationBytes;
   private final RopeCpu rope = new RopeCpu();
+  private final Map<Class<? extends Op>, CpuKernel> table = CpuKernels.table(rope);
+  private int boundAfterMoves;
+  private boolean closed;
 
   CpuProgram(Graph graph, Engine engine) {
     this.graph = graph;
-    this.activationBytes = engine.plan().totalBytes();
-    Map<Class<? extends Op>, CpuKernel> table = CpuKernels.table(rope);
+    this.engine = engine;
     nodes = new Runnable[graph.nodes().size()];
+    bind();
+  }
+
+  /** Again from the start when a node's request made the block move that nodes before it share. */
+  private void bind() {
+    do {
+      boundAfterMoves = engine.memory().moves();
+      bindNodes();
+    } while (boundAfterMoves != engine.memory().moves());
+  }
+
+  private void bindNodes() {
     for (Node node : graph.nodes()) {
       CpuKernel kernel = table.get(node.op().getClass());
       if (kernel == null) {
@@ -31,6 +45,14 @@ final class CpuProgram implements Program {
 
   @Override
   public void run() {
+    if (closed) {
+      throw new IllegalStateException("this program is closed");
+    }
+    engine.memory().checkOpen();
+    engine.workers().checkOpen();
+    if (boundAfterMoves != engine.memory().moves()) {
+      bind();
+    }
     for (int i = 0; i < nodes.length; i++) {
       try {
         nodes[i].run();
@@ -49,11 +71,12 @@ final class CpuProgram implements Program {
 
   @Override
   public long activationBytes() {
-    return activationBytes;
+    return engine.plan().totalBytes();
   }
 
   @Override
   public void close() {
+    closed = true;
     rope.close();
   }
 }

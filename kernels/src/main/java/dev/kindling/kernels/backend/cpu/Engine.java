@@ -10,14 +10,12 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.MemoryPlan;
 import dev.kindling.kernels.memory.Place;
 import dev.kindling.kernels.memory.Span;
-import java.util.List;
 import java.util.Map;
 
 /** What one program runs on: memory, plan, threads, kernels and communicators. */
 record Engine(
     CpuMemory memory,
     MemoryPlan plan,
-    List<Span> arenas,
     Workers workers,
     RowKernels rows,
     Matmul matmul,
@@ -29,7 +27,8 @@ record Engine(
       return memory.piece(variable);
     }
     Place place = plan.placeOf(value);
-    return new Piece(arenas.get(place.arena()), place.offset(), value.type().bytes());
+    Span arena = memory.workspace(place.arena(), plan.arenaBytes().get(place.arena()));
+    return new Piece(arena, place.offset(), value.type().bytes());
   }
 
   Span scratch(long bytes) {

@@ -43,6 +43,13 @@ final class Workers implements AutoCloseable {
     return threads.length + 1;
   }
 
+  /** Closed threads would never finish their piece. */
+  void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("this backend is closed");
+    }
+  }
+
   /** Runs the task over [0, units); inline when a piece would be smaller than {@code unitsMin}. */
   void run(Task work, int total, int unitsMin) {
     if (threads.length == 0 || total < 2L * unitsMin) {

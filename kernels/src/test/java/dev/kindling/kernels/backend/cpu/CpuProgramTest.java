@@ -23,6 +23,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.memory.MemoryPlan;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.testing.Contents;
 import dev.kindling.kernels.testing.CpuRun;
@@ -47,34 +48,34 @@ class CpuProgramTest {
     Value y = builder.rope(builder.rmsNorm(x, gain, 1e-5f), positions, 18, 100);
     builder.output(
         "logits", builder.linear(builder.rmsNorm(builder.add(x, y), gain, 1e-5f), table));
-    assertThat(allocatedBytes(builder.build(), MatmulKind.OPENBLAS)).isZero();
+    assertThat(allocatedBytes(builder.build(), 0)).isZero();
   }
 
   /**
-   * Whole models. Tolerance 2 MiB a run instead of 0: JDK 17 boxes some vectors that pass through
-   * the exponential (192 bytes per vector, short-lived). The executor adds nothing to it, see
-   * above.
+   * Whole models, forward and backward. A run leaves 144 bytes, the 16 doubles that fold the
+   * losses; the probes of coverage that tests run with keep the compiler from seeing that some
+   * vectors do not escape, and make it 909,456.
    */
   @Test
   void wholeModelsAllocateOnlyBoxedVectors() {
-    assertThat(allocatedBytes(MODEL.llama(n -> Demand.whole()), MatmulKind.OPENBLAS))
-        .isLessThan(2L << 20);
-    assertThat(allocatedBytes(MODEL.gpt2(n -> Demand.whole()), MatmulKind.OPENBLAS))
-        .isLessThan(2L << 20);
+    assertThat(allocatedBytes(MODEL.llama(n -> Demand.whole()), 1L << 20))
+        .isLessThanOrEqualTo(1L << 20);
+    assertThat(allocatedBytes(MODEL.gpt2(n -> Demand.whole()), 1L << 20))
+        .isLessThanOrEqualTo(1L << 20);
   }
 
-  /** Smallest of 32 runs after 300: the compilers may allocate in between. */
-  private static long allocatedBytes(Graph graph, MatmulKind kind) {
+  /**
+   * Smallest of up to 5000 runs, no more than it takes to fall below {@code enough}: before the
+   * compilers are done, vectors are objects.
+   */
+  private static long allocatedBytes(Graph graph, long enough) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-    try (Backend backend = Backend.cpu(new CpuOptions(2, kind));
+    try (Backend backend = Backend.cpu(new CpuOptions(2, MatmulKind.OPENBLAS));
         Memory memory = backend.allocate(graph.variables());
         Program program = backend.compile(graph, memory, Map.of())) {
       load(graph, memory);
-      for (int i = 0; i < 300; i++) {
-        program.run();
-      }
       long smallest = Long.MAX_VALUE;
-      for (int i = 0; i < 32; i++) {
+      for (int i = 0; i < 5000 && smallest > enough; i++) {
         long before = threads.getCurrentThreadAllocatedBytes();
         program.run();
         smallest = Math.min(smallest, threads.getCurrentThreadAllocatedBytes() - before);
@@ -90,6 +91,68 @@ class CpuProgramTest {
       if (content != null && content.length == variable.type().shape().elements()) {
         CpuRun.write(variable, content, memory.span(variable.name()));
       }
+    }
+  }
+
+  /** Freed memory would end the whole process with a signal. */
+  @Test
+  void nothingRunsOnWhatIsClosed() {
+    Graph graph = MODEL.llama(n -> Demand.whole());
+    Backend backend = Backend.cpu(new CpuOptions(2, MatmulKind.JAVA));
+    Memory memory = backend.allocate(graph.variables());
+    Program closed = backend.compile(graph, memory, Map.of());
+    Program program = backend.compile(graph, memory, Map.of());
+    closed.close();
+    assertThatThrownBy(closed::run)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("this program is closed");
+    memory.close();
+    memory.close();
+    assertThatThrownBy(program::run)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("this memory is closed");
+    assertThatThrownBy(() -> memory.span("ids")).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> memory.arena(Role.PARAMETER))
+        .isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> backend.compile(graph, memory, Map.of()))
+        .isInstanceOf(IllegalStateException.class);
+    backend.close();
+    try (Memory other = backend.allocate(graph.variables());
+        Program late = backend.compile(graph, other, Map.of())) {
+      assertThatThrownBy(late::run)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("this backend is closed");
+    }
+  }
+
+  /** The small program ran on a block that the large one outgrew and gave back. */
+  @Test
+  void programsShareOneActivationBlockOfTheLargestSize() {
+    TinyModels few = new TinyModels(13, 13, 36, 211, true);
+    Graph small = few.llama(n -> Demand.whole());
+    Map<String, double[]> contents = few.contents(small, 3);
+    Map<String, double[]> expected = CpuRun.run(small, contents, 1, MatmulKind.JAVA);
+    try (Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
+        CpuMemory memory = (CpuMemory) backend.allocate(small.variables());
+        Program first = backend.compile(small, memory, Map.of())) {
+      long needed = MemoryPlan.of(small).arenaBytes().get(0);
+      Span before = memory.workspace(0, 1);
+      assertThat(before.bytes()).isEqualTo(needed);
+      Span after = memory.workspace(0, 2 * needed);
+      memory.scratch(1 << 20);
+      assertThat(memory.workspace(0, 1)).isSameAs(after);
+      for (Variable variable : small.variables()) {
+        double[] content = contents.get(variable.name());
+        if (content != null) {
+          CpuRun.write(variable, content, memory.span(variable.name()));
+        }
+      }
+      first.run();
+      assertThat(after.toFloats())
+          .as("values of the run")
+          .isNotEqualTo(new float[(int) needed / 2]);
+      assertThat((double) memory.span("loss_sum").getFloat(0))
+          .isEqualTo(Contents.at(expected, "loss_sum")[0]);
     }
   }
 

@@ -33,52 +33,69 @@ __device__ __forceinline__ unsigned narrow2(float low, float high) {
 __device__ __forceinline__ float low(unsigned pair) { return __uint_as_float(pair << 16); }
 __device__ __forceinline__ float high(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
 
-
-/**
- * N consecutive elements as fp32 in registers; N = 8 moves 16 bytes per access (bf16: one, fp32: two)
- * and wants 16-byte alignment, N = 1 wants none. `stream` marks data that is read or written once,
- * so that it leaves the cache first.
- */
+/** N consecutive elements as fp32. */
 template <int N>
 struct Floats {
   float at[N];
 };
 
-template <int N>
-__device__ __forceinline__ Floats<N> load(const float* from) {
-  static_assert(N == 1 || N % 4 == 0, "one element or whole 16-byte words");
-  Floats<N> result;
-  if constexpr (N == 1) {
-    result.at[0] = *from;
-  } else {
-#pragma unroll
-    for (int i = 0; i < N; i += 4) {
-      float4 part = *reinterpret_cast<const float4*>(from + i);
-      result.at[i] = part.x;
-      result.at[i + 1] = part.y;
-      result.at[i + 2] = part.z;
-      result.at[i + 3] = part.w;
-    }
+/** N consecutive elements as they lie in memory, for values that wait in registers. */
+template <class T, int N>
+struct Raw;
+template <>
+struct Raw<float, 1> {
+  float word;
+};
+template <>
+struct Raw<bf16, 1> {
+  bf16 word;
+};
+template <>
+struct Raw<float, 4> {
+  float4 word;
+};
+template <>
+struct Raw<bf16, 8> {
+  uint4 word;
+};
+template <>
+struct Raw<float, 8> {
+  float4 word, next;
+};
+
+/**
+ * N = 8 moves 16 bytes per access (bf16: one access, fp32: two) and wants 16-byte alignment, as does
+ * N = 4 of fp32; N = 1 wants none.
+ */
+template <int N, class T>
+__device__ __forceinline__ Raw<T, N> load_raw(const T* from) {
+  Raw<T, N> raw;
+  raw.word = *reinterpret_cast<const decltype(raw.word)*>(from);
+  if constexpr (sizeof(T) * N == 32) {
+    raw.next = *reinterpret_cast<const float4*>(from + 4);
   }
-  return result;
+  return raw;
 }
 
-template <int N>
-__device__ __forceinline__ Floats<N> load(const bf16* from) {
-  static_assert(N == 1 || N == 8, "one element or one 16-byte word");
-  Floats<N> result;
-  if constexpr (N == 1) {
-    result.at[0] = widen(*from);
-  } else {
-    uint4 part = *reinterpret_cast<const uint4*>(from);
-    unsigned words[4] = {part.x, part.y, part.z, part.w};
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      result.at[2 * i] = low(words[i]);
-      result.at[2 * i + 1] = high(words[i]);
-    }
-  }
-  return result;
+template <class T>
+__device__ __forceinline__ Floats<1> unpack(const Raw<T, 1>& raw) {
+  return {{widen(raw.word)}};
+}
+__device__ __forceinline__ Floats<4> unpack(const Raw<float, 4>& raw) {
+  return {{raw.word.x, raw.word.y, raw.word.z, raw.word.w}};
+}
+__device__ __forceinline__ Floats<8> unpack(const Raw<float, 8>& raw) {
+  return {{raw.word.x, raw.word.y, raw.word.z, raw.word.w, raw.next.x, raw.next.y, raw.next.z,
+           raw.next.w}};
+}
+__device__ __forceinline__ Floats<8> unpack(const Raw<bf16, 8>& raw) {
+  return {{low(raw.word.x), high(raw.word.x), low(raw.word.y), high(raw.word.y), low(raw.word.z),
+           high(raw.word.z), low(raw.word.w), high(raw.word.w)}};
+}
+
+template <int N, class T>
+__device__ __forceinline__ Floats<N> load(const T* from) {
+  return unpack(load_raw<N>(from));
 }
 
 template <int N>
@@ -107,6 +124,6 @@ __device__ __forceinline__ void store(bf16* to, const Floats<N>& values) {
 
 /** Whether rows of this pointer and stride (elements) can be moved 8 elements at a time. */
 template <class T>
-__device__ __forceinline__ bool aligned8(const T* pointer, int stride) {
+__device__ __forceinline__ bool aligned8(const T* pointer, long long stride) {
   return ((unsigned long long)pointer & 15) == 0 && stride % 8 == 0;
 }

@@ -26,23 +26,91 @@ public final class MemoryPlan {
   private final Map<Integer, Lifetime> lifetimes = new LinkedHashMap<>();
   private final Map<Integer, Place> places = new HashMap<>();
   private final List<Long> arenas = new ArrayList<>();
+  private final List<BlockUse> uses;
+  private final Map<Integer, Long> bytes;
 
-  private MemoryPlan() {}
+  private MemoryPlan(List<BlockUse> uses, Map<Integer, Long> bytes) {
+    this.uses = uses;
+    this.bytes = bytes;
+  }
 
   /** Plans with arenas below 2 GiB: what one direct buffer holds. */
   public static MemoryPlan of(Graph graph) {
     return of(graph, Integer.MAX_VALUE - 2L * Span.ALIGNMENT);
   }
 
+  /** Every value dense, in the element type of its graph; one node at a time. */
   public static MemoryPlan of(Graph graph, long arenaBytesMax) {
-    MemoryPlan plan = new MemoryPlan();
-    plan.variables.putAll(graph.contents());
-    plan.aliasWhereRequired(graph);
-    plan.measure(graph);
-    plan.reuseWhereAllowed(graph);
-    plan.measure(graph);
+    Map<Integer, Integer> roots = new HashMap<>();
+    Map<Integer, Long> bytes = new HashMap<>();
+    List<BlockUse> uses = new ArrayList<>();
+    for (Node node : graph.nodes()) {
+      for (int i = 0; i < node.outputs().size(); i++) {
+        int alias = node.op().alias(i);
+        int own = node.output(i).id();
+        int old = alias == Op.OWN_MEMORY ? own : node.input(alias).id();
+        roots.put(own, alias == Op.OWN_MEMORY ? own : roots.getOrDefault(old, old));
+      }
+      for (Value value : concat(node.inputs(), node.outputs())) {
+        int root = roots.getOrDefault(value.id(), value.id());
+        bytes.putIfAbsent(root, Span.aligned(value.type().bytes()));
+      }
+      uses.add(use(node, roots));
+    }
+    return of(uses, roots, bytes, graph.contents(), arenaBytesMax);
+  }
+
+  /**
+   * Plans blocks of any size and use.
+   *
+   * @param uses what runs, in order; lifetimes count in places of this list
+   * @param roots value id to the block it lives in, where that is not its own
+   * @param bytes size of each block that is no variable's, a multiple of the wanted alignment
+   * @param variables block to the variable whose memory it is
+   */
+  public static MemoryPlan of(
+      List<BlockUse> uses,
+      Map<Integer, Integer> roots,
+      Map<Integer, Long> bytes,
+      Map<Integer, Variable> variables,
+      long arenaBytesMax) {
+    MemoryPlan plan = new MemoryPlan(List.copyOf(uses), Map.copyOf(bytes));
+    roots.forEach(
+        (value, root) -> {
+          if (!value.equals(root)) {
+            plan.parents.put(value, root);
+          }
+        });
+    plan.variables.putAll(variables);
+    plan.measure();
+    plan.reuseWhereAllowed();
+    plan.measure();
     plan.place(arenaBytesMax);
     return plan;
+  }
+
+  private static BlockUse use(Node node, Map<Integer, Integer> roots) {
+    List<Integer> reads = new ArrayList<>();
+    node.inputs().forEach(input -> reads.add(roots.getOrDefault(input.id(), input.id())));
+    List<Integer> writes = new ArrayList<>();
+    node.outputs().forEach(output -> writes.add(roots.getOrDefault(output.id(), output.id())));
+    List<BlockUse.Takeover> takeovers = new ArrayList<>();
+    for (int output = 0; output < node.outputs().size(); output++) {
+      for (int input = 0; input < node.inputs().size(); input++) {
+        if (node.op().alias(output) == Op.OWN_MEMORY
+            && node.op().mayReuse(output, input)
+            && node.input(input).type().equals(node.output(output).type())) {
+          takeovers.add(new BlockUse.Takeover(reads.get(input), writes.get(output)));
+        }
+      }
+    }
+    return new BlockUse(reads, writes, takeovers);
+  }
+
+  private static List<Value> concat(List<Value> inputs, List<Value> outputs) {
+    List<Value> all = new ArrayList<>(inputs);
+    all.addAll(outputs);
+    return all;
   }
 
   /**
@@ -114,76 +182,58 @@ public final class MemoryPlan {
     return parent == null ? id : root(parent);
   }
 
-  private void aliasWhereRequired(Graph graph) {
-    for (Node node : graph.nodes()) {
-      for (int i = 0; i < node.outputs().size(); i++) {
-        int alias = node.op().alias(i);
-        if (alias != Op.OWN_MEMORY) {
-          parents.put(node.output(i).id(), root(node.input(alias).id()));
-        }
+  private void measure() {
+    lifetimes.clear();
+    for (int index = 0; index < uses.size(); index++) {
+      for (int block : uses.get(index).reads()) {
+        touch(block, index);
+      }
+      for (int block : uses.get(index).writes()) {
+        touch(block, index);
       }
     }
   }
 
-  private void measure(Graph graph) {
-    lifetimes.clear();
-    for (Node node : graph.nodes()) {
-      node.inputs().forEach(input -> touch(input, node.index()));
-      node.outputs().forEach(output -> touch(output, node.index()));
-    }
-  }
-
-  private void touch(Value value, int index) {
-    int root = root(value.id());
+  private void touch(int block, int index) {
+    int root = root(block);
     if (!variables.containsKey(root)) {
-      long bytes = Span.aligned(value.type().bytes());
+      long size = java.util.Objects.requireNonNull(bytes.get(root));
       lifetimes.merge(
           root,
-          new Lifetime(root, bytes, index, index),
+          new Lifetime(root, size, index, index),
           (old, now) -> new Lifetime(root, old.bytes(), old.first(), index));
     }
   }
 
-  private void reuseWhereAllowed(Graph graph) {
-    for (Node node : graph.nodes()) {
-      for (int output = 0; output < node.outputs().size(); output++) {
-        if (node.op().alias(output) == Op.OWN_MEMORY) {
-          reuse(node, output);
+  private void reuseWhereAllowed() {
+    for (int index = 0; index < uses.size(); index++) {
+      for (BlockUse.Takeover takeover : uses.get(index).takeovers()) {
+        if (root(takeover.to()) == takeover.to()) {
+          reuse(uses.get(index), index, takeover);
         }
       }
     }
   }
 
-  private void reuse(Node node, int output) {
-    for (int input = 0; input < node.inputs().size(); input++) {
-      int root = root(node.input(input).id());
-      Lifetime life = lifetimes.get(root);
-      Value out = node.output(output);
-      if (life == null
-          || life.last() != node.index()
-          || !node.op().mayReuse(output, input)
-          || !node.input(input).type().equals(out.type())
-          || taken(node, output, root)
-          || node.inputs().stream().filter(value -> root(value.id()) == root).count() != 1) {
-        continue;
-      }
-      // The taken block now lives as long as the output; its own block is gone.
-      Lifetime own = java.util.Objects.requireNonNull(lifetimes.remove(out.id()));
-      parents.put(out.id(), root);
-      int last = Math.max(own.last(), life.last());
-      lifetimes.put(root, new Lifetime(root, life.bytes(), life.first(), last));
+  private void reuse(BlockUse use, int index, BlockUse.Takeover takeover) {
+    int root = root(takeover.from());
+    Lifetime life = lifetimes.get(root);
+    if (life == null
+        || life.last() != index
+        || taken(use, takeover.to(), root)
+        || use.reads().stream().filter(block -> root(block) == root).count() != 1) {
       return;
     }
+    // The taken block now lives as long as the output; its own block is gone.
+    Lifetime own = java.util.Objects.requireNonNull(lifetimes.remove(takeover.to()));
+    parents.put(takeover.to(), root);
+    int last = Math.max(own.last(), life.last());
+    lifetimes.put(root, new Lifetime(root, life.bytes(), life.first(), last));
   }
 
-  /** Whether another output of the node has this block already, such as one that nobody reads. */
-  private boolean taken(Node node, int output, int root) {
-    for (int other = 0; other < node.outputs().size(); other++) {
-      if (other != output && root(node.output(other).id()) == root) {
-        return true;
-      }
-    }
-    return false;
+  /** Whether another output has this block already, such as one that nobody reads. */
+  private boolean taken(BlockUse use, int to, int root) {
+    return use.writes().stream().anyMatch(block -> block != to && root(block) == root);
   }
 
   private void place(long arenaBytesMax) {

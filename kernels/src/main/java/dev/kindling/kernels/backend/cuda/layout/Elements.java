@@ -1,0 +1,53 @@
+package dev.kindling.kernels.backend.cuda.layout;
+
+import dev.kindling.kernels.graph.DType;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.op.Op;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Which type each value is stored in. */
+final class Elements {
+  private Elements() {}
+
+  /** Value id to element type, for every value that the graph reads or writes. */
+  static Map<Integer, Element> of(Graph graph, Precision precision) {
+    Map<Integer, Element> elements = new HashMap<>();
+    for (Node node : graph.nodes()) {
+      node.inputs().forEach(input -> elements.putIfAbsent(input.id(), wide(input)));
+      for (int i = 0; i < node.outputs().size(); i++) {
+        elements.put(node.output(i).id(), output(node, i, precision, elements));
+      }
+    }
+    return elements;
+  }
+
+  private static Element output(
+      Node node, int index, Precision precision, Map<Integer, Element> elements) {
+    int alias = node.op().alias(index);
+    if (alias != Op.OWN_MEMORY) {
+      return elements.getOrDefault(node.input(alias).id(), wide(node.input(alias)));
+    }
+    Value output = node.output(index);
+    boolean matrix = output.type().dtype() == DType.F32 && output.shape().rank() >= 2;
+    OpStorage.Outputs rule = OpStorage.of(node.op()).output(index);
+    if (!matrix || precision == Precision.FP32 || rule == OpStorage.Outputs.FP32) {
+      return wide(output);
+    }
+    if (rule == OpStorage.Outputs.ACTIVATION) {
+      return Element.BF16;
+    }
+    return allNarrow(node.inputs(), elements) ? Element.BF16 : Element.F32;
+  }
+
+  private static boolean allNarrow(List<Value> inputs, Map<Integer, Element> elements) {
+    return inputs.stream().allMatch(input -> elements.get(input.id()) == Element.BF16);
+  }
+
+  private static Element wide(Value value) {
+    return value.type().dtype() == DType.I32 ? Element.I32 : Element.F32;
+  }
+}

@@ -111,14 +111,21 @@ __device__ __forceinline__ void store(float* to, const Floats<N>& values) {
   }
 }
 
+__device__ __forceinline__ uint4 pack(const Floats<8>& values) {
+  return make_uint4(
+      narrow2(values.at[0], values.at[1]), narrow2(values.at[2], values.at[3]),
+      narrow2(values.at[4], values.at[5]), narrow2(values.at[6], values.at[7]));
+}
+
 template <int N>
 __device__ __forceinline__ void store(bf16* to, const Floats<N>& values) {
   if constexpr (N == 1) {
     *to = narrow<bf16>(values.at[0]);
+  } else if constexpr (N == 4) {
+    *reinterpret_cast<uint2*>(to) = make_uint2(
+        narrow2(values.at[0], values.at[1]), narrow2(values.at[2], values.at[3]));
   } else {
-    *reinterpret_cast<uint4*>(to) = make_uint4(
-        narrow2(values.at[0], values.at[1]), narrow2(values.at[2], values.at[3]),
-        narrow2(values.at[4], values.at[5]), narrow2(values.at[6], values.at[7]));
+    *reinterpret_cast<uint4*>(to) = pack(values);
   }
 }
 

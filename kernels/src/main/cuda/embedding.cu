@@ -304,7 +304,7 @@ __device__ __forceinline__ void close_run(
      Grid (ceil(tokens / 32), ceil(width / columns per thread / block)), block up to 256. */       \
   extern "C" __global__ void __launch_bounds__(THREADS) embedding_gradient_##SUFFIX(               \
       const T* dy, const int* ids, const int* order, float* table, float* open, int tokens,        \
-      int width, int dy_stride, int vectors) {                                                     \
+      int width, int rows, int dy_stride, int vectors) {                                           \
     if (vectors) {                                                                                 \
       add_runs<T, 8>(dy, ids, order, table, open, tokens, width, rows, dy_stride);                 \
     } else {                                                                                       \

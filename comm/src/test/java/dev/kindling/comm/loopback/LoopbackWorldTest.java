@@ -135,4 +135,46 @@ class LoopbackWorldTest {
         .isInstanceOf(CollectiveException.class)
         .hasMessageContaining("scripted");
   }
+
+  /** Else it would never leave, and a failure would wait for its copy for ever. */
+  @Test
+  void aRankInterruptedWhileTheLastOneComesTakesPart() throws Exception {
+    LoopbackWorld pair = new LoopbackWorld(2, TimeUnit.MINUTES.toNanos(2));
+    AtomicReference<Boolean> interrupted = new AtomicReference<>(false);
+    Caller early =
+        new Caller(
+            () -> {
+              pair.enter(1, post());
+              interrupted.set(Thread.interrupted());
+              pair.leave(1, CALL);
+            });
+    while (early.thread.getState() != Thread.State.TIMED_WAITING) {
+      Thread.onSpinWait();
+    }
+    Caller last;
+    pair.lock.lock();
+    try {
+      last =
+          new Caller(
+              () -> {
+                pair.enter(0, post());
+                pair.leave(0, CALL);
+              });
+      while (!pair.lock.hasQueuedThread(last.thread)) {
+        Thread.onSpinWait();
+      }
+      early.thread.interrupt();
+      while (!pair.lock.hasQueuedThread(early.thread)) {
+        Thread.onSpinWait();
+      }
+    } finally {
+      pair.lock.unlock();
+    }
+    early.thread.join(TimeUnit.MINUTES.toMillis(1));
+    assertThat(early.thread.isAlive()).as("hangs").isFalse();
+    last.thread.join();
+    assertThat(early.thrown.get()).isNull();
+    assertThat(last.thrown.get()).isNull();
+    assertThat(interrupted.get()).as("the interruption is kept").isTrue();
+  }
 }

@@ -58,12 +58,16 @@ public final class RunFolder implements AutoCloseable {
   /**
    * Takes a folder for a new run; made if it is absent.
    *
-   * @throws PlanException if another driver works on it
+   * @throws PlanException if it cannot be made, or another driver works on it
    */
   static RunFolder own(String folder) throws InterruptedException {
     Path lock = Path.of(folder).resolve(LOCK);
     try {
       Files.createDirectories(Path.of(folder));
+    } catch (IOException e) {
+      throw new PlanException(folder + ": expected a folder that exists or can be made: " + e);
+    }
+    try {
       Optional<OwnerLock> owner = OwnerLock.take(lock, PATIENCE);
       return new RunFolder(
           folder,

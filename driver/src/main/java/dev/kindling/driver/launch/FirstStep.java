@@ -4,12 +4,14 @@ import dev.kindling.worker.event.CheckpointSaved;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
-import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Acts once, as soon as a run is known to work: a step was reported or a checkpoint saved. */
+/**
+ * Acts once, as soon as a run is known to work: a step was reported or a checkpoint saved. An
+ * action that threw is tried again at the next such event, which may be one of the next attempt.
+ */
 final class FirstStep implements RunObserver {
   private final Runnable action;
-  private final AtomicBoolean done = new AtomicBoolean();
+  private boolean done;
 
   FirstStep(Runnable action) {
     this.action = action;
@@ -22,12 +24,13 @@ final class FirstStep implements RunObserver {
   public void attemptFailed(int attempt, AttemptFailedException failure, boolean retried) {}
 
   @Override
-  public void emit(WorkerEvent event) {
+  public synchronized void emit(WorkerEvent event) {
     boolean step = event instanceof StepDone;
     // Where steps are logged at long intervals.
     boolean saved = event instanceof CheckpointSaved checkpoint && checkpoint.failure().isEmpty();
-    if ((step || saved) && done.compareAndSet(false, true)) {
+    if ((step || saved) && !done) {
       action.run();
+      done = true;
     }
   }
 }

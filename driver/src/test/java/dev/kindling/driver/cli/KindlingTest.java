@@ -130,6 +130,16 @@ class KindlingTest {
     assertThat(bodies.runs).hasSize(2);
   }
 
+  @Test
+  void aRunFolderThatCannotBeMadeIsRefused() throws IOException {
+    Path file = Files.writeString(folder.resolve("notes"), "a file");
+    assertThat(run("train", config, "--run-dir", file.toString())).isEqualTo(2);
+    assertThat(errors())
+        .startsWith("kindling: DIR/notes: expected a folder that exists or can be made: ")
+        .hasLineCount(1);
+    assertThat(bodies.runs).isEmpty();
+  }
+
   private static TrainPlan written(String runDir) {
     return PlanReader.read(ConfigDocument.read(Path.of(runDir, "config.yaml")), List.of()).value();
   }

@@ -21,7 +21,12 @@ final class KindlingProcess implements AutoCloseable {
   private static final long POLL_MILLIS = 5;
   private static final long LIMIT_MINUTES = 10;
   private static final long GONE_MILLIS = 120_000;
-  private static final Pattern DEAD_RANK = Pattern.compile("rank (\\d+): its worker died");
+
+  /** What Spark's launcher and that of plain processes say; 137 is the exit code of a SIGKILL. */
+  private static final Pattern DEAD_RANK =
+      Pattern.compile("rank (\\d+): (?:its worker died|process ended with exit code 137)");
+
+  private static final String UNNAMED = "unnamed_rank";
 
   private final Process process;
   private final Path log;
@@ -73,7 +78,7 @@ final class KindlingProcess implements AutoCloseable {
    * Waits for the moment and kills the target.
    *
    * @return {@code driver}, {@code rank0} or {@code worker} after what the command itself said of
-   *     the dead; empty if the run ended before
+   *     the dead, {@code unnamed_rank} if it named none; empty if the run ended before
    */
   String killAt(KillMoment moment, Path metrics) throws IOException, InterruptedException {
     while (lastStep(metrics) < moment.step()) {
@@ -97,7 +102,7 @@ final class KindlingProcess implements AutoCloseable {
     if (moment.target() == KillTarget.DRIVER) {
       return "driver";
     }
-    return rankOf(sizeBefore, moment.target());
+    return rankOf(sizeBefore);
   }
 
   private static long lastStep(Path metrics) throws IOException {
@@ -133,23 +138,27 @@ final class KindlingProcess implements AutoCloseable {
   /**
    * Under Spark nobody outside knows which executor holds rank 0; the command says which rank died.
    */
-  private String rankOf(long logBytes, KillTarget intended)
-      throws IOException, InterruptedException {
+  private String rankOf(long logBytes) throws IOException, InterruptedException {
     for (long waited = 0; waited < GONE_MILLIS && process.isAlive(); waited += POLL_MILLIS) {
       byte[] all = Files.readAllBytes(log);
       int from = (int) Math.min(logBytes, all.length);
-      Matcher said =
-          DEAD_RANK.matcher(new String(all, from, all.length - from, StandardCharsets.UTF_8));
-      if (said.find()) {
-        return said.group(1).equals("0") ? "rank0" : "worker";
-      }
-      if (new String(all, from, all.length - from, StandardCharsets.UTF_8)
-          .contains("trying again")) {
-        break;
+      String said = new String(all, from, all.length - from, StandardCharsets.UTF_8);
+      String dead = deadIn(said);
+      if (!dead.equals(UNNAMED) || said.contains("trying again")) {
+        return dead;
       }
       TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
     }
-    return intended == KillTarget.RANK_ZERO ? "rank0" : "worker";
+    return UNNAMED;
+  }
+
+  /** {@code rank0}, {@code worker} or {@code unnamed_rank} after the first death in these lines. */
+  static String deadIn(String lines) {
+    Matcher said = DEAD_RANK.matcher(lines);
+    if (!said.find()) {
+      return UNNAMED;
+    }
+    return said.group(1).equals("0") ? "rank0" : "worker";
   }
 
   /** Workers of a dead driver must go by themselves. */

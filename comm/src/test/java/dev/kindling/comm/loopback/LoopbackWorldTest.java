@@ -66,7 +66,8 @@ class LoopbackWorldTest {
   void nobodyHangs() throws InterruptedException {
     for (Thread thread : threads) {
       thread.interrupt();
-      thread.join();
+      thread.join(TimeUnit.MINUTES.toMillis(1));
+      assertThat(thread.isAlive()).as("hangs").isFalse();
     }
   }
 

@@ -36,7 +36,9 @@ public record Group(Kind kind, List<Node> nodes) {
     /** LinearInputGradient, then GeluGradient; the gradient between them is not stored. */
     LINEAR_INPUT_GRADIENT_GELU,
     /** AdamW nodes of equal betas and eps, or Sgd nodes of equal momentum: many tensors. */
-    UPDATE
+    UPDATE,
+    /** Copy nodes, or Accumulate nodes, of fp32 variables, independent of each other. */
+    TENSORS
   }
 
   public Group {

@@ -17,18 +17,33 @@ import java.util.Set;
 final class LayoutWriter {
   private final Graph graph;
   private final Precision precision;
+  private final GroupRules rules;
   private final Storage storage;
 
   LayoutWriter(Graph graph, Precision precision, GroupRules rules) {
     this.graph = graph;
     this.precision = precision;
+    this.rules = rules;
     this.storage = new Storage(graph, Elements.of(graph, precision));
   }
 
   Layout layout() {
-    List<Group> groups =
-        graph.nodes().stream().map(node -> new Group(Group.Kind.NODE, List.of(node))).toList();
-    return plan(groups);
+    List<Group> candidates = new ArrayList<>();
+    if (rules.views()) {
+      InPlaceRope.apply(graph, storage);
+      ViewColumns.apply(graph, storage, candidates);
+    }
+    if (rules.products()) {
+      PackProducts.apply(graph, storage, candidates);
+      PadRows.apply(graph, storage);
+    }
+    if (rules.epilogues()) {
+      GeluEpilogue.apply(graph, storage, candidates);
+    }
+    if (rules.tensors()) {
+      MergeTensors.apply(graph, storage, candidates);
+    }
+    return plan(Order.of(graph, candidates));
   }
 
   private Layout plan(List<Group> groups) {
@@ -97,6 +112,7 @@ final class LayoutWriter {
             && node.op().mayReuse(output, input)
             && from.type().equals(to.type())
             && storage.element(from) == storage.element(to)
+            && storage.stored(from).root() != storage.stored(to).root()
             && fillsBlock(from)
             && fillsBlock(to)) {
           takeovers.add(

@@ -9,10 +9,13 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
+import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.AllToAll;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.Broadcast;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.Copy;
@@ -32,6 +35,8 @@ import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.RandomNormal;
+import dev.kindling.kernels.graph.op.Reduce;
+import dev.kindling.kernels.graph.op.ReduceScatter;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
@@ -68,6 +73,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
 
   private static final Set<Integer> DENSE = Set.of();
   private static final OpStorage SUMS = new OpStorage(List.of(FP32), DENSE, DENSE);
+  private static final OpStorage MOVES = new OpStorage(List.of(AS_INPUT), DENSE, DENSE);
   private static final OpStorage RESIDUAL_NORM =
       new OpStorage(List.of(ACTIVATION, ACTIVATION, FP32), DENSE, DENSE);
   private static final OpStorage NORM = new OpStorage(List.of(ACTIVATION, FP32), DENSE, DENSE);
@@ -77,13 +83,16 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(Accumulate.class, SUMS),
           Map.entry(AdamW.class, SUMS),
           Map.entry(Add.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
-          Map.entry(AllReduce.class, SUMS),
+          Map.entry(AllGather.class, MOVES),
+          Map.entry(AllReduce.class, MOVES),
+          Map.entry(AllToAll.class, MOVES),
           Map.entry(
               Attention.class, new OpStorage(List.of(ACTIVATION, FP32), Set.of(0, 1, 2), DENSE)),
           Map.entry(
               AttentionGradient.class,
               new OpStorage(List.of(ACTIVATION), Set.of(0, 1, 2), Set.of(0, 1, 2))),
           Map.entry(BiasGradient.class, new OpStorage(List.of(FP32), Set.of(0), DENSE)),
+          Map.entry(Broadcast.class, MOVES),
           Map.entry(ClipScale.class, SUMS),
           Map.entry(
               ConcatColumns.class,
@@ -109,6 +118,8 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
               new OpStorage(List.of(ACTIVATION), Set.of(0, 2), Set.of(0))),
           Map.entry(LinearWeightGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
           Map.entry(RandomNormal.class, SUMS),
+          Map.entry(Reduce.class, MOVES),
+          Map.entry(ReduceScatter.class, MOVES),
           Map.entry(ResidualLayerNorm.class, RESIDUAL_NORM),
           Map.entry(ResidualRmsNorm.class, RESIDUAL_NORM),
           Map.entry(RmsNorm.class, NORM),

@@ -149,6 +149,48 @@ final class Storage {
     return column == width(first.parent());
   }
 
+  /**
+   * Whether the matrices can become column ranges, left to right, of a matrix that holds nothing
+   * else: placed nowhere yet, of one element type, with aligned rows, and every kernel but {@code
+   * view} writes and reads them with a row stride.
+   */
+  boolean mayBeRanges(List<Value> pieces, @Nullable Node view) {
+    Set<Integer> distinct = new HashSet<>();
+    long bytes = 0;
+    for (Value piece : pieces) {
+      boolean free = !isPlaced(piece) && variable(piece) == null && distinct.add(cell(piece.id()));
+      if (!free || element(piece) != element(pieces.get(0)) || piece.shape().rank() != 2) {
+        return false;
+      }
+      bytes += (long) piece.shape().dim(1) * element(piece).bytes();
+      if (bytes % Stored.ROW_ALIGNMENT != 0) {
+        return false;
+      }
+    }
+    return toleratesStride(pieces, view);
+  }
+
+  /** Whether every kernel but {@code view} that touches these cells takes a row stride. */
+  boolean toleratesStride(List<Value> values, @Nullable Node view) {
+    for (Value value : values) {
+      for (Value member : members(cell(value.id()))) {
+        Writing writing = writing(member);
+        if (writing == null
+            || (!writing.node().equals(view)
+                && !OpStorage.writesStride(writing.node(), writing.output()))) {
+          return false;
+        }
+        for (Reading reading : readings(member)) {
+          if (!reading.node().equals(view)
+              && !OpStorage.acceptsStride(reading.node(), reading.input())) {
+            return false;
+          }
+        }
+      }
+    }
+    return true;
+  }
+
   /** Gives the rows of a block more elements than the value has columns. */
   void pad(Value value, int stride) {
     strides.put(cell(value.id()), stride);

@@ -1,0 +1,83 @@
+package dev.kindling.kernels.backend.cuda.layout;
+
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.Sgd;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One launch over many tensors: all updates of equal constants (weight decay may differ), and runs
+ * of copies or of sums between fp32 variables.
+ */
+final class MergeTensors {
+  private MergeTensors() {}
+
+  static void apply(Graph graph, Storage storage, List<Group> candidates) {
+    Map<List<Object>, List<Node>> updates = new LinkedHashMap<>();
+    for (Node node : graph.nodes()) {
+      List<Object> key = updateKey(node);
+      if (key != null) {
+        updates.computeIfAbsent(key, unused -> new ArrayList<>()).add(node);
+      }
+    }
+    updates.values().forEach(nodes -> add(Group.Kind.UPDATE, nodes, candidates));
+    List<Node> run = new ArrayList<>();
+    for (Node node : graph.nodes()) {
+      if (!continues(run, node)) {
+        add(Group.Kind.TENSORS, run, candidates);
+        run.clear();
+      }
+      if (merges(node, storage)) {
+        run.add(node);
+      }
+    }
+    add(Group.Kind.TENSORS, run, candidates);
+  }
+
+  private static void add(Group.Kind kind, List<Node> nodes, List<Group> candidates) {
+    if (nodes.size() > 1) {
+      candidates.add(new Group(kind, nodes));
+    }
+  }
+
+  /** What updates of one launch have in common: constants, scale and step block. */
+  private static @Nullable List<Object> updateKey(Node node) {
+    int count = node.inputs().size();
+    if (node.op() instanceof AdamW op) {
+      return List.of(op.beta1(), op.beta2(), op.eps(), node.inputs().subList(count - 2, count));
+    }
+    if (node.op() instanceof Sgd op) {
+      return List.of(op.momentum(), op.nesterov(), node.inputs().subList(count - 2, count));
+    }
+    return null;
+  }
+
+  private static boolean merges(Node node, Storage storage) {
+    boolean elementwise = node.op() instanceof Copy || node.op() instanceof Accumulate;
+    return elementwise
+        && node.inputs().stream().allMatch(input -> storage.variable(input) != null)
+        && node.inputs().stream().allMatch(input -> storage.element(input) == Element.F32);
+  }
+
+  private static boolean continues(List<Node> run, Node node) {
+    for (Node earlier : run) {
+      Class<? extends Op> kind = earlier.op().getClass();
+      List<Value> touched = new ArrayList<>(earlier.inputs());
+      touched.addAll(earlier.outputs());
+      if (!kind.equals(node.op().getClass())
+          || node.inputs().stream().anyMatch(touched::contains)) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

@@ -21,7 +21,7 @@ import java.util.Set;
  * also proves that the nodes are those of the graph in a legal order and that no launch writes over
  * what it reads, except where the operation allows that.
  */
-final class LayoutCheck {
+public final class LayoutCheck {
   private final Layout layout;
   private final Origins origins;
   private final Map<Region, long[]> labels = new HashMap<>();
@@ -32,7 +32,7 @@ final class LayoutCheck {
   }
 
   /** Throws a PlanException that names the node if the layout does not compute the graph. */
-  static void check(Graph graph, Layout layout) {
+  public static void check(Graph graph, Layout layout) {
     new LayoutCheck(layout).check(graph);
   }
 

@@ -1,6 +1,7 @@
 package dev.kindling.kernels.backend.cuda.layout;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.kernels.graph.Demand;
@@ -59,6 +60,32 @@ class LayoutTest {
         }
       }
     }
+  }
+
+  /** -Dseed=N starts elsewhere; a failure names its seed. */
+  @Test
+  void layoutsOfRandomGraphsComputeThem() {
+    long start = Long.getLong("seed", 1L);
+    Map<Group.Kind, Integer> seen = new EnumMap<>(Group.Kind.class);
+    for (long seed = start; seed < start + 400; seed++) {
+      Graph graph = RandomGraphs.of(seed);
+      for (GroupRules rules : RULES) {
+        Layout layout = Layout.of(graph, Precision.BF16, rules);
+        long failing = seed;
+        assertThatCode(() -> LayoutCheck.check(graph, layout))
+            .as("seed %d%n%s%s", failing, graph, layout)
+            .doesNotThrowAnyException();
+        kinds(layout).forEach((kind, count) -> seen.merge(kind, count, Integer::sum));
+      }
+    }
+    assertThat(seen)
+        .containsKeys(
+            Group.Kind.VIEW,
+            Group.Kind.LINEAR,
+            Group.Kind.LINEAR_INPUT_GRADIENT,
+            Group.Kind.LINEAR_WEIGHT_GRADIENT,
+            Group.Kind.LINEAR_GELU,
+            Group.Kind.LINEAR_INPUT_GRADIENT_GELU);
   }
 
   private static Demand someFrozen(String name) {

@@ -41,6 +41,7 @@ final class Storage {
   Storage(Graph graph, Map<Integer, Element> elements) {
     this.graph = graph;
     this.elements = elements;
+    nextBlock = graph.contents().keySet().stream().mapToInt(id -> id + 1).max().orElse(0);
     for (Node node : graph.nodes()) {
       for (int i = 0; i < node.inputs().size(); i++) {
         note(node.input(i));

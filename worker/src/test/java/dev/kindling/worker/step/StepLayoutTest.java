@@ -1,0 +1,128 @@
+package dev.kindling.worker.step;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kindling.kernels.backend.cuda.layout.Group;
+import dev.kindling.kernels.backend.cuda.layout.GroupRules;
+import dev.kindling.kernels.backend.cuda.layout.Layout;
+import dev.kindling.kernels.backend.cuda.layout.LayoutCheck;
+import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.op.ConcatColumns;
+import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.Sgd;
+import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.worker.model.Full;
+import dev.kindling.worker.model.Gpt2;
+import dev.kindling.worker.model.Llama;
+import dev.kindling.worker.model.ModelFamily;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** Storage and launches of the programs of a step, for both families. */
+class StepLayoutTest {
+  private static final int LAYERS = 3;
+  private static final UpdateRule ADAMW = new AdamW(0.01, 0.9, 0.95, 1e-8, 0.1, 1.0);
+  private static final UpdateRule SGD = new Sgd(0.5, 0.9, false, 0, 0);
+
+  private static StepGraphs llama(UpdateRule rule) {
+    return graphs(
+        new Llama(
+            64,
+            LAYERS,
+            4,
+            Optional.of(2),
+            Optional.empty(),
+            Optional.empty(),
+            Optional.of(97),
+            64,
+            true,
+            0.02,
+            10000,
+            1e-5),
+        rule);
+  }
+
+  private static StepGraphs gpt2(UpdateRule rule) {
+    return graphs(
+        new Gpt2(64, LAYERS, 4, Optional.empty(), Optional.of(97), 64, true, 0.02, 1e-5), rule);
+  }
+
+  private static StepGraphs graphs(ModelFamily model, UpdateRule rule) {
+    return new StepGraphs(model, new Full(), rule, new StepShape(64, 32, true, 4));
+  }
+
+  @Test
+  void layoutsComputeEveryProgram() {
+    for (StepGraphs graphs : List.of(llama(ADAMW), gpt2(ADAMW), llama(SGD), gpt2(SGD))) {
+      List<Graph> programs =
+          List.of(
+              graphs.accumulate(),
+              graphs.finish(),
+              graphs.evaluate(),
+              graphs.stash(0),
+              graphs.stash(2));
+      for (Graph graph : programs) {
+        for (Precision precision : Precision.values()) {
+          LayoutCheck.check(graph, Layout.of(graph, precision, GroupRules.ALL));
+          LayoutCheck.check(graph, Layout.of(graph, precision, GroupRules.NONE));
+        }
+      }
+    }
+  }
+
+  @Test
+  void everyLayerHasFourProductsPerDirection() {
+    for (StepGraphs graphs : List.of(llama(ADAMW), gpt2(ADAMW))) {
+      assertThat(products(graphs.evaluate())).isEqualTo(4 * LAYERS + 1);
+      assertThat(products(graphs.accumulate())).isEqualTo(3 * (4 * LAYERS + 1));
+      assertThat(products(graphs.finish())).isEqualTo(3 * (4 * LAYERS + 1));
+    }
+  }
+
+  @Test
+  void columnsAreNeverCopied() {
+    for (StepGraphs graphs : List.of(llama(ADAMW), gpt2(ADAMW))) {
+      for (Group group : bf16(graphs.finish()).groups()) {
+        assertThat(group.kind() == Group.Kind.NODE && movesColumns(group)).isFalse();
+      }
+    }
+  }
+
+  @Test
+  void oneLaunchUpdatesAllParameters() {
+    for (StepGraphs graphs : List.of(llama(ADAMW), gpt2(SGD))) {
+      Graph finish = graphs.finish();
+      List<Group> updates =
+          bf16(finish).groups().stream()
+              .filter(group -> group.kind() == Group.Kind.UPDATE)
+              .toList();
+      assertThat(updates).hasSize(1);
+      assertThat(updates.get(0).nodes()).hasSize(finish.params().size());
+    }
+  }
+
+  @Test
+  void copiesAndSumsOfAStashShareLaunches() {
+    // Two folds of the lower levels, one copy, one fill.
+    assertThat(bf16(llama(ADAMW).stash(2)).groups()).hasSize(4);
+  }
+
+  private static boolean movesColumns(Group group) {
+    return group.last().op() instanceof SplitColumns || group.last().op() instanceof ConcatColumns;
+  }
+
+  private static Layout bf16(Graph graph) {
+    return Layout.of(graph, Precision.BF16, GroupRules.ALL);
+  }
+
+  /** Launches that contain a product. */
+  private static long products(Graph graph) {
+    return bf16(graph).groups().stream()
+        .filter(group -> group.nodes().stream().anyMatch(node -> node.flops() > 0))
+        .filter(group -> !group.last().op().getClass().getSimpleName().startsWith("Attention"))
+        .count();
+  }
+}

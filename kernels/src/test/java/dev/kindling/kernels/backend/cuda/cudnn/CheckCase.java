@@ -29,25 +29,29 @@ final class CheckCase {
   private final int[] widths;
   private final short[][] host = new short[4][];
 
-  CheckCase(
-      CheckDevice device,
-      int batch,
-      int tokens,
-      int heads,
-      int kvHeads,
-      int headDim,
-      boolean packed,
-      double outliers) {
+  /** Sizes and places: q, k and v side by side in one matrix, or a matrix each. */
+  record Shape(
+      int batch, int tokens, int heads, int kvHeads, int headDim, boolean packed, double outliers) {
+    AttentionLayout layout() {
+      RowStrides strides =
+          packed
+              ? RowStrides.packed(heads, kvHeads, headDim)
+              : RowStrides.dense(heads, kvHeads, headDim);
+      return new AttentionLayout(batch, tokens, heads, kvHeads, headDim, strides, strides);
+    }
+  }
+
+  CheckCase(CheckDevice device, Shape shape) {
     this.device = device;
-    this.packed = packed;
-    this.outliers = outliers;
-    RowStrides strides =
-        packed
-            ? RowStrides.packed(heads, kvHeads, headDim)
-            : RowStrides.dense(heads, kvHeads, headDim);
-    layout = new AttentionLayout(batch, tokens, heads, kvHeads, headDim, strides, strides);
-    rows = batch * tokens;
-    widths = new int[] {heads * headDim, kvHeads * headDim, kvHeads * headDim};
+    packed = shape.packed;
+    outliers = shape.outliers;
+    layout = shape.layout();
+    int heads = shape.heads;
+    rows = shape.batch * shape.tokens;
+    widths =
+        new int[] {
+          heads * shape.headDim, shape.kvHeads * shape.headDim, shape.kvHeads * shape.headDim
+        };
     inMatrices = matrices();
     gradientMatrices = matrices();
     in = pieces(inMatrices);

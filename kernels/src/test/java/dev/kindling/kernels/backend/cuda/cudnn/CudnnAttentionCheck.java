@@ -93,26 +93,37 @@ public final class CudnnAttentionCheck {
       row("%s, cuDNN %d", CheckDevice.name(), handle.version());
       stage("probe", () -> probe(device, handle, 4));
       stage("probe groups", () -> probe(device, handle, 1));
-      stage("gpt2", () -> large(device, handle, 32, 1024, 12, 12, 64));
-      stage("T 257", () -> small(device, handle, 2, 257, 4, 4, 64, true, 0));
-      stage("llama", () -> large(device, handle, 8, 1024, 32, 8, 64));
-      stage("C 128", () -> large(device, handle, 8, 2048, 16, 16, 128));
+      stage(
+          "gpt2", () -> large(device, handle, new CheckCase.Shape(32, 1024, 12, 12, 64, true, 0)));
+      stage("T 257", () -> small(device, handle, new CheckCase.Shape(2, 257, 4, 4, 64, true, 0)));
+      stage("llama", () -> large(device, handle, new CheckCase.Shape(8, 1024, 32, 8, 64, true, 0)));
+      stage(
+          "C 128", () -> large(device, handle, new CheckCase.Shape(8, 2048, 16, 16, 128, true, 0)));
       for (int tokens : new int[] {64, 128, 257}) {
         for (int headDim : new int[] {64, 128}) {
           for (int kvHeads : new int[] {4, 1}) {
             boolean packed = (tokens / 64 + headDim / 64 + kvHeads) % 2 == 0;
-            stage("small", () -> small(device, handle, 2, tokens, 4, kvHeads, headDim, packed, 0));
+            stage(
+                "small",
+                () ->
+                    small(
+                        device,
+                        handle,
+                        new CheckCase.Shape(2, tokens, 4, kvHeads, headDim, packed, 0)));
           }
         }
       }
-      stage("outliers", () -> small(device, handle, 2, 128, 4, 4, 64, true, 0.001));
-      stage("C 72", () -> small(device, handle, 2, 100, 4, 2, 72, false, 0));
-      stage("T 2", () -> small(device, handle, 1, 2, 4, 4, 64, true, 0));
+      stage(
+          "outliers",
+          () -> small(device, handle, new CheckCase.Shape(2, 128, 4, 4, 64, true, 0.001)));
+      stage("C 72", () -> small(device, handle, new CheckCase.Shape(2, 100, 4, 2, 72, false, 0)));
+      stage("T 2", () -> small(device, handle, new CheckCase.Shape(1, 2, 4, 4, 64, true, 0)));
     }
   }
 
   private Void probe(CheckDevice device, CudnnHandle handle, int kvHeads) {
-    CheckCase test = new CheckCase(device, 2, 128, 4, kvHeads, 64, kvHeads == 4, 0);
+    CheckCase test =
+        new CheckCase(device, new CheckCase.Shape(2, 128, 4, kvHeads, 64, kvHeads == 4, 0));
     AttentionReference expected = test.reference();
     try (CudnnAttention forward = CudnnAttention.forward(handle, test.layout)) {
       say("forward: " + forward.engine());
@@ -223,18 +234,8 @@ public final class CudnnAttentionCheck {
     }
   }
 
-  private Void small(
-      CheckDevice device,
-      CudnnHandle handle,
-      int batch,
-      int tokens,
-      int heads,
-      int kvHeads,
-      int headDim,
-      boolean packed,
-      double outliers) {
-    CheckCase test =
-        new CheckCase(device, batch, tokens, heads, kvHeads, headDim, packed, outliers);
+  private Void small(CheckDevice device, CudnnHandle handle, CheckCase.Shape shape) {
+    CheckCase test = new CheckCase(device, shape);
     AttentionReference expected = test.reference();
     try (CudnnAttention forward = CudnnAttention.forward(handle, test.layout);
         CudnnAttention backward =
@@ -297,15 +298,8 @@ public final class CudnnAttentionCheck {
         : attention.bind(test.backward(), workspace);
   }
 
-  private Void large(
-      CheckDevice device,
-      CudnnHandle handle,
-      int batch,
-      int tokens,
-      int heads,
-      int kvHeads,
-      int headDim) {
-    CheckCase test = new CheckCase(device, batch, tokens, heads, kvHeads, headDim, true, 0);
+  private Void large(CheckDevice device, CudnnHandle handle, CheckCase.Shape shape) {
+    CheckCase test = new CheckCase(device, shape);
     try (CudnnAttention forward = CudnnAttention.forward(handle, test.layout)) {
       say(forward.engine());
       String bits = sameBits(device, test, forward, true);
@@ -319,7 +313,7 @@ public final class CudnnAttentionCheck {
           .findFirst()
           .ifPresent(form -> timeForm(device, handle, test, form));
     }
-    for (int launches = 2; launches <= batch && elapsed() < seconds; launches *= 4) {
+    for (int launches = 2; launches <= shape.batch() && elapsed() < seconds; launches *= 4) {
       split(device, handle, test, launches);
     }
     return null;

@@ -47,10 +47,21 @@ final class KindlingCommand {
    * @throws IllegalStateException if it fails or never prints such a line
    */
   double secondsTo(String mark, List<String> words) throws IOException, InterruptedException {
+    return secondsTo(mark, words, "");
+  }
+
+  /**
+   * As {@link #secondsTo(String, List)}, with a heap option for the command and its plain worker
+   * processes, such as {@code -Xmx1g}; executors have that of {@code spark.executor.memory}.
+   */
+  double secondsTo(String mark, List<String> words, String heap)
+      throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(List.of(home.resolve("bin/kindling").toString()));
     command.addAll(words);
     long begin = System.nanoTime();
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().merge("KINDLING_JAVA_OPTS", heap, (given, ours) -> given + " " + ours);
+    Process process = builder.start();
     StringBuilder all = new StringBuilder();
     double seconds = Double.NaN;
     try (var lines =

@@ -7,12 +7,15 @@ import java.util.List;
 
 /**
  * Median step of the quickstart's shape under Spark over the same in plain processes; both use the
- * same ring, threads and steps, each run in cold JVMs. A round is bare, Spark, bare: the two bare
- * runs give the A/A spread that the ratio has to be read against.
+ * same ring, threads, steps and heap, each run in cold JVMs. A round is bare, Spark, bare: the two
+ * bare runs give the A/A spread that the ratio has to be read against.
  */
 final class SparkOverheadBench implements Benchmark {
   private static final int ROUNDS = 5;
   private static final int STEPS = 60;
+
+  /** What executors get by default; the plain processes get it too. */
+  private static final String EXECUTOR_HEAP = "-Xmx1g";
 
   /** Steps in which the JIT still works. */
   private static final int WARM = 20;
@@ -64,7 +67,8 @@ final class SparkOverheadBench implements Benchmark {
             "--set",
             "checkpoint.every_steps=1000000",
             "--set",
-            "log.every_steps=1"));
+            "log.every_steps=1"),
+        EXECUTOR_HEAP);
     return KindlingCommand.medianStepMillis(runDir, WARM);
   }
 }

@@ -53,11 +53,12 @@ final class SparkSettings {
     }
     append(conf, "spark.plugins", ",", KindlingPlugin.class.getName());
     // CPU tensors are direct buffers and JavaCPP counts the whole process: neither limit fits.
+    // Counters for jstat are a mapped file, and a JVM may wait for the disk when it writes there.
     append(
         conf,
         "spark.executor.extraJavaOptions",
         " ",
-        "-XX:MaxDirectMemorySize=1t -Dorg.bytedeco.javacpp.maxBytes=0"
+        "-XX:MaxDirectMemorySize=1t -XX:-UsePerfData -Dorg.bytedeco.javacpp.maxBytes=0"
             + " -Dorg.bytedeco.javacpp.maxPhysicalBytes=0");
     return conf;
   }

@@ -153,13 +153,15 @@ public final class TrainingRun {
     };
   }
 
-  /** The modules and limits of this JVM are right for its children too. */
+  /** The modules and limits of this JVM, its heap among them, are right for its children too. */
   private static List<String> jvmOptions() {
     return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
         .filter(
             option ->
                 option.startsWith("--add-")
                     || option.startsWith("-XX:")
+                    || option.startsWith("-Xm")
+                    || option.startsWith("-Dorg.bytedeco.")
                     || option.startsWith("-Dlog4j2."))
         .toList();
   }

@@ -41,7 +41,8 @@ final class Descriptor implements AutoCloseable {
 
   /** An enumeration value. */
   Descriptor set(int attribute, int type, int value) {
-    try (IntPointer one = new IntPointer(value)) {
+    // IntPointer(int) would allocate so many elements.
+    try (IntPointer one = new IntPointer(new int[] {value})) {
       return set(attribute, type, 1, one);
     }
   }
@@ -67,7 +68,9 @@ final class Descriptor implements AutoCloseable {
   }
 
   Descriptor set(int attribute, CudnnHandle handle) {
-    try (PointerPointer<Pointer> one = new PointerPointer<>(handle.context())) {
+    // PointerPointer(Pointer) would be a cast.
+    try (PointerPointer<Pointer> one = new PointerPointer<>(1)) {
+      one.put(0, handle.context());
       return set(attribute, cudnn.CUDNN_TYPE_HANDLE, 1, one);
     }
   }

@@ -91,7 +91,8 @@ public final class CudnnAttention implements AutoCloseable {
    * Gradients of q, k and v. The deterministic engines keep one bf16 number per pair of query and
    * key in the workspace; where that passes the limit the batch is split into equal launches.
    *
-   * @param workspaceLimit in bytes
+   * @param workspaceLimit of the engine, in bytes; {@link #workspaceBytes} adds a few sums per
+   *     query
    * @throws DeviceException if cuDNN has no deterministic engine within the limit
    */
   public static CudnnAttention backward(
@@ -202,6 +203,10 @@ public final class CudnnAttention implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("attention is closed");
     }
+    if (workspaceBytes > 0 && (workspace == 0 || workspace % WORKSPACE_ALIGNMENT != 0)) {
+      throw new IllegalArgumentException(
+          "workspace must be a multiple of 256 bytes and not 0, got " + workspace);
+    }
     List<Descriptor> packs = new ArrayList<>();
     try {
       for (int launch = 0; launch < launches; launch++) {
@@ -248,6 +253,11 @@ public final class CudnnAttention implements AutoCloseable {
     Operand operand = operands.get(tensor.name());
     if (operand == null) {
       throw new IllegalArgumentException("no address for " + tensor.name());
+    }
+    if (operand.address == 0 || operand.address % GraphTensor.ALIGNMENT != 0) {
+      throw new IllegalArgumentException(
+          "address of %s must be a multiple of 16 bytes and not 0, got %d"
+              .formatted(tensor.name(), operand.address));
     }
     return operand.address + launch * operand.bytesPerLaunch;
   }

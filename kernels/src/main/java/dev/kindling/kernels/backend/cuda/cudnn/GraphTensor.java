@@ -9,6 +9,9 @@ package dev.kindling.kernels.backend.cuda.cudnn;
  * @param strides in elements, of each axis
  */
 record GraphTensor(long id, String name, int type, long[] dims, long[] strides, Place place) {
+  /** What every address in device memory is a multiple of, in bytes. */
+  static final long ALIGNMENT = 16;
+
   enum Place {
     /** In device memory; its address comes with each launch. */
     MEMORY,

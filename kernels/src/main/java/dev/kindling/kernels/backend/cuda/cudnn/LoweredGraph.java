@@ -9,8 +9,6 @@ import org.bytedeco.cuda.global.cudnn;
 
 /** An operation graph as cuDNN's descriptors. */
 final class LoweredGraph implements AutoCloseable {
-  private static final long ALIGNMENT = 16;
-
   private final List<Descriptor> owned = new ArrayList<>();
   private final Map<Long, Descriptor> tensors = new HashMap<>();
   private final List<Descriptor> operations = new ArrayList<>();
@@ -55,7 +53,7 @@ final class LoweredGraph implements AutoCloseable {
         .set(cudnn.CUDNN_ATTR_TENSOR_DATA_TYPE, cudnn.CUDNN_TYPE_DATA_TYPE, tensor.type())
         .setLongs(cudnn.CUDNN_ATTR_TENSOR_DIMENSIONS, tensor.dims())
         .setLongs(cudnn.CUDNN_ATTR_TENSOR_STRIDES, tensor.strides())
-        .setLongs(cudnn.CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, ALIGNMENT)
+        .setLongs(cudnn.CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, GraphTensor.ALIGNMENT)
         .set(cudnn.CUDNN_ATTR_TENSOR_IS_VIRTUAL, tensor.place() == Place.VIRTUAL)
         .set(cudnn.CUDNN_ATTR_TENSOR_IS_BY_VALUE, tensor.place() == Place.VALUE)
         .finish();

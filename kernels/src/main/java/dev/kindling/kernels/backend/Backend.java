@@ -1,6 +1,7 @@
 package dev.kindling.kernels.backend;
 
 import dev.kindling.kernels.backend.cpu.CpuBackend;
+import dev.kindling.kernels.backend.cuda.CudaBackend;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Variable;
@@ -25,6 +26,23 @@ public interface Backend extends AutoCloseable {
 
   @Override
   void close();
+
+  /**
+   * One GPU; needs the CUDA bindings on the class path.
+   *
+   * @throws DeviceException if there is no such GPU, driver or library
+   */
+  static Backend cuda(CudaOptions options) {
+    try {
+      return new CudaBackend(options);
+    } catch (NoClassDefFoundError missing) {
+      throw new DeviceException(
+          "cuda: the CUDA bindings are not on the class path; expected the jars of JCuda 12.6.0 and"
+              + " bytedeco cuda 13.1-9.19-1.5.13, found no class "
+              + missing.getMessage(),
+          missing);
+    }
+  }
 
   static Backend cpu(CpuOptions options) {
     return new CpuBackend(options);

@@ -4,7 +4,9 @@ import dev.kindling.comm.rendezvous.FingerprintCheck;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CpuOptions;
+import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.worker.checkpoint.CheckpointException;
@@ -62,7 +64,7 @@ public final class WorkerTask {
     enter(Phase.RENDEZVOUS);
     TokenShards shards = TokenShards.open(Path.of(assignment.dataDir()));
     try (Communicator data = context.connector().connect(plan, assignment, context.rendezvous());
-        Backend backend = Backend.cpu(options())) {
+        Backend backend = backend()) {
       enter(Phase.COMPILE);
       StepGraphs graphs = graphs(plan, shards);
       try (StepProgram program = StepProgram.compile(graphs, backend, data)) {
@@ -146,6 +148,14 @@ public final class WorkerTask {
         data.worldSize(),
         Math.toIntExact(arithmetic.samplesPerStep()),
         arithmetic.sequencesPerMicroBatch());
+  }
+
+  private Backend backend() {
+    return switch (plan.device()) {
+      case CPU -> Backend.cpu(options());
+      case CUDA ->
+          Backend.cuda(new CudaOptions(rank % context.ranksOnThisHost(), Precision.BF16, true));
+    };
   }
 
   private CpuOptions options() {

@@ -1,0 +1,94 @@
+package dev.kindling.kernels.backend.cuda;
+
+import static dev.kindling.kernels.backend.cuda.Cuda.check;
+
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.op.GatherColumns;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import jcuda.Pointer;
+import jcuda.driver.JCudaDriver;
+
+/** Kernels of column.cu. */
+final class ColumnCuda {
+  private static final int THREADS = 256;
+  private static final int BLOCK_ELEMENTS = 2048;
+  private static final int PARTIAL_LANES = 16;
+
+  private ColumnCuda() {}
+
+  static void split(Binding b, Node node) {
+    Operand whole = b.in(node, 0);
+    long offset = 0;
+    for (Value output : node.outputs()) {
+      Operand piece = b.at(output);
+      long from = whole.address() + offset * whole.element().bytes();
+      if (from != piece.address()) {
+        copy(b, new Operand(from, whole.element(), piece.shape(), whole.stride()), piece);
+      }
+      offset += piece.columns();
+    }
+  }
+
+  static void concat(Binding b, Node node) {
+    Operand whole = b.out(node, 0);
+    long offset = 0;
+    for (Value input : node.inputs()) {
+      Operand piece = b.at(input);
+      long to = whole.address() + offset * whole.element().bytes();
+      if (to != piece.address()) {
+        copy(b, piece, new Operand(to, whole.element(), piece.shape(), whole.stride()));
+      }
+      offset += piece.columns();
+    }
+  }
+
+  static void copy(Binding b, Operand from, Operand to) {
+    b.launch("copy_columns" + from.variant())
+        .at(from.address(), to.address())
+        .ints(from.rows(), from.columns(), from.stride(), to.stride())
+        .grid((from.elements() + BLOCK_ELEMENTS - 1) / BLOCK_ELEMENTS, THREADS)
+        .ready();
+  }
+
+  static void gather(Binding b, Node node) {
+    List<Integer> indices = Binding.op(node, GatherColumns.class).columns().indices();
+    Operand x = b.in(node, 0);
+    Operand y = b.out(node, 0);
+    long table = b.dry() ? 0 : publish(b, indices);
+    b.launch("gather_columns" + x.variant())
+        .at(x.address(), table, y.address())
+        .ints(x.rows(), indices.size(), x.stride(), y.stride())
+        .grid((y.elements() + THREADS - 1) / THREADS, THREADS)
+        .ready();
+  }
+
+  private static long publish(Binding b, List<Integer> numbers) {
+    int bytes = numbers.size() * Integer.BYTES;
+    long address = b.engine().device().reserve(bytes, "column numbers");
+    ByteBuffer table = ByteBuffer.allocateDirect(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    numbers.forEach(table::putInt);
+    table.flip();
+    check(
+        JCudaDriver.cuMemcpyHtoD(Address.Device.at(address), Pointer.to(table), bytes),
+        "cuMemcpyHtoD column numbers");
+    return address;
+  }
+
+  /**
+   * Adds up partial rows in order.
+   *
+   * @param pairs partials, out, then a second such pair or zeros
+   * @param accumulate bit 0: the first out is added to; bit 1: the second
+   */
+  static void sumPartials(Binding b, long[] pairs, int parts, int width, int accumulate) {
+    b.launch("sum_partials_f32")
+        .at(pairs)
+        .ints(parts, width, accumulate)
+        .grid((width + 31) / 32, pairs[2] == 0 ? 1 : 2, 32)
+        .block(32, PARTIAL_LANES)
+        .ready();
+  }
+}

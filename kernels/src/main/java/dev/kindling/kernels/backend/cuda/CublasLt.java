@@ -1,0 +1,147 @@
+package dev.kindling.kernels.backend.cuda;
+
+import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
+import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK;
+import static org.bytedeco.cuda.global.cublas.CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+import static org.bytedeco.cuda.global.cublas.CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
+import static org.bytedeco.cuda.global.cublas.cublasLtCreate;
+import static org.bytedeco.cuda.global.cublas.cublasLtDestroy;
+import static org.bytedeco.cuda.global.cublas.cublasLtGetStatusString;
+import static org.bytedeco.cuda.global.cublas.cublasLtMatmulAlgoGetHeuristic;
+import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceCreate;
+import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceDestroy;
+import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceSetAttribute;
+
+import dev.kindling.kernels.backend.DeviceException;
+import java.util.HashMap;
+import java.util.Map;
+import org.bytedeco.cuda.cublas.cublasLtContext;
+import org.bytedeco.cuda.cublas.cublasLtMatmulAlgo_t;
+import org.bytedeco.cuda.cublas.cublasLtMatmulHeuristicResult_t;
+import org.bytedeco.cuda.cublas.cublasLtMatmulPreferenceOpaque_t;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerPointer;
+
+/**
+ * cuBLASLt of one device. The algorithm of a shape is the fastest of the library's first
+ * suggestions, timed once on this device. In-place split reductions are excluded: they add in the
+ * order in which blocks finish.
+ */
+final class CublasLt implements AutoCloseable {
+  /** What the library's own documentation advises for Hopper. */
+  static final long WORKSPACE_BYTES = 64L << 20;
+
+  private static final int SUGGESTIONS = 8;
+  private static final int REPETITIONS = 5;
+
+  private final CudaDevice device;
+  private final cublasLtContext handle = new cublasLtContext();
+  private final CUstream_st stream;
+  private final NativeAddress workspace;
+  private final Map<ProductShape, cublasLtMatmulAlgo_t> algorithms = new HashMap<>();
+
+  CublasLt(CudaDevice device) {
+    this.device = device;
+    device.makeCurrent();
+    check(cublasLtCreate(handle), "cublasLtCreate");
+    stream = new CUstream_st(new NativeAddress(device.stream().number()));
+    workspace = new NativeAddress(device.reserve(WORKSPACE_BYTES, "workspace of cuBLASLt"));
+  }
+
+  cublasLtContext handle() {
+    return handle;
+  }
+
+  CUstream_st stream() {
+    return stream;
+  }
+
+  NativeAddress workspace() {
+    return workspace;
+  }
+
+  void check(int status, String call) {
+    if (status != 0) {
+      String text = cublasLtGetStatusString(status).getString();
+      throw new DeviceException("cuda: " + call + ": " + text + " (" + status + ")");
+    }
+  }
+
+  /** A product ready to be issued; its algorithm is measured when the shape is new. */
+  Product product(ProductShape shape, long a, long b, long d, long bias, long auxiliary) {
+    Product product = new Product(this, shape, a, b, d, bias, auxiliary);
+    product.use(algorithms.computeIfAbsent(shape, unknown -> fastest(product, shape)));
+    return product;
+  }
+
+  private cublasLtMatmulAlgo_t fastest(Product product, ProductShape shape) {
+    cublasLtMatmulHeuristicResult_t results = new cublasLtMatmulHeuristicResult_t(SUGGESTIONS);
+    int found = suggestions(product, results);
+    float best = Float.MAX_VALUE;
+    cublasLtMatmulAlgo_t chosen = null;
+    try (EventTimer timer = new EventTimer(device)) {
+      for (int i = 0; i < found; i++) {
+        cublasLtMatmulHeuristicResult_t result = results.getPointer(i);
+        cublasLtMatmulAlgo_t candidate = new cublasLtMatmulAlgo_t();
+        Pointer.memcpy(candidate, result.algo(), candidate.sizeof());
+        product.use(candidate);
+        if (result.state() != 0 || product.tryIssue() != 0) {
+          continue;
+        }
+        float micros = timer.median(product, REPETITIONS);
+        if (micros < best) {
+          best = micros;
+          chosen = candidate;
+        }
+      }
+    }
+    if (chosen == null) {
+      throw new DeviceException("cuda: cuBLASLt has no algorithm for " + shape);
+    }
+    return chosen;
+  }
+
+  private int suggestions(Product product, cublasLtMatmulHeuristicResult_t results) {
+    try (PointerPointer<cublasLtMatmulPreferenceOpaque_t> out = new PointerPointer<>(1);
+        LongPointer bytes = new LongPointer(1);
+        IntPointer schemes = new IntPointer(1)) {
+      check(cublasLtMatmulPreferenceCreate(out), "cublasLtMatmulPreferenceCreate");
+      cublasLtMatmulPreferenceOpaque_t preference = new cublasLtMatmulPreferenceOpaque_t(out.get());
+      bytes.put(WORKSPACE_BYTES);
+      schemes.put(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE);
+      check(
+          cublasLtMatmulPreferenceSetAttribute(
+              preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, bytes, Long.BYTES),
+          "cublasLtMatmulPreferenceSetAttribute workspace");
+      check(
+          cublasLtMatmulPreferenceSetAttribute(
+              preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, schemes, Integer.BYTES),
+          "cublasLtMatmulPreferenceSetAttribute reduction scheme");
+      int[] found = new int[1];
+      check(
+          cublasLtMatmulAlgoGetHeuristic(
+              handle,
+              product.operation,
+              product.left,
+              product.right,
+              product.result,
+              product.result,
+              preference,
+              SUGGESTIONS,
+              results,
+              found),
+          "cublasLtMatmulAlgoGetHeuristic for " + product);
+      check(cublasLtMatmulPreferenceDestroy(preference), "cublasLtMatmulPreferenceDestroy");
+      return found[0];
+    }
+  }
+
+  @Override
+  public void close() {
+    device.makeCurrent();
+    check(cublasLtDestroy(handle), "cublasLtDestroy");
+  }
+}

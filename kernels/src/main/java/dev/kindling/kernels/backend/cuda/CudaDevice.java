@@ -1,0 +1,141 @@
+package dev.kindling.kernels.backend.cuda;
+
+import static dev.kindling.kernels.backend.cuda.Cuda.check;
+
+import dev.kindling.kernels.backend.DeviceException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUdevice_attribute;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * One GPU: its primary context, which the libraries share, one stream, the kernels, and every block
+ * of device memory that was reserved. Close it last.
+ */
+final class CudaDevice implements AutoCloseable {
+  private final int ordinal;
+  private final CUdevice device = new CUdevice();
+  private final CUcontext context = new CUcontext();
+  private final Address.Stream stream = new Address.Stream();
+  private final List<Address.Device> blocks = new ArrayList<>();
+  private long reserved;
+
+  /**
+   * @param ordinal of the GPU among those this process sees
+   * @throws DeviceException if there is no such GPU or no usable driver
+   */
+  CudaDevice(int ordinal) {
+    this.ordinal = ordinal;
+    Cuda.initialize();
+    int[] count = new int[1];
+    check(JCudaDriver.cuDeviceGetCount(count), "cuDeviceGetCount");
+    if (ordinal < 0 || ordinal >= count[0]) {
+      throw new DeviceException(
+          "cuda: expected GPU " + ordinal + ", found " + count[0] + " GPU(s) in this process");
+    }
+    check(JCudaDriver.cuDeviceGet(device, ordinal), "cuDeviceGet " + ordinal);
+    check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
+    makeCurrent();
+    int nonBlocking = CUstream_flags.CU_STREAM_NON_BLOCKING;
+    check(JCudaDriver.cuStreamCreate(stream, nonBlocking), "cuStreamCreate");
+  }
+
+  /** Every thread that calls the device says so first; a context is a property of the thread. */
+  void makeCurrent() {
+    check(JCudaDriver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
+  }
+
+  Address.Stream stream() {
+    return stream;
+  }
+
+  String name() {
+    byte[] text = new byte[128];
+    check(JCudaDriver.cuDeviceGetName(text, text.length, device), "cuDeviceGetName");
+    int end = 0;
+    while (end < text.length && text[end] != 0) {
+      end++;
+    }
+    return new String(text, 0, end, StandardCharsets.UTF_8);
+  }
+
+  int multiprocessors() {
+    int[] value = new int[1];
+    int attribute = CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+    check(JCudaDriver.cuDeviceGetAttribute(value, attribute, device), "cuDeviceGetAttribute");
+    return value[0];
+  }
+
+  /** Compute capability, for example 90. */
+  int capability() {
+    int[] major = new int[1];
+    int[] minor = new int[1];
+    check(
+        JCudaDriver.cuDeviceGetAttribute(
+            major, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device),
+        "cuDeviceGetAttribute");
+    check(
+        JCudaDriver.cuDeviceGetAttribute(
+            minor, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device),
+        "cuDeviceGetAttribute");
+    return major[0] * 10 + minor[0];
+  }
+
+  /**
+   * Zeroed device memory that lives as long as the device.
+   *
+   * @param what for the message when it does not fit
+   * @return its address, 0 for 0 bytes
+   */
+  long reserve(long bytes, String what) {
+    if (bytes == 0) {
+      return 0;
+    }
+    makeCurrent();
+    Address.Device block = new Address.Device();
+    int code = JCudaDriver.cuMemAlloc(block, bytes);
+    if (code != jcuda.driver.CUresult.CUDA_SUCCESS) {
+      long[] free = new long[1];
+      long[] total = new long[1];
+      check(JCudaDriver.cuMemGetInfo(free, total), "cuMemGetInfo");
+      throw new DeviceException(
+          String.format(
+              "cuda: %s: expected %,d bytes, found %,d of %,d free on %s (%,d reserved before)",
+              what, bytes, free[0], total[0], name(), reserved));
+    }
+    blocks.add(block);
+    reserved += bytes;
+    check(JCudaDriver.cuMemsetD8(block, (byte) 0, bytes), "cuMemsetD8 " + what);
+    return block.number();
+  }
+
+  /** Device bytes reserved so far; the context itself comes on top. */
+  long reservedBytes() {
+    return reserved;
+  }
+
+  /** Waits for everything on the stream; errors of earlier launches surface here. */
+  void synchronize(String what) {
+    check(JCudaDriver.cuStreamSynchronize(stream), what);
+  }
+
+  @Override
+  public String toString() {
+    return "cuda:" + ordinal + " " + name();
+  }
+
+  @Override
+  public void close() {
+    makeCurrent();
+    for (Address.Device block : blocks) {
+      check(JCudaDriver.cuMemFree(block), "cuMemFree");
+    }
+    blocks.clear();
+    check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
+    check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
+  }
+}

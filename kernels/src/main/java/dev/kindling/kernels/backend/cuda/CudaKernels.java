@@ -1,0 +1,114 @@
+package dev.kindling.kernels.backend.cuda;
+
+import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.Add;
+import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.Attention;
+import dev.kindling.kernels.graph.op.AttentionGradient;
+import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.ClipScale;
+import dev.kindling.kernels.graph.op.ConcatColumns;
+import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.CrossEntropy;
+import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Embedding;
+import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.GatherColumns;
+import dev.kindling.kernels.graph.op.Gelu;
+import dev.kindling.kernels.graph.op.GeluGradient;
+import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.LayerNorm;
+import dev.kindling.kernels.graph.op.LayerNormGradient;
+import dev.kindling.kernels.graph.op.Linear;
+import dev.kindling.kernels.graph.op.LinearInputGradient;
+import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.RandomNormal;
+import dev.kindling.kernels.graph.op.ResidualLayerNorm;
+import dev.kindling.kernels.graph.op.ResidualRmsNorm;
+import dev.kindling.kernels.graph.op.RmsNorm;
+import dev.kindling.kernels.graph.op.RmsNormGradient;
+import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.SwiGlu;
+import dev.kindling.kernels.graph.op.SwiGluGradient;
+import java.util.HashMap;
+import java.util.Map;
+
+/** One row per operation. */
+final class CudaKernels {
+  /** Puts the commands of one node, or of a group that begins with it, into the binding. */
+  interface Binder {
+    void bind(Binding binding, Node node);
+  }
+
+  private static final Map<Class<? extends Op>, Binder> TABLE = table();
+
+  private CudaKernels() {}
+
+  /**
+   * @throws DeviceException if there is no kernel for the group
+   */
+  static void bind(Binding binding) {
+    Node node = binding.group().nodes().get(0);
+    switch (binding.group().kind()) {
+      case VIEW -> {} // A choice of storage alone.
+      case LINEAR -> LinearCuda.packedForward(binding);
+      case LINEAR_INPUT_GRADIENT -> LinearCuda.packedInputGradient(binding);
+      case LINEAR_WEIGHT_GRADIENT -> LinearCuda.packedWeightGradient(binding);
+      case LINEAR_GELU -> LinearCuda.forwardGelu(binding);
+      case LINEAR_INPUT_GRADIENT_GELU -> LinearCuda.inputGradientGelu(binding);
+      case NODE, UPDATE, TENSORS -> {
+        Binder binder = TABLE.get(node.op().getClass());
+        if (binder == null) {
+          throw new DeviceException("cuda: no kernel for " + node.op());
+        }
+        binder.bind(binding, node);
+      }
+    }
+  }
+
+  private static Map<Class<? extends Op>, Binder> table() {
+    Map<Class<? extends Op>, Binder> table = new HashMap<>();
+    table.put(Accumulate.class, ElementCuda::accumulate);
+    table.put(AdamW.class, UpdateCuda::adamW);
+    table.put(Add.class, ElementCuda::add);
+    table.put(AllReduce.class, CollectiveCuda::allReduce);
+    table.put(Attention.class, AttentionCuda::forward);
+    table.put(AttentionGradient.class, AttentionCuda::gradient);
+    table.put(BiasGradient.class, LinearCuda::biasGradient);
+    table.put(ClipScale.class, UpdateCuda::clipScale);
+    table.put(ConcatColumns.class, ColumnCuda::concat);
+    table.put(Copy.class, ElementCuda::copy);
+    table.put(CrossEntropy.class, LossCuda::loss);
+    table.put(CrossEntropyWithGradient.class, LossCuda::lossWithGradient);
+    table.put(Embedding.class, EmbeddingCuda::forward);
+    table.put(EmbeddingGradient.class, EmbeddingCuda::gradient);
+    table.put(Fill.class, ElementCuda::fill);
+    table.put(GatherColumns.class, ColumnCuda::gather);
+    table.put(Gelu.class, ElementCuda::gelu);
+    table.put(GeluGradient.class, ElementCuda::geluGradient);
+    table.put(GlobalNorm.class, UpdateCuda::globalNorm);
+    table.put(LayerNorm.class, NormCuda::layer);
+    table.put(LayerNormGradient.class, NormCuda::layerGradient);
+    table.put(Linear.class, LinearCuda::forward);
+    table.put(LinearInputGradient.class, LinearCuda::inputGradient);
+    table.put(LinearWeightGradient.class, LinearCuda::weightGradient);
+    table.put(RandomNormal.class, RandomCuda::normal);
+    table.put(ResidualLayerNorm.class, NormCuda::residualLayer);
+    table.put(ResidualRmsNorm.class, NormCuda::residualRms);
+    table.put(RmsNorm.class, NormCuda::rms);
+    table.put(RmsNormGradient.class, NormCuda::rmsGradient);
+    table.put(Rope.class, RopeCuda::bind);
+    table.put(Sgd.class, UpdateCuda::sgd);
+    table.put(SplitColumns.class, ColumnCuda::split);
+    table.put(SwiGlu.class, ElementCuda::swiGlu);
+    table.put(SwiGluGradient.class, ElementCuda::swiGluGradient);
+    return table;
+  }
+}

@@ -1,0 +1,206 @@
+package dev.kindling.kernels.backend.cuda;
+
+import static dev.kindling.kernels.backend.cuda.Cuda.check;
+
+import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.Memory;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.memory.Span;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import jcuda.Pointer;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * One block of device memory per role, a bf16 copy of the parameters, and the host's views: pinned
+ * for the roles that travel with every run, made on first use for the others.
+ */
+final class CudaMemory implements Memory {
+  /** What a matrix product wants of an operand, and twice Span.ALIGNMENT. */
+  static final int ALIGNMENT = 128;
+
+  private final CudaDevice device;
+  private final Map<Role, Long> arenas = new EnumMap<>(Role.class);
+  private final Map<Role, Long> sizes = new EnumMap<>(Role.class);
+  private final Map<String, Variable> variables = new HashMap<>();
+  private final Map<String, Long> offsets = new HashMap<>();
+  private final Map<String, Span> views = new HashMap<>();
+  private final Map<Role, PinnedArena> pinned = new EnumMap<>(Role.class);
+  private final long copies;
+  private long workspace;
+  private long workspaceBytes;
+
+  CudaMemory(CudaDevice device, List<Variable> declared, boolean bf16) {
+    this.device = device;
+    for (Variable variable : declared) {
+      if (variables.put(variable.name(), variable) != null) {
+        throw new PlanException("variable " + variable.name() + " declared twice");
+      }
+      long offset = sizes.getOrDefault(variable.role(), 0L);
+      offsets.put(variable.name(), offset);
+      sizes.put(variable.role(), offset + Span.aligned(variable.type().bytes()));
+    }
+    for (Role role : Role.values()) {
+      arenas.put(role, device.reserve(bytes(role), role + " arena"));
+    }
+    copies = bf16 ? device.reserve(bytes(Role.PARAMETER) / 2, "bf16 copy of the parameters") : 0;
+    for (Role role : List.of(Role.INPUT, Role.STEP, Role.OUTPUT)) {
+      pinned.put(role, new PinnedArena(device, bytes(role)));
+    }
+  }
+
+  /** Device address of this very variable; another type or role under its name is an error. */
+  long address(Variable variable) {
+    if (!variable.equals(variables.get(variable.name()))) {
+      throw new PlanException(
+          "memory holds " + variables.get(variable.name()) + ", the graph wants " + variable);
+    }
+    return arena(variable.role(), arenas) + offset(variable.name());
+  }
+
+  /** Device address of the bf16 copy of a parameter. */
+  long copyAddress(Variable variable) {
+    address(variable);
+    return copies + offset(variable.name()) / 2;
+  }
+
+  private static long arena(Role role, Map<Role, Long> of) {
+    return Objects.requireNonNull(of.get(role));
+  }
+
+  private long offset(String variable) {
+    Long offset = offsets.get(variable);
+    if (offset == null) {
+      throw new IllegalArgumentException("no variable " + variable + " in this memory");
+    }
+    return offset;
+  }
+
+  private Variable known(String variable) {
+    offset(variable);
+    return Objects.requireNonNull(variables.get(variable));
+  }
+
+  /** Activation memory; programs run one after the other, so the largest request serves all. */
+  long workspace(long bytes) {
+    if (bytes > workspaceBytes) {
+      workspace = device.reserve(bytes, "activation arena");
+      workspaceBytes = bytes;
+    }
+    return workspace;
+  }
+
+  /** Copies of whole roles that begin or end every run. */
+  Command upload(Role role) {
+    PinnedArena host = Objects.requireNonNull(pinned.get(role));
+    Address.Device to = Address.Device.at(arena(role, arenas));
+    return () ->
+        check(
+            JCudaDriver.cuMemcpyHtoDAsync(to, host.pointer(), host.bytes(), device.stream()),
+            "cuMemcpyHtoDAsync " + role);
+  }
+
+  Command download(Role role) {
+    PinnedArena host = Objects.requireNonNull(pinned.get(role));
+    Address.Device from = Address.Device.at(arena(role, arenas));
+    return () ->
+        check(
+            JCudaDriver.cuMemcpyDtoHAsync(host.pointer(), from, host.bytes(), device.stream()),
+            "cuMemcpyDtoHAsync " + role);
+  }
+
+  @Override
+  public Span span(String variable) {
+    Variable known = known(variable);
+    PinnedArena arena = pinned.get(known.role());
+    if (arena != null) {
+      return arena.span().slice(offset(variable), known.type().bytes());
+    }
+    return views.computeIfAbsent(variable, name -> Span.allocate(known.type().bytes()));
+  }
+
+  @Override
+  public Span arena(Role role) {
+    PinnedArena arena = pinned.get(role);
+    if (arena == null) {
+      throw new DeviceException("cuda: the host has no view of the whole " + role + " arena");
+    }
+    return arena.span();
+  }
+
+  @Override
+  public void fetch(String variable) {
+    copy(variable, true);
+  }
+
+  @Override
+  public void publish(String variable) {
+    copy(variable, false);
+    Variable known = known(variable);
+    if (known.role() == Role.PARAMETER && copies != 0) {
+      staleCopies = true;
+    }
+  }
+
+  private void copy(String variable, boolean toHost) {
+    Variable known = known(variable);
+    device.makeCurrent();
+    device.synchronize("before copying " + variable);
+    Pointer host = Pointer.to(span(variable).buffer());
+    Address.Device there = Address.Device.at(address(known));
+    long bytes = known.type().bytes();
+    check(
+        toHost
+            ? JCudaDriver.cuMemcpyDtoH(host, there, bytes)
+            : JCudaDriver.cuMemcpyHtoD(there, host, bytes),
+        (toHost ? "cuMemcpyDtoH " : "cuMemcpyHtoD ") + variable);
+  }
+
+  private boolean staleCopies = true;
+
+  /** Whether the bf16 copies must be made again; asking clears the mark. */
+  boolean takeStaleCopies() {
+    boolean stale = staleCopies && copies != 0;
+    staleCopies = false;
+    return stale;
+  }
+
+  long masters() {
+    return arena(Role.PARAMETER, arenas);
+  }
+
+  long copies() {
+    return copies;
+  }
+
+  @Override
+  public void clear(Role role) {
+    device.makeCurrent();
+    if (bytes(role) > 0) {
+      Address.Device at = Address.Device.at(arena(role, arenas));
+      check(
+          JCudaDriver.cuMemsetD8Async(at, (byte) 0, bytes(role), device.stream()),
+          "cuMemsetD8Async " + role);
+      device.synchronize("clear " + role);
+    }
+    staleCopies |= role == Role.PARAMETER;
+  }
+
+  @Override
+  public long bytes(Role role) {
+    long bytes = sizes.getOrDefault(role, 0L);
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
+  @Override
+  public void close() {
+    device.makeCurrent();
+    pinned.values().forEach(PinnedArena::close);
+    views.values().forEach(Span::close);
+  }
+}

@@ -1,0 +1,143 @@
+package dev.kindling.kernels.backend.cuda;
+
+import static dev.kindling.kernels.backend.cuda.Cuda.check;
+
+import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.backend.Program;
+import dev.kindling.kernels.backend.cuda.layout.Group;
+import dev.kindling.kernels.backend.cuda.layout.Layout;
+import dev.kindling.kernels.graph.Axis;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Variable;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * A graph bound to device memory: upload of inputs and step scalars, every group, download of
+ * outputs. The first run captures it; every run is then one launch.
+ */
+final class CudaProgram implements Program {
+  private final Graph graph;
+  private final Layout layout;
+  private final Engine engine;
+  private final CudaMemory memory;
+  private final boolean captured;
+  private final List<Command> commands = new ArrayList<>();
+  private final List<Product> owned = new ArrayList<>();
+  private final Command refreshCopies;
+  private final CUgraph recorded = new CUgraph();
+  private final CUgraphExec executable = new CUgraphExec();
+  private boolean ready;
+
+  CudaProgram(
+      Graph graph,
+      Layout layout,
+      Engine engine,
+      CudaMemory memory,
+      Map<Axis, Communicator> communicators,
+      boolean captured) {
+    this.graph = graph;
+    this.layout = layout;
+    this.engine = engine;
+    this.memory = memory;
+    this.captured = captured;
+    long arena = memory.workspace(layout.activationBytes());
+    // Bound twice: the first pass only tells how much scratch the largest node wants.
+    long scratchBytes = 0;
+    Binding.Place place = new Binding.Place(layout, memory, engine, arena, communicators);
+    for (Group group : layout.groups()) {
+      Binding binding = Binding.dry(place, group);
+      CudaKernels.bind(binding);
+      scratchBytes = Math.max(scratchBytes, binding.scratchBytes());
+    }
+    long scratch = engine.scratch(scratchBytes);
+    transfer(Role.INPUT, true);
+    transfer(Role.STEP, true);
+    for (Group group : layout.groups()) {
+      Binding binding = Binding.of(place, group, scratch);
+      CudaKernels.bind(binding);
+      commands.addAll(binding.commands());
+      owned.addAll(binding.owned());
+    }
+    transfer(Role.OUTPUT, false);
+    refreshCopies = ElementCuda.refreshCopies(engine, memory);
+  }
+
+  private void transfer(Role role, boolean upload) {
+    if (graph.variables().stream().map(Variable::role).anyMatch(role::equals)) {
+      commands.add(upload ? memory.upload(role) : memory.download(role));
+    }
+  }
+
+  @Override
+  public void run() {
+    engine.device().makeCurrent();
+    if (memory.takeStaleCopies()) {
+      refreshCopies.issue();
+    }
+    if (!captured) {
+      issue();
+    } else {
+      if (!ready) {
+        capture();
+      }
+      check(JCudaDriver.cuGraphLaunch(executable, engine.device().stream()), "cuGraphLaunch");
+    }
+    engine.device().synchronize("program of " + graph.nodes().size() + " nodes");
+  }
+
+  private void issue() {
+    for (Command command : commands) {
+      command.issue();
+    }
+  }
+
+  private void capture() {
+    int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+    check(JCudaDriver.cuStreamBeginCapture(engine.device().stream(), mode), "cuStreamBeginCapture");
+    issue();
+    check(JCudaDriver.cuStreamEndCapture(engine.device().stream(), recorded), "cuStreamEndCapture");
+    check(JCudaDriver.cuGraphInstantiate(executable, recorded, 0), "cuGraphInstantiate");
+    ready = true;
+  }
+
+  /** Every command with its time in microseconds when issued alone, in order; for benchmarks. */
+  List<Map.Entry<String, Float>> profile(int repetitions) {
+    engine.device().makeCurrent();
+    List<Map.Entry<String, Float>> times = new ArrayList<>();
+    try (EventTimer timer = new EventTimer(engine.device())) {
+      for (Command command : commands) {
+        times.add(Map.entry(command.toString(), timer.median(command, repetitions)));
+      }
+    }
+    return times;
+  }
+
+  @Override
+  public Graph graph() {
+    return graph;
+  }
+
+  @Override
+  public long activationBytes() {
+    return layout.activationBytes();
+  }
+
+  @Override
+  public void close() {
+    engine.device().makeCurrent();
+    if (ready) {
+      check(JCudaDriver.cuGraphExecDestroy(executable), "cuGraphExecDestroy");
+      check(JCudaDriver.cuGraphDestroy(recorded), "cuGraphDestroy");
+    }
+    for (Product product : owned) {
+      product.close();
+    }
+  }
+}

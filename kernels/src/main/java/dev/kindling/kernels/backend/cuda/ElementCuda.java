@@ -1,0 +1,141 @@
+package dev.kindling.kernels.backend.cuda;
+
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.op.Fill;
+
+/** Kernels of element.cu. */
+final class ElementCuda {
+  private static final int BLOCK_ELEMENTS = 4096;
+  private static final int THREADS = 256;
+
+  private ElementCuda() {}
+
+  static void add(Binding b, Node node) {
+    pointwise(b, node, "add", 2, 1);
+  }
+
+  static void gelu(Binding b, Node node) {
+    pointwise(b, node, "gelu", 1, 1);
+  }
+
+  static void geluGradient(Binding b, Node node) {
+    pointwise(b, node, "gelu_gradient", 2, 1);
+  }
+
+  static void swiGlu(Binding b, Node node) {
+    pointwise(b, node, "swiglu", 2, 1);
+  }
+
+  /** Inputs, outputs, sizes, then a stride for each. */
+  private static void pointwise(Binding b, Node node, String kernel, int inputs, int outputs) {
+    Operand first = b.in(node, 0);
+    Launch launch = b.launch(kernel + first.variant());
+    for (int i = 0; i < inputs; i++) {
+      launch.at(b.in(node, i).address());
+    }
+    for (int i = 0; i < outputs; i++) {
+      launch.at(b.out(node, i).address());
+    }
+    launch.ints(first.rows(), first.columns());
+    for (int i = 0; i < inputs; i++) {
+      launch.ints(b.in(node, i).stride());
+    }
+    for (int i = 0; i < outputs; i++) {
+      launch.ints(b.out(node, i).stride());
+    }
+    launch.grid(blocks(first), THREADS).ready();
+  }
+
+  static void swiGluGradient(Binding b, Node node) {
+    Operand gate = b.in(node, 0);
+    Operand up = b.in(node, 1);
+    Operand dy = b.in(node, 2);
+    Operand dGate = b.out(node, 0);
+    Operand dUp = b.out(node, 1);
+    b.launch("swiglu_gradient" + gate.variant())
+        .at(gate.address(), up.address(), dy.address(), dGate.address(), dUp.address(), 0)
+        .ints(gate.rows(), gate.columns(), gate.stride(), up.stride(), dy.stride())
+        .ints(dGate.stride(), dUp.stride(), 0)
+        .grid(blocks(gate), THREADS)
+        .ready();
+  }
+
+  private static long blocks(Operand operand) {
+    return (operand.elements() + BLOCK_ELEMENTS - 1) / BLOCK_ELEMENTS;
+  }
+
+  /** Between fp32 tensors, or from a stored activation to an fp32 variable. */
+  static void copy(Binding b, Node node) {
+    if (b.group().nodes().size() == 1) {
+      move(b, b.in(node, 0), b.out(node, 0));
+      return;
+    }
+    TensorTable table = new TensorTable();
+    for (Node each : b.group().nodes()) {
+      Operand to = b.out(each, 0);
+      table.add(new TensorTable.Entry(to.address(), b.in(each, 0).address(), to.elements()));
+    }
+    b.launch("copy_tensors_f32", table).ready();
+  }
+
+  static void move(Binding b, Operand from, Operand to) {
+    String kernel =
+        switch (from.element()) {
+          case BF16 -> to.element() == from.element() ? "copy_columns_bf16" : "cast_bf16_f32";
+          case F32 -> to.element() == from.element() ? "copy_columns_f32" : "cast_f32_bf16";
+          case I32 -> "copy_columns_f32"; // Bits move as they are.
+        };
+    b.launch(kernel)
+        .at(from.address(), to.address())
+        .ints(from.rows(), from.columns(), from.stride(), to.stride())
+        .grid(blocks(from), THREADS)
+        .ready();
+  }
+
+  static void fill(Binding b, Node node) {
+    TensorTable table = new TensorTable();
+    float value = Binding.op(node, Fill.class).value();
+    for (Value output : node.outputs()) {
+      Operand out = b.at(output);
+      table.add(new TensorTable.Entry(out.address(), 0, out.elements(), value));
+    }
+    b.launch("fill_tensors_f32", table).ready();
+  }
+
+  static void accumulate(Binding b, Node node) {
+    TensorTable table = new TensorTable();
+    for (Node each : b.group().nodes()) {
+      Operand sum = b.out(each, 0);
+      table.add(new TensorTable.Entry(sum.address(), b.in(each, 1).address(), sum.elements()));
+    }
+    b.launch("accumulate_tensors_f32", table).ready();
+  }
+
+  /** Makes the bf16 copies of all parameters again, after the host wrote the masters. */
+  static Command refreshCopies(Engine engine, CudaMemory memory) {
+    long elements = memory.bytes(Role.PARAMETER) / Float.BYTES;
+    if (memory.copies() == 0 || elements == 0) {
+      return () -> {};
+    }
+    TensorTable table =
+        new TensorTable()
+            .add(
+                new TensorTable.Entry(
+                    memory.masters(),
+                    memory.masters(),
+                    0,
+                    0,
+                    memory.copies(),
+                    elements,
+                    new float[0]));
+    long address = engine.device().reserve(table.bytes(), "tensor table");
+    table.publish(address);
+    return engine
+        .launch("copy_tensors_f32")
+        .grid(table.pieces(), TensorTable.PIECE_THREADS)
+        .at(address, table.piecesAt(address))
+        .ready();
+  }
+}

@@ -1,0 +1,95 @@
+package dev.kindling.kernels.backend.cuda;
+
+import static dev.kindling.kernels.backend.cuda.Cuda.check;
+
+import dev.kindling.kernels.backend.DeviceException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import jcuda.driver.CUfunction;
+import jcuda.driver.CUfunction_attribute;
+import jcuda.driver.CUmodule;
+import jcuda.driver.JCudaDriver;
+
+/** Our kernels, compiled ahead: one fat binary per source file, found as a resource of the jar. */
+final class KernelModule implements AutoCloseable {
+  /** One name per file of {@code src/main/cuda}. */
+  static final List<String> FAMILIES =
+      List.of(
+          "attention",
+          "attention_gradient",
+          "column",
+          "element",
+          "embedding",
+          "loss",
+          "norm",
+          "random",
+          "rope",
+          "update");
+
+  private final CudaDevice device;
+  private final List<CUmodule> modules = new ArrayList<>();
+  private final Map<String, CUfunction> functions = new HashMap<>();
+
+  KernelModule(CudaDevice device) {
+    this.device = device;
+    device.makeCurrent();
+    for (String family : FAMILIES) {
+      CUmodule module = new CUmodule();
+      check(
+          JCudaDriver.cuModuleLoadData(module, resource("/cuda/" + family + ".fatbin")),
+          "cuModuleLoadData " + family);
+      modules.add(module);
+    }
+  }
+
+  private static byte[] resource(String name) {
+    try (InputStream stream = KernelModule.class.getResourceAsStream(name)) {
+      if (stream == null) {
+        throw new DeviceException(
+            "cuda: this build holds no compiled kernels (" + name + "); build it where nvcc is");
+      }
+      return stream.readAllBytes();
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
+    }
+  }
+
+  /** The kernel of this name; each is looked up once. */
+  CUfunction function(String name) {
+    return functions.computeIfAbsent(name, this::lookUp);
+  }
+
+  private CUfunction lookUp(String name) {
+    device.makeCurrent();
+    for (CUmodule module : modules) {
+      CUfunction function = new CUfunction();
+      if (JCudaDriver.cuModuleGetFunction(function, module, name) == 0) {
+        return function;
+      }
+    }
+    throw new DeviceException("cuda: no kernel " + name + " in " + FAMILIES);
+  }
+
+  /** Allows a kernel more shared memory than the 48 KiB that every kernel may have. */
+  void allowShared(String name, int bytes) {
+    check(
+        JCudaDriver.cuFuncSetAttribute(
+            function(name),
+            CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+            bytes),
+        "cuFuncSetAttribute shared memory of " + name + " to " + bytes);
+  }
+
+  @Override
+  public void close() {
+    device.makeCurrent();
+    for (CUmodule module : modules) {
+      check(JCudaDriver.cuModuleUnload(module), "cuModuleUnload");
+    }
+  }
+}

@@ -1,0 +1,48 @@
+package dev.kindling.kernels.backend.cuda;
+
+import dev.kindling.kernels.graph.Node;
+
+/** Kernels of loss.cu. */
+final class LossCuda {
+  private static final int THREADS = 512;
+
+  /** Two blocks of a multiprocessor share its 228 KiB. */
+  private static final int CACHE_BYTES = 64 << 10;
+
+  private LossCuda() {}
+
+  static void loss(Binding b, Node node) {
+    bind(b, node, "cross_entropy", 0);
+  }
+
+  static void lossWithGradient(Binding b, Node node) {
+    Operand logits = b.in(node, 0);
+    Operand gradient = b.out(node, 2);
+    if (logits.address() != gradient.address()) {
+      ColumnCuda.copy(b, logits, gradient);
+    }
+    int row = logits.stride() * logits.element().bytes() / 16 * 16;
+    bind(b, node, "cross_entropy_gradient", Math.min(row, CACHE_BYTES));
+  }
+
+  private static void bind(Binding b, Node node, String kernel, int shared) {
+    Operand logits = shared == 0 ? b.in(node, 0) : b.out(node, 2);
+    long targets = b.in(node, 1).address();
+    long losses = b.scratch((long) logits.rows() * Float.BYTES);
+    String name = kernel + logits.variant();
+    if (shared > 0) {
+      b.engine().kernels().allowShared(name, shared);
+    }
+    b.launch(name)
+        .at(logits.address(), targets, losses, 0)
+        .ints(logits.columns(), logits.stride())
+        .grid(logits.rows(), THREADS)
+        .shared(shared)
+        .ready();
+    b.launch("loss_total")
+        .at(losses, targets, b.out(node, 0).address(), b.out(node, 1).address())
+        .ints(logits.rows(), logits.columns())
+        .grid(1, 1024)
+        .ready();
+  }
+}

@@ -1,0 +1,42 @@
+package dev.kindling.kernels.backend.cuda;
+
+import static dev.kindling.kernels.backend.cuda.Cuda.check;
+
+import dev.kindling.kernels.memory.Span;
+import java.nio.ByteOrder;
+import jcuda.driver.JCudaDriver;
+
+/** Page-locked host memory: what a captured copy reads and writes. */
+final class PinnedArena implements AutoCloseable {
+  private final Address.Host pointer = new Address.Host();
+  private final long bytes;
+  private final Span span;
+
+  PinnedArena(CudaDevice device, long bytes) {
+    this.bytes = bytes;
+    device.makeCurrent();
+    // One byte at least: the driver refuses an empty allocation.
+    check(JCudaDriver.cuMemHostAlloc(pointer, Math.max(bytes, 1), 0), "cuMemHostAlloc " + bytes);
+    span = Span.of(pointer.buffer(Math.max(bytes, 1)).order(ByteOrder.LITTLE_ENDIAN));
+    for (long i = 0; i < bytes; i += Float.BYTES) {
+      span.putInt(i / Float.BYTES, 0);
+    }
+  }
+
+  Address.Host pointer() {
+    return pointer;
+  }
+
+  long bytes() {
+    return bytes;
+  }
+
+  Span span() {
+    return span;
+  }
+
+  @Override
+  public void close() {
+    check(JCudaDriver.cuMemFreeHost(pointer), "cuMemFreeHost");
+  }
+}

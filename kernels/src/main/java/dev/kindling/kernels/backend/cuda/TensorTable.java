@@ -1,0 +1,81 @@
+package dev.kindling.kernels.backend.cuda;
+
+import static dev.kindling.kernels.backend.cuda.Cuda.check;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import jcuda.Pointer;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * Many tensors for one launch: mirrors {@code struct Tensor} and {@code struct Piece} of {@code
+ * tensors.cuh}.
+ */
+final class TensorTable {
+  static final int PIECE_ELEMENTS = 16384;
+  static final int PIECE_THREADS = 256;
+  private static final int TENSOR_BYTES = 64;
+  private static final int PIECE_BYTES = 16;
+
+  /** Addresses of one tensor, 0 for what the kernel does not name. */
+  record Entry(
+      long target,
+      long source,
+      long first,
+      long second,
+      long copy,
+      long elements,
+      float[] numbers) {
+    Entry(long target, long source, long elements, float... numbers) {
+      this(target, source, 0, 0, 0, elements, numbers);
+    }
+  }
+
+  private final List<Entry> entries = new ArrayList<>();
+  private int pieces;
+
+  TensorTable add(Entry entry) {
+    entries.add(entry);
+    pieces += Math.toIntExact((entry.elements() + PIECE_ELEMENTS - 1) / PIECE_ELEMENTS);
+    return this;
+  }
+
+  /** Blocks of a launch over this table. */
+  int pieces() {
+    return pieces;
+  }
+
+  long bytes() {
+    return (long) entries.size() * TENSOR_BYTES + (long) pieces * PIECE_BYTES;
+  }
+
+  /** Address of the pieces when the tensors lie at this address. */
+  long piecesAt(long tensors) {
+    return tensors + (long) entries.size() * TENSOR_BYTES;
+  }
+
+  /** Writes both tables to the device. */
+  void publish(long address) {
+    ByteBuffer table = ByteBuffer.allocateDirect(Math.toIntExact(bytes()));
+    table.order(ByteOrder.LITTLE_ENDIAN);
+    for (Entry entry : entries) {
+      table.putLong(entry.target()).putLong(entry.source());
+      table.putLong(entry.first()).putLong(entry.second()).putLong(entry.copy());
+      table.putLong(entry.elements());
+      for (int i = 0; i < 4; i++) {
+        table.putFloat(i < entry.numbers().length ? entry.numbers()[i] : 0f);
+      }
+    }
+    for (int tensor = 0; tensor < entries.size(); tensor++) {
+      for (long offset = 0; offset < entries.get(tensor).elements(); offset += PIECE_ELEMENTS) {
+        table.putInt(tensor).putInt(0).putLong(offset);
+      }
+    }
+    table.flip();
+    check(
+        JCudaDriver.cuMemcpyHtoD(Address.Device.at(address), Pointer.to(table), table.limit()),
+        "cuMemcpyHtoD tensor table");
+  }
+}

@@ -1,0 +1,80 @@
+package dev.kindling.kernels.backend.cuda;
+
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.Sgd;
+
+/** Kernels of update.cu. */
+final class UpdateCuda {
+  private UpdateCuda() {}
+
+  /** Every update of the group in one launch. */
+  static void adamW(Binding b, Node node) {
+    TensorTable table = new TensorTable();
+    for (Node each : b.group().nodes()) {
+      AdamW op = Binding.op(each, AdamW.class);
+      Operand param = b.out(each, 0);
+      float[] numbers = {op.beta1(), op.beta2(), op.eps(), op.weightDecay()};
+      table.add(
+          new TensorTable.Entry(
+              param.address(),
+              b.in(each, 1).address(),
+              b.out(each, 1).address(),
+              b.out(each, 2).address(),
+              b.copyAddress(each.input(0)),
+              param.elements(),
+              numbers));
+    }
+    b.launch("adamw_tensors", table).at(b.in(node, 4).address(), b.in(node, 5).address()).ready();
+  }
+
+  static void sgd(Binding b, Node node) {
+    TensorTable table = new TensorTable();
+    Sgd first = Binding.op(node, Sgd.class);
+    boolean momentum = first.momentum() != 0;
+    for (Node each : b.group().nodes()) {
+      Sgd op = Binding.op(each, Sgd.class);
+      Operand param = b.out(each, 0);
+      float[] numbers = {op.momentum(), op.weightDecay(), op.nesterov() ? 1f : 0f};
+      long buffer = momentum ? b.out(each, 1).address() : 0;
+      table.add(
+          new TensorTable.Entry(
+              param.address(),
+              b.in(each, 1).address(),
+              buffer,
+              0,
+              b.copyAddress(each.input(0)),
+              param.elements(),
+              numbers));
+    }
+    int scale = momentum ? 3 : 2;
+    b.launch("sgd_tensors", table)
+        .at(b.in(node, scale).address(), b.in(node, scale + 1).address())
+        .ready();
+  }
+
+  static void globalNorm(Binding b, Node node) {
+    TensorTable table = new TensorTable();
+    int gradients = node.inputs().size() - 1;
+    for (int i = 0; i < gradients; i++) {
+      Operand gradient = b.in(node, i);
+      table.add(new TensorTable.Entry(0, gradient.address(), gradient.elements()));
+    }
+    long partials = b.scratch((long) table.pieces() * Double.BYTES);
+    b.launch("global_norm_partials", table).at(partials).ready();
+    b.launch("global_norm_total")
+        .at(partials, b.in(node, gradients).address(), b.out(node, 0).address())
+        .ints(table.pieces())
+        .grid(1, 1024)
+        .ready();
+  }
+
+  static void clipScale(Binding b, Node node) {
+    long lossSum = node.inputs().size() == 4 ? b.in(node, 3).address() : 0;
+    b.launch("clip_scale")
+        .at(b.in(node, 0).address(), b.in(node, 1).address(), b.in(node, 2).address())
+        .at(lossSum, b.out(node, 0).address())
+        .grid(1, 1)
+        .ready();
+  }
+}

@@ -11,6 +11,7 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import jcuda.driver.CUgraph;
@@ -107,14 +108,24 @@ final class CudaProgram implements Program {
     ready = true;
   }
 
-  /** Every command with its time in microseconds when issued alone, in order; for benchmarks. */
-  List<Map.Entry<String, Float>> profile(int repetitions) {
+  /**
+   * Every command with its median time in microseconds, in order, for benchmarks. Commands are
+   * timed in whole passes, because some read what the one before them leaves behind.
+   */
+  List<Map.Entry<String, Float>> profile(int passes) {
     engine.device().makeCurrent();
-    List<Map.Entry<String, Float>> times = new ArrayList<>();
+    float[][] micros = new float[commands.size()][passes];
     try (EventTimer timer = new EventTimer(engine.device())) {
-      for (Command command : commands) {
-        times.add(Map.entry(command.toString(), timer.median(command, repetitions)));
+      for (int pass = 0; pass < passes; pass++) {
+        for (int i = 0; i < micros.length; i++) {
+          micros[i][pass] = timer.once(commands.get(i));
+        }
       }
+    }
+    List<Map.Entry<String, Float>> times = new ArrayList<>();
+    for (int i = 0; i < micros.length; i++) {
+      Arrays.sort(micros[i]);
+      times.add(Map.entry(commands.get(i).toString(), micros[i][passes / 2]));
     }
     return times;
   }

@@ -24,16 +24,21 @@ final class EventTimer implements AutoCloseable {
     float[] times = new float[repetitions];
     command.issue();
     for (int i = 0; i < repetitions; i++) {
-      check(JCudaDriver.cuEventRecord(begin, device.stream()), "cuEventRecord");
-      command.issue();
-      check(JCudaDriver.cuEventRecord(end, device.stream()), "cuEventRecord");
-      check(JCudaDriver.cuEventSynchronize(end), command + " (timed)");
-      float[] millis = new float[1];
-      check(JCudaDriver.cuEventElapsedTime(millis, begin, end), "cuEventElapsedTime");
-      times[i] = millis[0] * 1000;
+      times[i] = once(command);
     }
     Arrays.sort(times);
     return times[repetitions / 2];
+  }
+
+  /** Time in microseconds of one run. */
+  float once(Command command) {
+    check(JCudaDriver.cuEventRecord(begin, device.stream()), "cuEventRecord");
+    command.issue();
+    check(JCudaDriver.cuEventRecord(end, device.stream()), "cuEventRecord");
+    check(JCudaDriver.cuEventSynchronize(end), command + " (timed)");
+    float[] millis = new float[1];
+    check(JCudaDriver.cuEventElapsedTime(millis, begin, end), "cuEventElapsedTime");
+    return millis[0] * 1000;
   }
 
   @Override

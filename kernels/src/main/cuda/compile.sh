@@ -1,6 +1,6 @@
 #!/bin/sh
 # compile.sh OUT: compiles every kernel source beside this script into OUT/NAME.fatbin (Hopper machine code
-# and PTX for everything newer than Ampere) and copies the sources for run-time compilation. Without nvcc only the copy.
+# and PTX for everything newer than Ampere) and copies the sources beside them. Without nvcc only the copy: such a build cannot run on a GPU yet.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 out=$1

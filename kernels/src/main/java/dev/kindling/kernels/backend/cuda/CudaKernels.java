@@ -39,6 +39,7 @@ import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 
 /** One row per operation. */
 final class CudaKernels {
@@ -71,6 +72,11 @@ final class CudaKernels {
         binder.bind(binding, node);
       }
     }
+  }
+
+  /** Operations that have a kernel here. */
+  static Set<Class<? extends Op>> operations() {
+    return Set.copyOf(TABLE.keySet());
   }
 
   private static Map<Class<? extends Op>, Binder> table() {

@@ -20,19 +20,26 @@ final class GpuStepBench implements Benchmark {
     long start = System.nanoTime();
     try (GpuTraining training =
         new GpuTraining(options.model(), options.micro(), options.sequence(), captured)) {
-      StepOutcome outcome = training.step();
+      training.submit();
+      StepOutcome outcome = training.outcome();
       results.note(training.device());
       results.add(name + "start", (System.nanoTime() - start) / 1e9, "s");
       results.add(name + "loss.first", outcome.loss(), "nats");
+      training.submit();
       for (int i = 1; i < options.more().count("warmup"); i++) {
-        outcome = training.step();
+        training.submit();
+        outcome = training.outcome();
       }
       double[] millis = new double[steps];
+      long begin = System.nanoTime();
       for (int i = 0; i < steps; i++) {
-        long begin = System.nanoTime();
-        outcome = training.step();
-        millis[i] = (System.nanoTime() - begin) / 1e6;
+        training.submit();
+        outcome = training.outcome();
+        long end = System.nanoTime();
+        millis[i] = (end - begin) / 1e6;
+        begin = end;
       }
+      training.outcome();
       Arrays.sort(millis);
       double median = millis[steps / 2];
       results.add(name + "tokens", training.tokens() / median * 1e3, "tokens/s");

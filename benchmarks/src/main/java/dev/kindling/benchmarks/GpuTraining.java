@@ -13,13 +13,17 @@ import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
 import java.util.SplittableRandom;
 
-/** A model on GPU 0 that trains on one batch of random tokens, again and again. */
+/**
+ * A model on GPU 0 that trains on one batch of random tokens, again and again. As in training one
+ * step computes while the host submits the next.
+ */
 final class GpuTraining implements AutoCloseable {
   private static final int SEED = 1;
 
   private final Communicator alone = LoopbackCommunicator.create(1).get(0);
   private final CudaBackend backend;
   private final StepProgram program;
+  private final int vocabulary;
   private long update;
 
   /**
@@ -35,10 +39,11 @@ final class GpuTraining implements AutoCloseable {
       Initialization.fill(param, SEED, program.memory().span(param.name()));
       program.memory().publish(param.name());
     }
-    fillRandom(model.vocabulary(), sequence);
+    vocabulary = model.vocabulary();
   }
 
-  private void fillRandom(int vocabulary, int sequence) {
+  private void fillRandom() {
+    int sequence = program.shape().sequence();
     SplittableRandom random = new SplittableRandom(SEED);
     StepInputs inputs = program.inputs();
     for (int i = 0; i < inputs.tokens().limit(); i++) {
@@ -48,9 +53,17 @@ final class GpuTraining implements AutoCloseable {
     }
   }
 
-  /** Trains one step; the outcome is that of the batch before the update. */
-  StepOutcome step() {
-    return program.finish(++update, 1.0, false);
+  /** Begins a step; its inputs stay in memory from the first steps. */
+  void submit() {
+    if (update < program.stepsInFlight()) {
+      fillRandom();
+    }
+    program.submit(++update, 1.0, false);
+  }
+
+  /** Of the oldest step that was submitted: the batch before the update. */
+  StepOutcome outcome() {
+    return program.outcome();
   }
 
   /** Name of the GPU and how values are stored. */

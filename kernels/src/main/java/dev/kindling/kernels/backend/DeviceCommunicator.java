@@ -69,6 +69,9 @@ public interface DeviceCommunicator extends Communicator {
   /** Says that the oldest work handed over has ended, and fails if the communicator has failed. */
   void completed();
 
+  /** Whether something ended its work; {@link #check} says what. */
+  boolean failed();
+
   /** Fails if the communicator has failed. */
   void check();
 }

@@ -12,8 +12,8 @@ import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
 import java.util.List;
 
-/** One collective node as calls of a communicator: one call, or one group of several. */
-final class CollectiveCalls implements Command {
+/** One collective node as calls of a communicator, as few as the memory allows. */
+final class CollectiveCalls {
   private final Op op;
   private final List<Stretch> stretches;
   private final DeviceCommunicator communicator;
@@ -30,20 +30,23 @@ final class CollectiveCalls implements Command {
     this.stream = stream;
   }
 
-  @Override
-  public void issue() {
-    if (stretches.size() == 1) {
-      issue(stretches.get(0));
-      return;
-    }
-    communicator.groupBegin();
-    for (Stretch stretch : stretches) {
-      issue(stretch);
-    }
-    communicator.groupEnd();
+  /** How many calls it takes. */
+  int count() {
+    return stretches.size();
   }
 
-  private void issue(Stretch s) {
+  DeviceCommunicator communicator() {
+    return communicator;
+  }
+
+  /** Makes the calls; several belong into a group. */
+  void enqueue() {
+    for (Stretch stretch : stretches) {
+      call(stretch);
+    }
+  }
+
+  private void call(Stretch s) {
     long piece = s.elements() / communicator.worldSize();
     Reduction sum = Reduction.SUM;
     if (op instanceof AllReduce || op instanceof Reduce) {

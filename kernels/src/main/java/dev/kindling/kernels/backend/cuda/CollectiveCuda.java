@@ -16,14 +16,19 @@ import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** Collectives. In a world of one they are copies, if anything. */
 final class CollectiveCuda {
   private CollectiveCuda() {}
 
   /** Whether the node needs other ranks. */
-  static boolean meets(Node node, Communicator communicator) {
-    return node.op() instanceof Collective && communicator.worldSize() > 1;
+  static boolean meets(Node node, Map<Axis, Communicator> communicators) {
+    if (!(node.op() instanceof Collective op)) {
+      return false;
+    }
+    Communicator communicator = communicators.get(op.axis());
+    return communicator != null && communicator.worldSize() > 1;
   }
 
   static void allReduce(Binding b, Node node) {
@@ -40,7 +45,7 @@ final class CollectiveCuda {
     Communicator communicator = withRoot(b, node, op.axis(), op.root());
     elementwise(b, node, communicator);
     if (communicator.rank() != op.root()) {
-      ElementCuda.zero(b, b.out(node, 0));
+      b.zero(b.out(node, 0));
     }
   }
 
@@ -63,10 +68,10 @@ final class CollectiveCuda {
   private static void elementwise(Binding b, Node node, Communicator communicator) {
     List<Stretch> stretches = new ArrayList<>();
     for (int i = 0; i < node.inputs().size(); i++) {
-      Operand from = b.in(node, i);
-      Operand to = b.out(node, i);
+      Operand from = b.in(node, i).flat();
+      Operand to = b.out(node, i).flat();
       boolean converts = from.element() != to.element();
-      if (from.address() != to.address() && (converts || !meets(node, communicator))) {
+      if (from.address() != to.address() && (converts || communicator.worldSize() == 1)) {
         ElementCuda.move(b, from, to);
       }
       stretches.add(Stretch.of(converts ? to : from, to));
@@ -76,27 +81,38 @@ final class CollectiveCuda {
 
   /** One input and one output, of which one holds a piece for each rank. */
   private static void pieces(Binding b, Node node, Communicator communicator) {
-    Operand from = b.in(node, 0);
-    Operand to = b.out(node, 0);
-    if (!meets(node, communicator)) {
+    Operand from = b.in(node, 0).flat();
+    Operand to = b.out(node, 0).flat();
+    if (communicator.worldSize() == 1) {
       ElementCuda.move(b, from, to);
     } else if (from.element() != to.element()) {
-      throw new DeviceException(
-          "cuda: " + node + ": expected one element type, found " + from + " and " + to);
+      from = narrowed(b, node, from, to, communicator.rank());
     }
     call(b, node, List.of(Stretch.of(from, to)), communicator);
   }
 
+  /** A piece that is gathered in another type is converted where it belongs in the whole. */
+  private static Operand narrowed(Binding b, Node node, Operand from, Operand to, int rank) {
+    if (!(node.op() instanceof AllGather)) {
+      throw new DeviceException(
+          "cuda: " + node + ": expected one element type, found " + from + " and " + to);
+    }
+    long address = to.address() + rank * from.elements() * to.element().bytes();
+    Operand own = new Operand(address, to.element(), from.shape(), from.stride());
+    ElementCuda.move(b, from, own);
+    return own;
+  }
+
   private static void call(
       Binding b, Node node, List<Stretch> stretches, Communicator communicator) {
-    if (meets(node, communicator)) {
-      b.collective(
-          new CollectiveCalls(node.op(), stretches, between(node, communicator), b.stream()));
+    if (communicator.worldSize() > 1 && !b.dry()) {
+      DeviceCommunicator between = between(node, communicator);
+      b.collective(new CollectiveCalls(node.op(), stretches, between, b.stream().number()));
     }
-    for (Value output : node.outputs()) {
-      if (b.copyAddress(output) != 0) {
-        ElementCuda.refreshCopy(b, output);
-      }
+    List<Value> parameters =
+        node.outputs().stream().filter(output -> b.copyAddress(output) != 0).toList();
+    if (!parameters.isEmpty()) {
+      ElementCuda.refreshCopies(b, parameters);
     }
   }
 

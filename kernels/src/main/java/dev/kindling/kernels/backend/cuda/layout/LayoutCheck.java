@@ -47,28 +47,39 @@ public final class LayoutCheck {
         write(value);
       }
     }
-    boolean[] seen = new boolean[layout.groups().size()];
+    int next = 0;
     for (Timetable.Entry entry : layout.timetable().entries()) {
-      Group group = layout.groups().get(entry.group());
-      switch (entry.what()) {
-        case RUN -> {
+      List<Group> groups = layout.groups().subList(entry.first(), entry.last() + 1);
+      if (entry.what() == Timetable.What.JOIN) {
+        underWay.subList(0, underWay.indexOf(groups.get(groups.size() - 1)) + 1).clear();
+        continue;
+      }
+      if (entry.first() != next) {
+        throw new PlanException(groups + ": expected group " + next);
+      }
+      next = entry.last() + 1;
+      for (Group group : groups) {
+        if (entry.what() == Timetable.What.RUN) {
           underWay.forEach(flight -> keepsOff(group, flight));
-          run(group);
         }
-        case ISSUE -> {
-          run(group);
-          underWay.add(group);
-        }
-        case JOIN -> underWay.subList(0, underWay.indexOf(group) + 1).clear();
+        run(group);
       }
-      boolean again = seen[entry.group()] && entry.what() != Timetable.What.JOIN;
-      if (again || (entry.what() == Timetable.What.JOIN && !seen[entry.group()])) {
-        throw new PlanException(group + ": runs twice, or is waited for before it is issued");
+      if (entry.what() == Timetable.What.ISSUE) {
+        together(groups);
+        underWay.addAll(groups);
       }
-      seen[entry.group()] = true;
     }
-    if (!underWay.isEmpty()) {
-      throw new PlanException("nobody waits for " + underWay);
+    if (next != layout.groups().size() || !underWay.isEmpty()) {
+      throw new PlanException("group " + next + " does not run, or nobody waits for " + underWay);
+    }
+  }
+
+  /** Collectives that start together: no one touches what another one writes. */
+  private void together(List<Group> groups) {
+    for (Group group : groups) {
+      groups.stream()
+          .filter(other -> !other.equals(group))
+          .forEach(other -> keepsOff(group, other));
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cuda.layout;
 
+import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Collective;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * other; everything else runs on the main stream. The lane starts a collective when all that stands
  * before it has run. The main stream waits for it before the first group that touches what it
  * writes or writes what it reads, and at the end at the latest. Until then its memory is its own.
+ * Collectives of one axis that stand side by side and do not need each other start together.
  *
  * @param entries in the order in which a host issues them
  */
@@ -25,18 +27,19 @@ public record Timetable(List<Entry> entries) {
   public enum What {
     /** The group runs on the main stream. */
     RUN,
-    /** The collective starts on the lane. */
+    /** The collectives start on the lane, together. */
     ISSUE,
-    /** The main stream waits for this collective, and so for all that the lane had before it. */
+    /** The main stream waits for these collectives, and so for all that the lane had before. */
     JOIN
   }
 
   /**
    * One line.
    *
-   * @param group index of the group that runs, is issued or is waited for
+   * @param first index of the first group that runs, is issued or is waited for
+   * @param last index of the last one
    */
-  public record Entry(What what, int group) {}
+  public record Entry(What what, int first, int last) {}
 
   /**
    * A collective between its issue and the group before which it is waited for.
@@ -56,21 +59,61 @@ public record Timetable(List<Entry> entries) {
    * @param block of a value, null for one that is not stored
    */
   static Timetable of(List<Group> groups, Function<Value, @Nullable Integer> block) {
-    Map<Integer, Integer> waits = new HashMap<>();
-    List<Flight> flights = flights(groups, block);
-    // The lane keeps its order, so waiting for the last of those that are due waits for all.
-    flights.forEach(flight -> waits.put(flight.join(), flight.issue()));
+    Map<Integer, Entry> waits = new HashMap<>();
+    Map<Integer, Entry> issues = new HashMap<>();
+    for (List<Flight> convoy : convoys(groups, flights(groups, block))) {
+      int first = convoy.get(0).issue();
+      int last = first + convoy.size() - 1;
+      issues.put(first, new Entry(What.ISSUE, first, last));
+      // The lane keeps its order, so waiting for the last of those that are due waits for all.
+      waits.put(convoy.get(0).join(), new Entry(What.JOIN, first, last));
+    }
     List<Entry> entries = new ArrayList<>();
-    for (int index = 0; index <= groups.size(); index++) {
-      Integer landed = waits.get(index);
-      if (landed != null) {
-        entries.add(new Entry(What.JOIN, landed));
+    int index = 0;
+    while (index <= groups.size()) {
+      Entry wait = waits.get(index);
+      if (wait != null) {
+        entries.add(wait);
       }
       if (index < groups.size()) {
-        entries.add(new Entry(flies(groups.get(index)) ? What.ISSUE : What.RUN, index));
+        Entry run = issues.getOrDefault(index, new Entry(What.RUN, index, index));
+        entries.add(run);
+        index = run.last();
       }
+      index++;
     }
     return new Timetable(entries);
+  }
+
+  private static List<List<Flight>> convoys(List<Group> groups, List<Flight> flights) {
+    List<List<Flight>> convoys = new ArrayList<>();
+    for (Flight flight : flights) {
+      List<Flight> before = convoys.isEmpty() ? List.of() : convoys.get(convoys.size() - 1);
+      if (!before.isEmpty() && joins(groups, before, flight)) {
+        before.add(flight);
+      } else {
+        convoys.add(new ArrayList<>(List.of(flight)));
+      }
+    }
+    return convoys;
+  }
+
+  private static boolean joins(List<Group> groups, List<Flight> convoy, Flight next) {
+    Flight last = convoy.get(convoy.size() - 1);
+    return next.issue() == last.issue() + 1
+        // Somebody waits between the two.
+        && convoy.get(0).join() > next.issue()
+        && axis(groups.get(next.issue())) == axis(groups.get(last.issue()))
+        && convoy.stream()
+            .noneMatch(
+                other ->
+                    meet(other.writes(), next.reads())
+                        || meet(other.writes(), next.writes())
+                        || meet(other.reads(), next.writes()));
+  }
+
+  private static Axis axis(Group group) {
+    return ((Collective) group.last().op()).axis();
   }
 
   /** All collectives, in order, with what they hold while they are under way. */

@@ -97,10 +97,12 @@ class TimetableTest {
     Layout layout = Layout.of(steps(), Precision.BF16, GroupRules.ALL);
     int lastIssue = indexOf(layout, AllReduce.class, LAYERS - 1);
     assertThat(entries(layout, What.ISSUE)).hasSize(LAYERS);
-    assertThat(entries(layout, What.JOIN)).containsExactly(new Entry(What.JOIN, lastIssue));
+    assertThat(entries(layout, What.JOIN))
+        .containsExactly(new Entry(What.JOIN, lastIssue, lastIssue));
     List<Entry> all = layout.timetable().entries();
-    int norm = all.indexOf(new Entry(What.RUN, indexOf(layout, GlobalNorm.class, 0)));
-    assertThat(all.get(norm - 1)).isEqualTo(new Entry(What.JOIN, lastIssue));
+    int at = indexOf(layout, GlobalNorm.class, 0);
+    int norm = all.indexOf(new Entry(What.RUN, at, at));
+    assertThat(all.get(norm - 1)).isEqualTo(new Entry(What.JOIN, lastIssue, lastIssue));
   }
 
   @Test
@@ -112,6 +114,30 @@ class TimetableTest {
     builder.output("y", builder.gelu(whole));
     Layout layout = Layout.of(builder.build(), Precision.FP32, GroupRules.ALL);
     assertThat(indexOf(layout, AllGather.class, 0)).isEqualTo(indexOf(layout, Gelu.class, 1) + 1);
+  }
+
+  @Test
+  void independentNeighboursOfOneAxisStartTogether() {
+    Value in = variable("in", Role.INPUT);
+    Value a = variable("a", Role.GRADIENT);
+    Value b = variable("b", Role.GRADIENT);
+    Value c = variable("c", Role.GRADIENT);
+    builder.output("x", builder.gelu(in));
+    builder.add(new AllReduce(Axis.DATA), a);
+    Value again = builder.add(new AllReduce(Axis.DATA), b).get(0);
+    builder.add(new AllReduce(Axis.DATA), again);
+    builder.add(new AllReduce(Axis.SHARD), c);
+    Graph graph = builder.build();
+    Layout layout = Layout.of(graph, Precision.FP32, GroupRules.ALL);
+    LayoutCheck.check(graph, layout);
+    int first = indexOf(layout, AllReduce.class, 0);
+    assertThat(entries(layout, What.ISSUE))
+        .containsExactly(
+            new Entry(What.ISSUE, first, first + 1),
+            new Entry(What.ISSUE, first + 2, first + 2),
+            new Entry(What.ISSUE, first + 3, first + 3));
+    assertThat(entries(layout, What.JOIN))
+        .containsExactly(new Entry(What.JOIN, first + 3, first + 3));
   }
 
   @Test
@@ -129,7 +155,7 @@ class TimetableTest {
     LayoutCheck.check(graph, layout);
     int issue = indexOf(layout, AllReduce.class, 0);
     assertThat(issue).isEqualTo(1);
-    int join = layout.timetable().entries().indexOf(new Entry(What.JOIN, issue));
+    int join = layout.timetable().entries().indexOf(new Entry(What.JOIN, issue, issue));
     assertThat(join).isGreaterThan(issue + 4);
     Region read = Region.of(layout, layout.groups().get(issue).last().input(0));
     for (Group group : layout.groups().subList(issue + 1, issue + 5)) {
@@ -178,7 +204,8 @@ class TimetableTest {
 
   private static List<String> collectives(Layout layout) {
     return entries(layout, What.ISSUE).stream()
-        .map(entry -> layout.groups().get(entry.group()).toString())
+        .flatMap(entry -> layout.groups().subList(entry.first(), entry.last() + 1).stream())
+        .map(Group::toString)
         .toList();
   }
 

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.IntSupplier;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
@@ -39,6 +40,8 @@ final class CudaMemory implements Memory {
   private final Map<String, Span> views = new HashMap<>();
   private final Map<Role, List<PinnedArena>> pinned = new EnumMap<>(Role.class);
   private final List<CUevent> ended = new ArrayList<>();
+  private final List<IntSupplier> queries = new ArrayList<>();
+  private final long[] handed = new long[SLOTS];
   private final long copies;
   private long workspace;
   private long workspaceBytes;
@@ -69,6 +72,7 @@ final class CudaMemory implements Memory {
       int flags = CUevent_flags.CU_EVENT_DISABLE_TIMING;
       check(JCudaDriver.cuEventCreate(event, flags), "cuEventCreate");
       ended.add(event);
+      queries.add(() -> JCudaDriver.cuEventQuery(event));
     }
   }
 
@@ -144,6 +148,7 @@ final class CudaMemory implements Memory {
   /** Everything submitted so far belongs to the run of this slot, or to earlier ones. */
   void submitted(int slot) {
     check(JCudaDriver.cuEventRecord(ended.get(slot), device.stream()), "cuEventRecord");
+    handed[slot] = device.peers().handed();
   }
 
   @Override
@@ -154,7 +159,11 @@ final class CudaMemory implements Memory {
   @Override
   public void await(int slot) {
     device.makeCurrent();
-    check(JCudaDriver.cuEventSynchronize(ended.get(slot)), "a run");
+    if (device.peers().isEmpty()) {
+      check(JCudaDriver.cuEventSynchronize(ended.get(slot)), "a run");
+    } else {
+      device.peers().await(queries.get(slot), handed[slot], "a run");
+    }
   }
 
   @Override
@@ -238,6 +247,9 @@ final class CudaMemory implements Memory {
 
   @Override
   public void close() {
+    if (device.peers().givenUp()) {
+      return;
+    }
     device.makeCurrent();
     pinned.values().forEach(slots -> slots.forEach(PinnedArena::close));
     for (CUevent event : ended) {

@@ -33,7 +33,11 @@ final class Engine implements AutoCloseable {
   }
 
   Launch launch(String kernel) {
-    return new Launch(kernel, kernels, device.stream());
+    return launch(kernel, device.stream());
+  }
+
+  Launch launch(String kernel, Address.Stream stream) {
+    return new Launch(kernel, kernels, stream);
   }
 
   int multiprocessors() {

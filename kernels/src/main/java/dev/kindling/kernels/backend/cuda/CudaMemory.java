@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.BiFunction;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
@@ -39,7 +40,12 @@ final class CudaMemory implements Memory {
   private final Map<String, Span> views = new HashMap<>();
   private final Map<Role, List<PinnedArena>> pinned = new EnumMap<>(Role.class);
   private final List<CUevent> ended = new ArrayList<>();
+
+  /** Made once: awaiting a run leaves no garbage. */
+  private final List<BiFunction<Variable, Integer, Integer>> inputs = new ArrayList<>();
+
   private final long copies;
+  private final FaultWords faults;
   private long workspace;
   private long workspaceBytes;
 
@@ -54,22 +60,38 @@ final class CudaMemory implements Memory {
       sizes.put(variable.role(), offset + Span.aligned(variable.type().bytes()));
     }
     for (Role role : Role.values()) {
-      arenas.put(role, device.reserve(bytes(role), role + " arena"));
+      arenas.put(role, device.reserve(transferBytes(role), role + " arena"));
     }
+    faults = new FaultWords(arena(Role.OUTPUT, arenas) + bytes(Role.OUTPUT));
+    faults.reset();
     copies = bf16 ? device.reserve(bytes(Role.PARAMETER) / 2, "bf16 copy of the parameters") : 0;
     for (Role role : List.of(Role.INPUT, Role.STEP, Role.OUTPUT)) {
       List<PinnedArena> slots = new ArrayList<>();
       for (int slot = 0; slot < SLOTS; slot++) {
-        slots.add(new PinnedArena(device, bytes(role)));
+        slots.add(new PinnedArena(device, transferBytes(role)));
       }
       pinned.put(role, slots);
+    }
+    for (PinnedArena outputs : slots(Role.OUTPUT)) {
+      FaultWords.reset(outputs.span(), bytes(Role.OUTPUT));
     }
     for (int slot = 0; slot < SLOTS; slot++) {
       CUevent event = new CUevent();
       int flags = CUevent_flags.CU_EVENT_DISABLE_TIMING;
       check(JCudaDriver.cuEventCreate(event, flags), "cuEventCreate");
       ended.add(event);
+      int own = slot;
+      inputs.add((variable, place) -> input(variable, place, own));
     }
+  }
+
+  /** Outputs have the fault words behind them. */
+  private long transferBytes(Role role) {
+    return bytes(role) + (role == Role.OUTPUT ? FaultWords.BYTES : 0);
+  }
+
+  FaultWords faults() {
+    return faults;
   }
 
   /** Device address of this very variable; another type or role under its name is an error. */
@@ -155,6 +177,13 @@ final class CudaMemory implements Memory {
   public void await(int slot) {
     device.makeCurrent();
     check(JCudaDriver.cuEventSynchronize(ended.get(slot)), "a run");
+    Span outputs = slots(Role.OUTPUT).get(slot).span();
+    faults.check(outputs, bytes(Role.OUTPUT), inputs.get(slot));
+  }
+
+  /** The number at a place of an input of this slot. */
+  private int input(Variable variable, int place, int slot) {
+    return span(variable.name(), slot).getInt(place);
   }
 
   @Override
@@ -169,7 +198,8 @@ final class CudaMemory implements Memory {
 
   @Override
   public Span arena(Role role, int slot) {
-    return slots(role).get(slot).span();
+    Span whole = slots(role).get(slot).span();
+    return role == Role.OUTPUT ? whole.slice(0, bytes(role)) : whole;
   }
 
   @Override

@@ -17,6 +17,7 @@ import dev.kindling.worker.data.BatchReader;
 import dev.kindling.worker.data.BatchSlice;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.Phase;
 import dev.kindling.worker.event.PhaseEntered;
 import dev.kindling.worker.model.Full;
@@ -154,7 +155,7 @@ public final class WorkerTask {
     return switch (plan.device()) {
       case CPU -> Backend.cpu(options());
       case CUDA ->
-          Backend.cuda(new CudaOptions(rank % context.ranksOnThisHost(), Precision.BF16, true));
+          Backend.cuda(new CudaOptions(context.gpuOrdinal(), Precision.BF16, true), this::say);
     };
   }
 
@@ -167,6 +168,13 @@ public final class WorkerTask {
 
   static void write(Batch batch, StepInputs inputs) {
     batch.copyTo(inputs.tokens(), inputs.targets(), inputs.positions(), inputs.segments());
+  }
+
+  /** For people, so the first rank alone says it. */
+  private void say(String line) {
+    if (rank == 0) {
+      context.events().emit(new LogLine(rank, LogLine.Level.WARN, line));
+    }
   }
 
   private void enter(Phase phase) {

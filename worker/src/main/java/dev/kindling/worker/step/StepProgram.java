@@ -6,23 +6,34 @@ import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.random.Initialization;
+import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.worker.shard.Held;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
  * runs a program, and reads the outputs, which the next run overwrites.
  */
 public final class StepProgram implements AutoCloseable {
+  private static final List<Role> DRY_RUN_CLEARS =
+      List.of(Role.PARAMETER, Role.WORKING, Role.GRADIENT, Role.STATE, Role.PARTIAL);
+
   private final StepGraphs graphs;
+  private final Map<String, Variable> variables;
   private final Memory memory;
   private final Program accumulate;
   private final Program finish;
   private final Program evaluate;
+  private final Program spread;
+  private final int rank;
   private final List<Program> stash = new ArrayList<>();
   private final StepInputs inputs;
 
@@ -33,14 +44,18 @@ public final class StepProgram implements AutoCloseable {
       all.add(graphs.stash(level));
     }
     all.add(graphs.evaluate());
-    memory = backend.allocate(union(all));
+    all.add(graphs.spread());
+    rank = data.rank();
+    variables = union(all);
+    memory = backend.allocate(List.copyOf(variables.values()));
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
     accumulate = backend.compile(all.get(0), memory, axes);
     finish = backend.compile(all.get(1), memory, axes);
     for (int level = 0; level < graphs.shape().levels(); level++) {
       stash.add(backend.compile(all.get(2 + level), memory, axes));
     }
-    evaluate = backend.compile(all.get(all.size() - 1), memory, axes);
+    evaluate = backend.compile(all.get(all.size() - 2), memory, axes);
+    spread = backend.compile(all.get(all.size() - 1), memory, axes);
     inputs = StepInputs.of(memory, graphs.shape().maskDocuments());
   }
 
@@ -55,7 +70,7 @@ public final class StepProgram implements AutoCloseable {
   }
 
   /** Every variable of every program, once, in order of first declaration. */
-  private static List<Variable> union(List<Graph> graphs) {
+  private static Map<String, Variable> union(List<Graph> graphs) {
     Map<String, Variable> byName = new LinkedHashMap<>();
     for (Graph graph : graphs) {
       for (Variable variable : graph.variables()) {
@@ -65,7 +80,7 @@ public final class StepProgram implements AutoCloseable {
         }
       }
     }
-    return List.copyOf(byName.values());
+    return byName;
   }
 
   /** Where the host writes a micro-batch. */
@@ -82,18 +97,55 @@ public final class StepProgram implements AutoCloseable {
     return memory;
   }
 
-  public List<dev.kindling.kernels.graph.Param> params() {
+  public List<Param> params() {
     return finish.graph().params();
   }
 
-  /** Variables of optimizer state, in declaration order. */
-  public List<Variable> state() {
-    return finish.graph().variables().stream().filter(v -> v.role() == Role.STATE).toList();
+  /** What this rank holds of each parameter, in declaration order. */
+  public List<Held> weights() {
+    return params().stream().map(param -> held(param.name(), param)).toList();
   }
 
-  /** Equal on ranks whose collectives match call for call. */
+  /** What this rank holds of each tensor of optimizer state, parameter by parameter. */
+  public List<Held> state() {
+    List<Held> state = new ArrayList<>();
+    for (Param param : params()) {
+      for (StateVariable variable : graphs.rule().state(param, param.shape())) {
+        state.add(held(variable.name(), param));
+      }
+    }
+    return state;
+  }
+
+  private Held held(String name, Param param) {
+    Variable stored = java.util.Objects.requireNonNull(variables.get(name));
+    return graphs.sharding().held(param, stored, rank);
+  }
+
+  /** Equal on ranks whose collectives match call for call, in every program. */
   public String fingerprint() {
-    return finish.graph().fingerprintOfCollectives();
+    List<Program> programs = new ArrayList<>(List.of(accumulate, finish, evaluate, spread));
+    programs.addAll(stash);
+    return programs.stream()
+        .map(program -> program.graph().fingerprintOfCollectives())
+        .collect(Collectors.joining(" "));
+  }
+
+  /** First values of all weights, the same for any number of ranks. All ranks together. */
+  public void fill(long seed) {
+    List<Held> weights = weights();
+    for (int i = 0; i < weights.size(); i++) {
+      Held held = weights.get(i);
+      Initialization.fill(params().get(i), seed, held.from(), memory.span(held.name()));
+      memory.publish(held.name());
+      memory.release(held.name());
+    }
+    spread();
+  }
+
+  /** After the host wrote weights: what products read follows. All ranks together. */
+  public void spread() {
+    spread.run();
   }
 
   /** Forward and backward of one micro-batch. */
@@ -146,7 +198,8 @@ public final class StepProgram implements AutoCloseable {
     }
     finish(1, 0.0, false);
     evaluate.run();
-    for (Role role : List.of(Role.PARAMETER, Role.GRADIENT, Role.STATE, Role.PARTIAL)) {
+    spread.run();
+    for (Role role : DRY_RUN_CLEARS) {
       memory.clear(role);
     }
   }
@@ -166,6 +219,7 @@ public final class StepProgram implements AutoCloseable {
 
   @Override
   public void close() {
+    spread.close();
     evaluate.close();
     stash.forEach(Program::close);
     finish.close();

@@ -147,6 +147,14 @@ final class CudaMemory implements Memory {
     }
   }
 
+  @Override
+  public void release(String variable) {
+    Span view = views.remove(variable);
+    if (view != null) {
+      view.close();
+    }
+  }
+
   private void copy(String variable, boolean toHost) {
     Variable known = known(variable);
     device.makeCurrent();

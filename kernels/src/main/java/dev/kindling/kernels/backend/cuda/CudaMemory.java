@@ -18,7 +18,8 @@ import jcuda.driver.JCudaDriver;
 
 /**
  * One block of device memory per role, a bf16 copy of the parameters, and the host's views: pinned
- * for the roles that travel with every run, made on first use for the others.
+ * for the roles that travel with every run, made on first use for the others. Working copies of
+ * weights are stored in bf16 themselves where the precision is bf16, and have no view.
  */
 final class CudaMemory implements Memory {
   /** What a matrix product wants of an operand, and twice Span.ALIGNMENT. */
@@ -31,12 +32,14 @@ final class CudaMemory implements Memory {
   private final Map<String, Long> offsets = new HashMap<>();
   private final Map<String, Span> views = new HashMap<>();
   private final Map<Role, PinnedArena> pinned = new EnumMap<>(Role.class);
+  private final boolean bf16;
   private final long copies;
   private long workspace;
   private long workspaceBytes;
 
   CudaMemory(CudaDevice device, List<Variable> declared, boolean bf16) {
     this.device = device;
+    this.bf16 = bf16;
     for (Variable variable : declared) {
       if (variables.put(variable.name(), variable) != null) {
         throw new PlanException("variable " + variable.name() + " declared twice");
@@ -60,7 +63,12 @@ final class CudaMemory implements Memory {
       throw new PlanException(
           "memory holds " + variables.get(variable.name()) + ", the graph wants " + variable);
     }
-    return arena(variable.role(), arenas) + offset(variable.name());
+    return arena(variable.role(), arenas) + offset(variable.name()) / narrowing(variable.role());
+  }
+
+  /** How many times smaller than fp32 the variables of a role are. */
+  private int narrowing(Role role) {
+    return bf16 && role == Role.WORKING ? 2 : 1;
   }
 
   /** Device address of the bf16 copy of a parameter. */
@@ -157,6 +165,9 @@ final class CudaMemory implements Memory {
 
   private void copy(String variable, boolean toHost) {
     Variable known = known(variable);
+    if (known.role() == Role.WORKING) {
+      throw new DeviceException("cuda: the host has no view of the working copy " + variable);
+    }
     device.makeCurrent();
     device.synchronize("before copying " + variable);
     Pointer host = Pointer.to(span(variable).buffer());
@@ -201,7 +212,7 @@ final class CudaMemory implements Memory {
 
   @Override
   public long bytes(Role role) {
-    long bytes = sizes.getOrDefault(role, 0L);
+    long bytes = sizes.getOrDefault(role, 0L) / narrowing(role);
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 

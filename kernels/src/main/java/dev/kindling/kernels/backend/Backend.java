@@ -24,6 +24,20 @@ public interface Backend extends AutoCloseable {
    */
   Program compile(Graph graph, Memory memory, Map<Axis, Communicator> communicators);
 
+  /**
+   * What this device measured and chose while it compiled, as lines of text; empty where nothing is
+   * measured. Choices change the order of sums, so ranks and resumed runs must choose alike.
+   */
+  String choices();
+
+  /**
+   * Makes later compilations choose as these lines say. Lines of other devices, libraries or shapes
+   * are kept and do no harm.
+   *
+   * @throws DeviceException if a line is not what {@link #choices} writes
+   */
+  void adopt(String choices);
+
   @Override
   void close();
 

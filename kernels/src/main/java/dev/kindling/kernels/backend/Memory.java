@@ -12,13 +12,35 @@ import dev.kindling.kernels.memory.Span;
  */
 public interface Memory extends AutoCloseable {
   /** The host's view of one variable; unknown names are an IllegalArgumentException. */
-  Span span(String variable);
+  default Span span(String variable) {
+    return span(variable, 0);
+  }
+
+  /**
+   * As {@link #span(String)}, for the roles that travel with a run: a run in flight reads inputs
+   * and step block from its own slot and leaves its outputs there, while the host fills the next.
+   * For all other roles every slot is the same.
+   *
+   * @param slot from 0 to {@link #slots} - 1
+   */
+  Span span(String variable, int slot);
+
+  /** How many runs may be in flight at a time; 1 where a run ends before its submission returns. */
+  int slots();
+
+  /** Blocks until the last run that was submitted with this slot has ended; errors surface here. */
+  void await(int slot);
 
   /**
    * The host's view of all variables of the role in declaration order, padding zero; empty span if
    * there are none. A device with memory of its own offers it for INPUT, STEP and OUTPUT only.
    */
-  Span arena(Role role);
+  default Span arena(Role role) {
+    return arena(role, 0);
+  }
+
+  /** As {@link #arena(Role)}, of one slot. */
+  Span arena(Role role, int slot);
 
   /** Brings the device's content of this variable into its span. */
   void fetch(String variable);

@@ -84,7 +84,7 @@ public final class CpuRun {
     }
   }
 
-  static double[] read(Variable variable, Span span) {
+  public static double[] read(Variable variable, Span span) {
     double[] content = new double[(int) variable.type().shape().elements()];
     for (int i = 0; i < content.length; i++) {
       content[i] = variable.type().dtype() == DType.I32 ? span.getInt(i) : span.getFloat(i);

@@ -40,9 +40,13 @@ final class Progress {
     return tokens;
   }
 
-  /** Updates applied so far: what bias corrections count. */
-  long updates() {
-    return step - skipped.size();
+  /**
+   * Number of the update that a step applies, from 1: what bias corrections count. Steps that were
+   * skipped do not count, except the one just before, whose outcome is not known yet when a device
+   * gets its next step; so every device and every resumed run count alike.
+   */
+  long updateOf(long next) {
+    return next - skipped.stream().filter(earlier -> earlier < next - 1).count();
   }
 
   /** What rank 0 reported last; empty on other ranks. */

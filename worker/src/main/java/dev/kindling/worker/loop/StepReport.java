@@ -28,6 +28,7 @@ final class StepReport {
     this.bytesPeak = program.bytesPeak();
   }
 
+  /** Time that does not belong to a step ends here. */
   void begin() {
     startNanos = System.nanoTime();
     startBytes = data.bytesSent();
@@ -35,10 +36,21 @@ final class StepReport {
   }
 
   void done(Progress progress, StepOutcome outcome) {
-    double millis = (System.nanoTime() - startNanos) / NANOS_PER_MILLI;
-    if (data.rank() != 0) {
-      return;
+    long now = System.nanoTime();
+    double millis = (now - startNanos) / NANOS_PER_MILLI;
+    long bytes = data.bytesSent() - startBytes;
+    double wait = (data.waitNanos() - startWait) / NANOS_PER_MILLI;
+    begin();
+    // The device computes the next step while this one is told.
+    startNanos = now;
+    if (data.rank() == 0) {
+      emit(progress, outcome, new Cost(millis, bytes, wait));
     }
+  }
+
+  private record Cost(double millis, long bytes, double waitMillis) {}
+
+  private void emit(Progress progress, StepOutcome outcome, Cost cost) {
     long step = progress.step();
     if (outcome.skipped()) {
       String text =
@@ -51,8 +63,8 @@ final class StepReport {
       events.emit(new LogLine(0, LogLine.Level.WARN, text));
     }
     boolean due =
-        TrainLoop.due(progress, plan.log().everySteps())
-            || TrainLoop.due(progress, plan.validation().everySteps());
+        TrainLoop.due(step, plan.log().everySteps())
+            || TrainLoop.due(step, plan.validation().everySteps());
     if (!due && step != plan.steps() && outcome.stopVotes() == 0f) {
       return;
     }
@@ -65,11 +77,11 @@ final class StepReport {
             outcome.loss(),
             outcome.gradNorm(),
             lr,
-            millis,
-            plan.globalBatch() / millis * 1e3,
+            cost.millis(),
+            plan.globalBatch() / cost.millis() * 1e3,
             bytesPeak,
-            data.bytesSent() - startBytes,
-            (data.waitNanos() - startWait) / NANOS_PER_MILLI,
+            cost.bytes(),
+            cost.waitMillis(),
             outcome.skipped());
     progress.log().add(done);
     events.emit(done);

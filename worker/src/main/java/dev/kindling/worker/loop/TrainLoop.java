@@ -43,36 +43,66 @@ final class TrainLoop {
   WorkerResult run(Progress progress, Optional<Validation> validation) {
     enter(Phase.TRAIN, progress.step() + 1);
     boolean stopped = false;
+    report.begin();
     while (progress.step() < plan.steps() && !stopped) {
-      report.begin();
-      StepOutcome outcome = step(progress);
-      progress.finished(outcome);
-      report.done(progress, outcome);
+      stopped = stepsUntilPause(progress);
       boolean complete = progress.step() == plan.steps();
-      stopped = outcome.stopVotes() > 0f && !complete;
+      stopped &= !complete;
       boolean last = stopped || complete;
       if (validation.isPresent()
           && !stopped
-          && (last || due(progress, plan.validation().everySteps()))) {
+          && (last || due(progress.step(), plan.validation().everySteps()))) {
         enter(Phase.VALIDATE, progress.step());
         report.validated(progress, validation.get().run());
       }
-      if (last || due(progress, plan.checkpoint().everySteps())) {
+      if (last || due(progress.step(), plan.checkpoint().everySteps())) {
         enter(Phase.CHECKPOINT, progress.step());
         checkpoints.save(progress, last);
       }
+      report.begin();
     }
     enter(Phase.DONE, progress.step());
     return new WorkerResult(data.rank(), progress.step(), stopped, checkpoints.lastCommit());
   }
 
-  static boolean due(Progress progress, long everySteps) {
-    return everySteps > 0 && progress.step() % everySteps == 0;
+  /**
+   * Steps up to the next validation or checkpoint, the last step or a stop. As many are in flight
+   * as the device holds, so that it never waits for the host: outcomes are read late.
+   *
+   * @return whether a rank asked to stop
+   */
+  private boolean stepsUntilPause(Progress progress) {
+    long submitted = progress.step();
+    boolean stop = false;
+    boolean pause = false;
+    while (!pause || progress.step() < submitted) {
+      if (!pause) {
+        submit(progress, ++submitted);
+        pause = pausesAfter(submitted);
+      }
+      if (pause || submitted - progress.step() == program.stepsInFlight()) {
+        StepOutcome outcome = program.outcome();
+        progress.finished(outcome);
+        report.done(progress, outcome);
+        stop |= outcome.stopVotes() > 0f;
+        pause |= stop;
+      }
+    }
+    return stop;
+  }
+
+  private boolean pausesAfter(long step) {
+    return step == plan.steps()
+        || due(step, plan.validation().everySteps())
+        || due(step, plan.checkpoint().everySteps());
+  }
+
+  static boolean due(long step, long everySteps) {
+    return everySteps > 0 && step % everySteps == 0;
   }
 
   /** One optimizer step: every micro-batch of every local shard, then reduction and update. */
-  private StepOutcome step(Progress progress) {
-    long step = progress.step() + 1;
+  private void submit(Progress progress, long step) {
     int shards = program.shape().localShards();
     int microSteps = plan.arithmetic().microStepsPerShard();
     for (int shard = 0; shard < shards; shard++) {
@@ -82,15 +112,15 @@ final class TrainLoop {
         if (lastOfShard && shard == shards - 1) {
           double factor = plan.schedule().factor(step, plan.steps());
           boolean vote = context.stop().poll() == StopRequest.CHECKPOINT_AND_STOP;
-          return program.finish(progress.updates() + 1, factor, vote);
+          program.submit(progress.updateOf(step), factor, vote);
+        } else {
+          program.accumulate();
         }
-        program.accumulate();
-        if (lastOfShard) {
+        if (lastOfShard && shard < shards - 1) {
           program.stash(Integer.numberOfTrailingZeros(~shard));
         }
       }
     }
-    throw new IllegalStateException("a step has at least one micro-batch");
   }
 
   private void enter(Phase phase, long step) {

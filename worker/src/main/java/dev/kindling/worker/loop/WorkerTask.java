@@ -13,12 +13,14 @@ import dev.kindling.worker.checkpoint.TrainState;
 import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
 import dev.kindling.worker.data.BatchSlice;
+import dev.kindling.worker.data.CacheFolder;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.Phase;
 import dev.kindling.worker.event.PhaseEntered;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.plan.BatchArithmetic;
+import dev.kindling.worker.plan.Determinism;
 import dev.kindling.worker.plan.MatrixProduct;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
@@ -66,7 +68,10 @@ public final class WorkerTask {
         Backend backend = backend()) {
       enter(Phase.COMPILE);
       StepGraphs graphs = graphs(plan, shards);
-      try (StepProgram program = StepProgram.compile(graphs, backend, data)) {
+      StoredChoices choices =
+          new StoredChoices(Path.of(assignment.runDir()), CacheFolder.of("devices"));
+      try (StepProgram program =
+          choices.compile(backend, data, () -> StepProgram.compile(graphs, backend, data))) {
         FingerprintCheck.check(data, program.fingerprint());
         return train(program, shards, data);
       }
@@ -154,7 +159,12 @@ public final class WorkerTask {
     return switch (plan.device()) {
       case CPU -> Backend.cpu(options());
       case CUDA ->
-          Backend.cuda(new CudaOptions(rank % context.ranksOnThisHost(), Precision.BF16, true));
+          Backend.cuda(
+              new CudaOptions(
+                  rank % context.ranksOnThisHost(),
+                  Precision.BF16,
+                  true,
+                  plan.determinism() != Determinism.EXACT));
     };
   }
 

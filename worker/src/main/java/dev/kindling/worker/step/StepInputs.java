@@ -15,16 +15,16 @@ import org.jspecify.annotations.Nullable;
  */
 public record StepInputs(
     IntBuffer tokens, IntBuffer targets, IntBuffer positions, @Nullable IntBuffer segments) {
-  static StepInputs of(Memory memory, boolean maskDocuments) {
+  static StepInputs of(Memory memory, int slot, boolean maskDocuments) {
     return new StepInputs(
-        ints(memory, ModelInputs.TOKENS),
-        ints(memory, StepGraphs.TARGETS),
-        ints(memory, ModelInputs.POSITIONS),
-        maskDocuments ? ints(memory, ModelInputs.SEGMENTS) : null);
+        ints(memory, slot, ModelInputs.TOKENS),
+        ints(memory, slot, StepGraphs.TARGETS),
+        ints(memory, slot, ModelInputs.POSITIONS),
+        maskDocuments ? ints(memory, slot, ModelInputs.SEGMENTS) : null);
   }
 
-  private static IntBuffer ints(Memory memory, String name) {
-    return memory.span(name).buffer().asIntBuffer();
+  private static IntBuffer ints(Memory memory, int slot, String name) {
+    return memory.span(name, slot).buffer().asIntBuffer();
   }
 
   /** Token 0 everywhere, every target counted. */

@@ -12,7 +12,9 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.worker.shard.Held;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,7 +22,8 @@ import java.util.stream.Collectors;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
- * runs a program, and reads the outputs, which the next run overwrites.
+ * submits a program, and reads the outputs when it has ended. On a device of its own one submission
+ * computes while the host prepares the next: each uses the next slot of the memory in turn.
  */
 public final class StepProgram implements AutoCloseable {
   private static final List<Role> DRY_RUN_CLEARS =
@@ -35,7 +38,13 @@ public final class StepProgram implements AutoCloseable {
   private final Program spread;
   private final int rank;
   private final List<Program> stash = new ArrayList<>();
-  private final StepInputs inputs;
+  private final List<StepInputs> inputs = new ArrayList<>();
+  private int slot;
+
+  /** Slots of the steps in flight and outcomes that were read early, oldest first. */
+  private final Deque<Integer> pending = new ArrayDeque<>();
+
+  private final Deque<StepOutcome> kept = new ArrayDeque<>();
 
   private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
@@ -56,7 +65,9 @@ public final class StepProgram implements AutoCloseable {
     }
     evaluate = backend.compile(all.get(all.size() - 2), memory, axes);
     spread = backend.compile(all.get(all.size() - 1), memory, axes);
-    inputs = StepInputs.of(memory, graphs.shape().maskDocuments());
+    for (int each = 0; each < memory.slots(); each++) {
+      inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
+    }
   }
 
   /**
@@ -83,9 +94,15 @@ public final class StepProgram implements AutoCloseable {
     return byName;
   }
 
-  /** Where the host writes a micro-batch. */
+  /** Where the host writes the next micro-batch; waits until the device has left that place. */
   public StepInputs inputs() {
-    return inputs;
+    memory.await(slot);
+    return inputs.get(slot);
+  }
+
+  /** Steps that may be submitted before the outcome of the first is read. */
+  public int stepsInFlight() {
+    return memory.slots();
   }
 
   public StepShape shape() {
@@ -145,45 +162,83 @@ public final class StepProgram implements AutoCloseable {
 
   /** After the host wrote weights: what products read follows. All ranks together. */
   public void spread() {
-    spread.run();
+    if (!spread.graph().nodes().isEmpty()) {
+      memory.await(submit(spread));
+    }
   }
 
   /** Forward and backward of one micro-batch. */
   public void accumulate() {
-    accumulate.run();
+    submit(accumulate);
+  }
+
+  /** Begins a run in the current slot and goes on to the next. */
+  private int submit(Program program) {
+    int used = slot;
+    keepOutcome(used);
+    program.submit(used);
+    slot = (used + 1) % memory.slots();
+    return used;
+  }
+
+  /** Reads the outcome of a step before another run may write over it. */
+  private void keepOutcome(int overwritten) {
+    Integer oldest = pending.peekFirst();
+    if (oldest != null && oldest == overwritten) {
+      pending.removeFirst();
+      kept.addLast(read(overwritten));
+    }
   }
 
   /** Ends a logical shard that is not the rank's last one; see {@link StepGraphs#stash}. */
   public void stash(int level) {
-    stash.get(level).run();
+    submit(stash.get(level));
+  }
+
+  /** {@link #submit} and {@link #outcome} in one. */
+  public StepOutcome finish(long update, double lrFactor, boolean stopVote) {
+    submit(update, lrFactor, stopVote);
+    return outcome();
   }
 
   /**
-   * The last micro-batch of the step, the reduction over all ranks and the update.
+   * Begins the last micro-batch of the step, the reduction over all ranks and the update.
    *
    * @param update number of this update, from 1
    * @param lrFactor the schedule's factor
    * @param stopVote whether this rank wishes to stop after this step
    */
-  public StepOutcome finish(long update, double lrFactor, boolean stopVote) {
-    graphs.rule().fillStep(memory.arena(Role.STEP), update, lrFactor);
+  public void submit(long update, double lrFactor, boolean stopVote) {
+    memory.await(slot);
+    graphs.rule().fillStep(memory.arena(Role.STEP, slot), update, lrFactor);
     if (stopVote) {
       memory.span(StepGraphs.STOP_VOTES).putFloat(0, 1f);
       memory.publish(StepGraphs.STOP_VOTES);
     }
-    finish.run();
+    pending.addLast(submit(finish));
+  }
+
+  /** Of the oldest step whose outcome was not asked for yet; blocks until it has ended. */
+  public StepOutcome outcome() {
+    return kept.isEmpty() ? read(pending.removeFirst()) : kept.removeFirst();
+  }
+
+  private StepOutcome read(int used) {
+    memory.await(used);
     return new StepOutcome(
-        scalar(StepGraphs.LOSS_SUM),
-        scalar(StepGraphs.TOKEN_COUNT),
-        scalar(StepGraphs.GRAD_NORM),
-        scalar(StepGraphs.SCALE),
-        scalar(StepGraphs.STOPS));
+        scalar(StepGraphs.LOSS_SUM, used),
+        scalar(StepGraphs.TOKEN_COUNT, used),
+        scalar(StepGraphs.GRAD_NORM, used),
+        scalar(StepGraphs.SCALE, used),
+        scalar(StepGraphs.STOPS, used));
   }
 
   /** Loss sum and token count of one micro-batch of this rank; changes nothing. */
   public StepOutcome evaluate() {
-    evaluate.run();
-    return new StepOutcome(scalar(StepGraphs.LOSS_SUM), scalar(StepGraphs.TOKEN_COUNT), 0f, 0f, 0f);
+    int used = submit(evaluate);
+    memory.await(used);
+    float lossSum = scalar(StepGraphs.LOSS_SUM, used);
+    return new StepOutcome(lossSum, scalar(StepGraphs.TOKEN_COUNT, used), 0f, 0f, 0f);
   }
 
   /**
@@ -191,14 +246,16 @@ public final class StepProgram implements AutoCloseable {
    * answer shows now, and clears everything again. To be called before the weights are filled.
    */
   public void dryRun() {
-    inputs.fillForDryRun();
-    accumulate.run();
-    for (Program program : stash) {
-      program.run();
+    for (int each = 0; each < inputs.size(); each++) {
+      inputs.get(each).fillForDryRun();
+    }
+    accumulate();
+    for (int level = 0; level < stash.size(); level++) {
+      stash(level);
     }
     finish(1, 0.0, false);
-    evaluate.run();
-    spread.run();
+    evaluate();
+    spread();
     for (Role role : DRY_RUN_CLEARS) {
       memory.clear(role);
     }
@@ -213,8 +270,8 @@ public final class StepProgram implements AutoCloseable {
     return variables + finish.activationBytes();
   }
 
-  private float scalar(String name) {
-    return memory.span(name).getFloat(0);
+  private float scalar(String name, int used) {
+    return memory.span(name, used).getFloat(0);
   }
 
   @Override

@@ -12,15 +12,16 @@ class ProgressTest {
   }
 
   @Test
-  void skippedStepsCountAsStepsAndTokensButNotAsUpdates() {
+  void skippedStepsCountAsStepsAndTokensButNotAsUpdatesFromTheNextButOneStepOn() {
     Progress progress = new Progress(7, 700, List.of(2L, 5L), 100);
-    assertThat(progress.updates()).isEqualTo(5);
+    assertThat(progress.updateOf(8)).isEqualTo(6);
     progress.finished(outcome(0.2f));
-    assertThat(progress.updates()).isEqualTo(6);
+    assertThat(progress.updateOf(9)).isEqualTo(7);
     progress.finished(outcome(0f));
     assertThat(progress.step()).isEqualTo(9);
     assertThat(progress.tokens()).isEqualTo(900);
-    assertThat(progress.updates()).isEqualTo(6);
+    assertThat(progress.updateOf(10)).isEqualTo(8);
+    assertThat(progress.updateOf(11)).isEqualTo(8);
     assertThat(progress.skipped()).containsExactly(2L, 5L, 9L);
   }
 }

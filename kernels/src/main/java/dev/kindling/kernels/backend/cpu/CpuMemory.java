@@ -52,7 +52,24 @@ final class CpuMemory implements Memory {
   }
 
   @Override
-  public Span span(String variable) {
+  public int slots() {
+    return 1;
+  }
+
+  @Override
+  public void await(int slot) {
+    checkSlot(slot);
+  }
+
+  private static void checkSlot(int slot) {
+    if (slot != 0) {
+      throw new IllegalArgumentException("slot: expected 0, found " + slot);
+    }
+  }
+
+  @Override
+  public Span span(String variable, int slot) {
+    checkSlot(slot);
     checkOpen();
     Piece piece = pieces.get(variable);
     if (piece == null) {
@@ -72,7 +89,8 @@ final class CpuMemory implements Memory {
   }
 
   @Override
-  public Span arena(Role role) {
+  public Span arena(Role role, int slot) {
+    checkSlot(slot);
     checkOpen();
     return java.util.Objects.requireNonNull(arenas.get(role));
   }

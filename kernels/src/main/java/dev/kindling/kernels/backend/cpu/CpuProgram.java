@@ -44,6 +44,12 @@ final class CpuProgram implements Program {
   }
 
   @Override
+  public void submit(int slot) {
+    engine.memory().await(slot);
+    run();
+  }
+
+  @Override
   public void run() {
     if (closed) {
       throw new IllegalStateException("this program is closed");

@@ -28,7 +28,7 @@ public final class CudaBackend implements Backend {
   public CudaBackend(CudaOptions options) {
     this.options = options;
     device = new CudaDevice(options.ordinal());
-    engine = new Engine(device);
+    engine = new Engine(device, options.measured());
   }
 
   @Override
@@ -49,6 +49,16 @@ public final class CudaBackend implements Backend {
     GraphCheck.check(graph);
     Layout layout = Layout.of(graph, options.precision(), GroupRules.ALL);
     return new CudaProgram(graph, layout, engine, own, communicators, options.captured());
+  }
+
+  @Override
+  public String choices() {
+    return engine.blas().choices().encode();
+  }
+
+  @Override
+  public void adopt(String choices) {
+    engine.blas().choices().adopt(choices);
   }
 
   /** Device bytes reserved so far, the context excluded. */

@@ -8,22 +8,29 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import jcuda.Pointer;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
 
 /**
  * One block of device memory per role, a bf16 copy of the parameters, and the host's views: pinned
- * for the roles that travel with every run, made on first use for the others. Working copies of
- * weights are stored in bf16 themselves where the precision is bf16, and have no view.
+ * for the roles that travel with every run, one for each run in flight, made on first use for the
+ * others. Working copies of weights are stored in bf16 themselves where the precision is bf16, and
+ * have no view.
  */
 final class CudaMemory implements Memory {
   /** What a matrix product wants of an operand, and twice Span.ALIGNMENT. */
   static final int ALIGNMENT = 128;
+
+  /** One run computes while the host fills the inputs of the next. */
+  private static final int SLOTS = 2;
 
   private final CudaDevice device;
   private final Map<Role, Long> arenas = new EnumMap<>(Role.class);
@@ -31,7 +38,8 @@ final class CudaMemory implements Memory {
   private final Map<String, Variable> variables = new HashMap<>();
   private final Map<String, Long> offsets = new HashMap<>();
   private final Map<String, Span> views = new HashMap<>();
-  private final Map<Role, PinnedArena> pinned = new EnumMap<>(Role.class);
+  private final Map<Role, List<PinnedArena>> pinned = new EnumMap<>(Role.class);
+  private final List<CUevent> ended = new ArrayList<>();
   private final boolean bf16;
   private final long copies;
   private long workspace;
@@ -53,7 +61,17 @@ final class CudaMemory implements Memory {
     }
     copies = bf16 ? device.reserve(bytes(Role.PARAMETER) / 2, "bf16 copy of the parameters") : 0;
     for (Role role : List.of(Role.INPUT, Role.STEP, Role.OUTPUT)) {
-      pinned.put(role, new PinnedArena(device, bytes(role)));
+      List<PinnedArena> slots = new ArrayList<>();
+      for (int slot = 0; slot < SLOTS; slot++) {
+        slots.add(new PinnedArena(device, bytes(role)));
+      }
+      pinned.put(role, slots);
+    }
+    for (int slot = 0; slot < SLOTS; slot++) {
+      CUevent event = new CUevent();
+      int flags = CUevent_flags.CU_EVENT_DISABLE_TIMING;
+      check(JCudaDriver.cuEventCreate(event, flags), "cuEventCreate");
+      ended.add(event);
     }
   }
 
@@ -103,42 +121,63 @@ final class CudaMemory implements Memory {
     return workspace;
   }
 
-  /** Copies of whole roles that begin or end every run. */
-  Command upload(Role role) {
-    PinnedArena host = Objects.requireNonNull(pinned.get(role));
+  /** Copies of whole roles that begin every run, of one slot. */
+  Command upload(Role role, int slot) {
+    PinnedArena host = slots(role).get(slot);
     Address.Device to = Address.Device.at(arena(role, arenas));
     return () ->
         check(
             JCudaDriver.cuMemcpyHtoDAsync(to, host.pointer(), host.bytes(), device.stream()),
-            "cuMemcpyHtoDAsync " + role);
+            "cuMemcpyHtoDAsync to the device");
   }
 
-  Command download(Role role) {
-    PinnedArena host = Objects.requireNonNull(pinned.get(role));
+  /** Copies of whole roles that end every run, of one slot. */
+  Command download(Role role, int slot) {
+    PinnedArena host = slots(role).get(slot);
     Address.Device from = Address.Device.at(arena(role, arenas));
     return () ->
         check(
             JCudaDriver.cuMemcpyDtoHAsync(host.pointer(), from, host.bytes(), device.stream()),
-            "cuMemcpyDtoHAsync " + role);
+            "cuMemcpyDtoHAsync to the host");
+  }
+
+  private List<PinnedArena> slots(Role role) {
+    List<PinnedArena> slots = pinned.get(role);
+    if (slots == null) {
+      throw new DeviceException("cuda: the host has no view of the whole " + role + " arena");
+    }
+    return slots;
+  }
+
+  /** Everything submitted so far belongs to the run of this slot, or to earlier ones. */
+  void submitted(int slot) {
+    check(JCudaDriver.cuEventRecord(ended.get(slot), device.stream()), "cuEventRecord");
   }
 
   @Override
-  public Span span(String variable) {
+  public int slots() {
+    return SLOTS;
+  }
+
+  @Override
+  public void await(int slot) {
+    device.makeCurrent();
+    check(JCudaDriver.cuEventSynchronize(ended.get(slot)), "a run");
+  }
+
+  @Override
+  public Span span(String variable, int slot) {
     Variable known = known(variable);
-    PinnedArena arena = pinned.get(known.role());
-    if (arena != null) {
-      return arena.span().slice(offset(variable), known.type().bytes());
+    if (pinned.containsKey(known.role())) {
+      Span arena = slots(known.role()).get(slot).span();
+      return arena.slice(offset(variable), known.type().bytes());
     }
     return views.computeIfAbsent(variable, name -> Span.allocate(known.type().bytes()));
   }
 
   @Override
-  public Span arena(Role role) {
-    PinnedArena arena = pinned.get(role);
-    if (arena == null) {
-      throw new DeviceException("cuda: the host has no view of the whole " + role + " arena");
-    }
-    return arena.span();
+  public Span arena(Role role, int slot) {
+    return slots(role).get(slot).span();
   }
 
   @Override
@@ -219,7 +258,10 @@ final class CudaMemory implements Memory {
   @Override
   public void close() {
     device.makeCurrent();
-    pinned.values().forEach(PinnedArena::close);
+    pinned.values().forEach(slots -> slots.forEach(PinnedArena::close));
+    for (CUevent event : ended) {
+      check(JCudaDriver.cuEventDestroy(event), "cuEventDestroy");
+    }
     views.values().forEach(Span::close);
   }
 }

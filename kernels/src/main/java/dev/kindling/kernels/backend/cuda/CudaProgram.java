@@ -9,19 +9,19 @@ import dev.kindling.kernels.backend.cuda.layout.Layout;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Role;
-import dev.kindling.kernels.graph.Variable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.JCudaDriver;
 
 /**
- * A graph bound to device memory: upload of inputs and step scalars, every group, download of
- * outputs. The first run captures it; every run is then one launch.
+ * A graph bound to device memory. The first run captures every group; every run is then the copies
+ * of the slot's inputs and step scalars, one launch, and the copy of the outputs.
  */
 final class CudaProgram implements Program {
   private final Graph graph;
@@ -30,6 +30,8 @@ final class CudaProgram implements Program {
   private final CudaMemory memory;
   private final boolean captured;
   private final List<Command> commands = new ArrayList<>();
+  private final List<List<Command>> uploads = new ArrayList<>();
+  private final List<List<Command>> downloads = new ArrayList<>();
   private final List<Product> owned = new ArrayList<>();
   private final Command refreshCopies;
   private final CUgraph recorded = new CUgraph();
@@ -58,51 +60,62 @@ final class CudaProgram implements Program {
       scratchBytes = Math.max(scratchBytes, binding.scratchBytes());
     }
     long scratch = engine.scratch(scratchBytes);
-    transfer(Role.INPUT, true);
-    transfer(Role.STEP, true);
     for (Group group : layout.groups()) {
       Binding binding = Binding.of(place, group, scratch);
       CudaKernels.bind(binding);
       commands.addAll(binding.commands());
       owned.addAll(binding.owned());
     }
-    transfer(Role.OUTPUT, false);
+    for (int slot = 0; slot < memory.slots(); slot++) {
+      uploads.add(transfers(slot, List.of(Role.INPUT, Role.STEP), memory::upload));
+      downloads.add(transfers(slot, List.of(Role.OUTPUT), memory::download));
+    }
     refreshCopies = ElementCuda.refreshCopies(engine, memory);
   }
 
-  private void transfer(Role role, boolean upload) {
-    if (graph.variables().stream().map(Variable::role).anyMatch(role::equals)) {
-      commands.add(upload ? memory.upload(role) : memory.download(role));
-    }
+  private List<Command> transfers(
+      int slot, List<Role> roles, BiFunction<Role, Integer, Command> transfer) {
+    return roles.stream()
+        .filter(role -> graph.variables().stream().anyMatch(v -> v.role() == role))
+        .map(role -> transfer.apply(role, slot))
+        .toList();
   }
 
   @Override
   public void run() {
+    submit(0);
+    engine.device().synchronize("program of " + graph.nodes().size() + " nodes");
+  }
+
+  @Override
+  public void submit(int slot) {
     engine.device().makeCurrent();
     if (memory.takeStaleCopies()) {
       refreshCopies.issue();
     }
-    if (!captured) {
-      issue();
-    } else {
-      if (!ready) {
-        capture();
-      }
-      check(JCudaDriver.cuGraphLaunch(executable, engine.device().stream()), "cuGraphLaunch");
+    if (captured && !ready) {
+      capture();
     }
-    engine.device().synchronize("program of " + graph.nodes().size() + " nodes");
+    issue(uploads.get(slot));
+    if (captured) {
+      check(JCudaDriver.cuGraphLaunch(executable, engine.device().stream()), "cuGraphLaunch");
+    } else {
+      issue(commands);
+    }
+    issue(downloads.get(slot));
+    memory.submitted(slot);
   }
 
-  private void issue() {
-    for (Command command : commands) {
-      command.issue();
+  private static void issue(List<Command> commands) {
+    for (int i = 0; i < commands.size(); i++) {
+      commands.get(i).issue();
     }
   }
 
   private void capture() {
     int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     check(JCudaDriver.cuStreamBeginCapture(engine.device().stream(), mode), "cuStreamBeginCapture");
-    issue();
+    issue(commands);
     check(JCudaDriver.cuStreamEndCapture(engine.device().stream(), recorded), "cuStreamEndCapture");
     check(JCudaDriver.cuGraphInstantiate(executable, recorded, 0), "cuGraphInstantiate");
     ready = true;

@@ -13,11 +13,11 @@ final class Engine implements AutoCloseable {
   private long scratch;
   private long scratchBytes;
 
-  Engine(CudaDevice device) {
+  Engine(CudaDevice device, boolean measured) {
     this.device = device;
     multiprocessors = device.multiprocessors();
     kernels = new KernelModule(device);
-    blas = new CublasLt(device);
+    blas = new CublasLt(device, measured);
   }
 
   CudaDevice device() {

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Runs the tests tagged "gpu" and the GPU benchmarks on a machine with a GPU. Needs what pack.sh collected, no Java, no Maven.
+# Usage: run.sh KIT OUT [STAGE...]
+#   KIT     folder with the parts of pack.sh (at any depth)
+#   OUT     gets log files, results.txt (RESULT lines) and results.json
+#   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order
+# Environment:
+#   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
+#   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
+#   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
+#   LIMIT   seconds after which a command is stopped; default 540
+set -uo pipefail
+
+kit=$(CDPATH='' cd -- "${1:?usage: run.sh KIT OUT [STAGE...]}" && pwd -P)
+mkdir -p "${2:?usage: run.sh KIT OUT [STAGE...]}"
+out=$(CDPATH='' cd -- "$2" && pwd -P)
+shift 2
+stages=${*:-tests step kernels host attention losses peers}
+models=${MODELS:-gpt2:32:1024 llama130m:32:1024 llama350m:16:1024 llama1b:8:1024}
+failed=0
+
+export LD_LIBRARY_PATH="/usr/lib/x86_64-linux-gnu:/usr/local/cuda/lib64${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+jre=/tmp/kindling-jre
+if [ ! -x "$jre/bin/java" ]; then
+  mkdir -p "$jre"
+  tar xzf "$(find "$kit" -name jre.tgz | head -n 1)" --strip-components=1 -C "$jre" || exit 1
+fi
+jars=$(find "$kit" -name '*.jar' | sort | paste -sd:)
+# No phantom references, no false "out of memory" from JavaCPP's count of the process's bytes.
+flags="--add-modules=jdk.incubator.vector -XX:+IgnoreUnrecognizedVMOptions -XX:MaxDirectMemorySize=1t -XX:-UsePerfData -Xmx8g"
+flags="$flags -Dorg.bytedeco.javacpp.noPointerGC=true -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0"
+
+: >"$out/results.txt"
+attempt() { # attempt NAME COMMAND...: runs it with a limit, keeps its log and its results
+  local name=$1 start=$SECONDS code
+  shift
+  echo "=== $name: $*" | cut -c1-300
+  timeout -k 10 "${LIMIT:-540}" "$@" >"$out/$name.log" 2>&1
+  code=$?
+  grep -a '^RESULT ' "$out/$name.log" | tee -a "$out/results.txt"
+  echo "=== $name: exit code $code after $((SECONDS - start)) s"
+  if [ "$code" -ne 0 ]; then
+    tail -n "${TAIL:-30}" "$out/$name.log"
+    failed=$((failed + 1))
+  fi
+  return "$code"
+}
+# shellcheck disable=SC2086
+java() { attempt "$1" "$jre/bin/java" $flags -cp "$jars" "${@:2}"; }
+bench() { java "$1" dev.kindling.benchmarks.Bench "${@:2}"; }
+
+fact() { printf 'FACT %s %s\n' "$1" "$2" | tee -a "$out/results.txt"; }
+fact date "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+fact commit "$(cat "$(find "$kit" -name commit.txt | head -n 1)" 2>/dev/null || echo unknown)"
+fact java "$("$jre/bin/java" -version 2>&1 | head -n 1)"
+nvidia-smi --query-gpu=name,driver_version,memory.total,power.limit,clocks.max.sm --format=csv,noheader 2>/dev/null |
+  while IFS= read -r gpu; do fact gpu "$gpu"; done
+
+for stage in $stages; do
+  case $stage in
+    tests)
+      tests=$(find "$kit" -name 'kindling-*-tests.jar' | sort | paste -sd:)
+      java tests org.junit.platform.console.ConsoleLauncher execute --scan-classpath "$tests" --include-tag gpu \
+        --exclude-tag multi-gpu --include-classname "${TESTS:-.*Test}" --details tree --disable-banner --disable-ansi-colors \
+        --details-theme ascii --fail-if-no-tests
+      grep -aE '^\[ +[0-9]+ tests' "$out/tests.log"
+      grep -aF '[X]' "$out/tests.log" | head -n 60
+      ;;
+    step)
+      for model in $models; do
+        IFS=: read -r name micro sequence <<<"$model"
+        bench "step-$name" gpu-step "$name" "$micro" "$sequence"
+      done
+      ;;
+    kernels)
+      for model in $models; do
+        IFS=: read -r name micro sequence <<<"$model"
+        bench "kernels-$name" gpu-kernels "$name" "$micro" "$sequence" && grep -a '^KERNEL' "$out/kernels-$name.log"
+      done
+      ;;
+    host) bench host gpu-host ;;
+    attention) bench attention gpu-attention ;;
+    losses) ;;
+    peers)
+      for model in $models; do
+        IFS=: read -r name micro sequence <<<"$model"
+        for script in ${PEERS:-}; do
+          for sdpa in flash cudnn; do
+            SDPA=$sdpa attempt "peer-$(basename "$script" .py)-$name-$sdpa" python3 "$script" "$name" "$micro" "$sequence"
+            grep -a '^PEER' "$out/peer-$(basename "$script" .py)-$name-$sdpa.log"
+          done
+        done
+      done
+      ;;
+    *) echo "run: unknown stage $stage" >&2 && exit 2 ;;
+  esac
+done
+
+# One JSON object: the facts, then every result.
+awk '
+  function quoted(text) { gsub(/\\/, "\\\\", text); gsub(/"/, "\\\"", text); return "\"" text "\"" }
+  $1 == "FACT" { value = $0; sub(/^FACT [^ ]+ /, "", value); facts = facts sprintf("  %s: %s,\n", quoted($2), quoted(value)) }
+  $1 == "RESULT" {
+    value = $3 ~ /^-?[0-9.]+$/ ? $3 : quoted($3)
+    results = results (results == "" ? "" : ",\n") sprintf("    {\"name\": %s, \"value\": %s, \"unit\": %s}", quoted($2), value, quoted($4))
+  }
+  END { printf "{\n%s  \"results\": [\n%s\n  ]\n}\n", facts, results }' "$out/results.txt" >"$out/results.json"
+echo "=== $failed of the commands failed; results in $out/results.json"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,158 @@
+package dev.kindling.kernels.testing;
+
+import dev.kindling.kernels.cases.OpCase;
+import dev.kindling.kernels.graph.DType;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.AttentionGradient;
+import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.ClipScale;
+import dev.kindling.kernels.graph.op.Collective;
+import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.Embedding;
+import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.LayerNorm;
+import dev.kindling.kernels.graph.op.LayerNormGradient;
+import dev.kindling.kernels.graph.op.Linear;
+import dev.kindling.kernels.graph.op.LinearInputGradient;
+import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.RandomNormal;
+import dev.kindling.kernels.graph.op.ResidualLayerNorm;
+import dev.kindling.kernels.graph.op.ResidualRmsNorm;
+import dev.kindling.kernels.graph.op.RmsNorm;
+import dev.kindling.kernels.graph.op.RmsNormGradient;
+import dev.kindling.kernels.graph.op.Sgd;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * A line of the case table as a graph in which the operation finds its operands as a model would
+ * hand them over: activations come from a node, so that a device may store them narrower than fp32;
+ * weights are parameters; sums and optimizer state are variables.
+ *
+ * @param contents of the variables, rounded to bf16, by name
+ * @param outputs how many there are; their variables are {@link #output}
+ */
+public record DeviceCase(Graph graph, Map<String, double[]> contents, int outputs) {
+  /** Operations on fp32 variables alone. */
+  private static final Set<Class<?>> ON_VARIABLES =
+      Set.of(
+          Accumulate.class,
+          AdamW.class,
+          ClipScale.class,
+          Copy.class,
+          Embedding.class,
+          Fill.class,
+          GlobalNorm.class,
+          RandomNormal.class,
+          Sgd.class);
+
+  /** Matrices that are no activations although the operation takes activations too. */
+  private static final Map<Class<?>, Integer> VARIABLE_INPUT =
+      Map.of(
+          AttentionGradient.class, 4,
+          BiasGradient.class, 1,
+          EmbeddingGradient.class, 2,
+          LayerNormGradient.class, 2,
+          Linear.class, 1,
+          LinearInputGradient.class, 1,
+          LinearWeightGradient.class, 2,
+          RmsNormGradient.class, 2);
+
+  /** The first input that a model declares as a parameter, and how many follow it. */
+  private static final Map<Class<?>, int[]> PARAMETERS =
+      Map.ofEntries(
+          Map.entry(AdamW.class, new int[] {0, 1}),
+          Map.entry(Embedding.class, new int[] {0, 1}),
+          Map.entry(LayerNorm.class, new int[] {1, 2}),
+          Map.entry(LayerNormGradient.class, new int[] {1, 1}),
+          Map.entry(Linear.class, new int[] {1, 2}),
+          Map.entry(LinearInputGradient.class, new int[] {1, 1}),
+          Map.entry(ResidualLayerNorm.class, new int[] {2, 2}),
+          Map.entry(ResidualRmsNorm.class, new int[] {2, 1}),
+          Map.entry(RmsNorm.class, new int[] {1, 1}),
+          Map.entry(RmsNormGradient.class, new int[] {1, 1}),
+          Map.entry(Sgd.class, new int[] {0, 1}));
+
+  public static DeviceCase of(OpCase line, long seed) {
+    return of(line.op(), line.types(), line.values(seed));
+  }
+
+  /** The operation with these operands; floats are rounded to bf16. */
+  public static DeviceCase of(Op op, List<ValueType> types, List<double[]> values) {
+    GraphBuilder builder = new GraphBuilder();
+    Map<String, double[]> contents = new HashMap<>();
+    Value[] inputs = new Value[types.size()];
+    for (int i = 0; i < inputs.length; i++) {
+      ValueType type = types.get(i);
+      boolean floats = type.dtype() == DType.F32;
+      contents.put("in" + i, floats ? rounded(values.get(i)) : values.get(i));
+      boolean activation = isActivation(op, i, type);
+      Role role = floats ? (activation ? Role.PARAMETER : role(op, i)) : Role.INPUT;
+      Value value = builder.variable(new Variable("in" + i, type, role));
+      inputs[i] = activation ? rowsOf(builder, value, contents) : value;
+    }
+    List<Value> outputs = builder.add(op, inputs);
+    for (int i = 0; i < outputs.size(); i++) {
+      builder.output(output(i), outputs.get(i));
+    }
+    return new DeviceCase(builder.build(), contents, outputs.size());
+  }
+
+  /** Name of the variable that shows an output. */
+  public static String output(int index) {
+    return "out" + index;
+  }
+
+  /** All rows of the table in their order: the same matrix, but written by a node. */
+  private static Value rowsOf(GraphBuilder builder, Value table, Map<String, double[]> contents) {
+    int rows = table.type().shape().dim(0);
+    String name = "rows" + rows;
+    contents.put(name, java.util.stream.IntStream.range(0, rows).asDoubleStream().toArray());
+    Value ids = builder.variable(new Variable(name, ValueType.i32(rows), Role.INPUT));
+    return builder.embedding(table, ids);
+  }
+
+  private static boolean isActivation(Op op, int input, ValueType type) {
+    return type.dtype() == DType.F32
+        && type.shape().rank() == 2
+        && !ON_VARIABLES.contains(op.getClass())
+        && !(op instanceof Collective)
+        && VARIABLE_INPUT.getOrDefault(op.getClass(), -1) != input;
+  }
+
+  private static Role role(Op op, int input) {
+    int[] range = PARAMETERS.getOrDefault(op.getClass(), new int[] {0, 0});
+    boolean parameter = input >= range[0] && input < range[0] + range[1];
+    return parameter ? Role.PARAMETER : Role.STATE;
+  }
+
+  /** Nearest bf16 numbers, ties to even. */
+  public static double[] rounded(double[] values) {
+    double[] rounded = new double[values.length];
+    for (int i = 0; i < values.length; i++) {
+      rounded[i] = rounded(values[i]);
+    }
+    return rounded;
+  }
+
+  /** Nearest bf16 number, ties to even. */
+  public static double rounded(double value) {
+    if (!Double.isFinite(value)) {
+      return value;
+    }
+    int bits = Float.floatToRawIntBits((float) value);
+    return Float.intBitsToFloat((bits + 0x7FFF + (bits >>> 16 & 1)) & 0xFFFF0000);
+  }
+}

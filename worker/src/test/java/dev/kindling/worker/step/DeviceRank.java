@@ -1,0 +1,85 @@
+package dev.kindling.worker.step;
+
+import dev.kindling.comm.loopback.LoopbackCommunicator;
+import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.random.Initialization;
+import dev.kindling.optim.rule.AdamW;
+import dev.kindling.worker.model.Full;
+import dev.kindling.worker.model.ModelFamily;
+
+/** A small model on any device; step number n always trains on the same batch. */
+final class DeviceRank implements AutoCloseable {
+  static final int VOCABULARY = 517;
+  static final int SEQUENCE = 128;
+  private static final int SEQUENCES = 4;
+  private static final int DOCUMENT = 50;
+  private static final long SEED = Long.getLong("seed", 29L);
+
+  private final Communicator alone = LoopbackCommunicator.create(1).get(0);
+  private final Backend backend;
+  private final StepProgram program;
+  private int updates;
+
+  DeviceRank(ModelFamily model, boolean maskDocuments, Backend backend) {
+    this.backend = backend;
+    AdamW rule = new AdamW(1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0);
+    StepShape shape = new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1);
+    program = StepProgram.compile(new StepGraphs(model, new Full(), rule, shape), backend, alone);
+    for (Param param : program.params()) {
+      Initialization.fill(param, SEED, program.memory().span(param.name()));
+      program.memory().publish(param.name());
+    }
+  }
+
+  StepProgram program() {
+    return program;
+  }
+
+  /** The batch of step {@code n}: every document counts on from a random token. */
+  void write(int n) {
+    StepInputs inputs = program.inputs();
+    for (int at = 0; at < SEQUENCES * SEQUENCE; at++) {
+      int place = at % SEQUENCE;
+      int document = n * 64 + at / SEQUENCE * 8 + place / DOCUMENT;
+      int position = inputs.segments() == null ? place : place % DOCUMENT;
+      inputs.tokens().put(at, token(document, position));
+      inputs.targets().put(at, token(document, position + 1));
+      inputs.positions().put(at, position);
+      if (inputs.segments() != null) {
+        inputs.segments().put(at, place / DOCUMENT);
+      }
+    }
+  }
+
+  private static int token(int document, int position) {
+    int first = (document * 0x9E3779B1) >>> 8;
+    return Math.floorMod(first + position * (7 + document % 3), VOCABULARY);
+  }
+
+  /** Loss of each of the next steps. */
+  double[] train(int steps) {
+    double[] losses = new double[steps];
+    for (int i = 0; i < steps; i++) {
+      write(updates);
+      losses[i] = program.finish(++updates, 1.0, false).loss();
+    }
+    return losses;
+  }
+
+  /** What the device holds in a variable. */
+  float[] content(String variable) {
+    program.memory().fetch(variable);
+    Span span = program.memory().span(variable);
+    return span.toFloats();
+  }
+
+  @Override
+  public void close() {
+    program.close();
+    backend.close();
+    alone.close();
+  }
+}

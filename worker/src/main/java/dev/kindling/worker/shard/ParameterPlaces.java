@@ -53,14 +53,16 @@ public final class ParameterPlaces implements Placement {
    * The passes behind forward and backward.
    *
    * @param layers of the model: gathers are written one layer ahead
+   * @return whether there was anything to settle
    */
-  public void settle(GraphBuilder builder, int layers) {
+  public boolean settle(GraphBuilder builder, int layers) {
     if (!kept.isEmpty()) {
       builder.rewrite(new HoistGathers(kept));
     } else if (gathers > 0) {
       builder.rewrite(new GatherAgain());
       builder.rewrite(new GathersAhead(gathers / layers));
     }
+    return gathers > 0;
   }
 
   /** Brings the working copy, if there is one, up to date with the masters of all ranks. */

@@ -18,6 +18,7 @@ public final class Bench {
               Map.entry("kernels", new KernelSpeed()),
               Map.entry("order3", new OrderThree()),
               Map.entry("cpu-train", new CpuTrainBench()),
+              Map.entry("gpu-losses", new GpuLossesBench()),
               Map.entry("gpu-step", new GpuStepBench()),
               Map.entry("resume", new ResumeBench()),
               Map.entry("spark-overhead", new SparkOverheadBench()),

@@ -33,7 +33,7 @@ class CudaStepTest {
     }
 
     DeviceRank onGpu(boolean captured) {
-      CudaOptions options = new CudaOptions(0, Precision.BF16, captured);
+      CudaOptions options = new CudaOptions(0, Precision.BF16, captured, false);
       return new DeviceRank(model, maskDocuments, Backend.cuda(options));
     }
 

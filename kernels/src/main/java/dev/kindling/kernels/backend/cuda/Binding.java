@@ -120,6 +120,15 @@ final class Binding {
     return at(node.output(index));
   }
 
+  /**
+   * Device word that a kernel lowers to the first place whose number lies outside its table.
+   *
+   * @param what the numbers are, up to the place
+   */
+  long fault(String what, Value numbers, int rows) {
+    return dry ? 0 : place.memory().faults().word(what, place.layout().variableOf(numbers), rows);
+  }
+
   /** Address of memory that nobody keeps anything in between two groups; one request per group. */
   long scratch(long bytes) {
     if (scratchBytes != 0) {

@@ -38,9 +38,14 @@ final class CudaDevice implements AutoCloseable {
     check(JCudaDriver.cuDeviceGetCount(count), "cuDeviceGetCount");
     if (ordinal < 0 || ordinal >= count[0]) {
       throw new DeviceException(
-          "cuda: expected GPU " + ordinal + ", found " + count[0] + " GPU(s) in this process");
+          "cuda: expected GPU %d, found %d GPU(s) in this process; use at most %d rank(s) a machine"
+              .formatted(ordinal, count[0], count[0]));
     }
     check(JCudaDriver.cuDeviceGet(device, ordinal), "cuDeviceGet " + ordinal);
+    String refusal = DriverGate.refusal(capability(), name());
+    if (!refusal.isEmpty()) {
+      throw new DeviceException("cuda: " + refusal);
+    }
     check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
     makeCurrent();
     int nonBlocking = CUstream_flags.CU_STREAM_NON_BLOCKING;

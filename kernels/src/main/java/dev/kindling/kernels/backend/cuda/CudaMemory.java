@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.IntSupplier;
+import java.util.function.BiFunction;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
@@ -42,7 +43,12 @@ final class CudaMemory implements Memory {
   private final List<CUevent> ended = new ArrayList<>();
   private final List<IntSupplier> queries = new ArrayList<>();
   private final long[] handed = new long[SLOTS];
+
+  /** Made once: awaiting a run leaves no garbage. */
+  private final List<BiFunction<Variable, Integer, Integer>> inputs = new ArrayList<>();
+
   private final long copies;
+  private final FaultWords faults;
   private long workspace;
   private long workspaceBytes;
 
@@ -57,15 +63,20 @@ final class CudaMemory implements Memory {
       sizes.put(variable.role(), offset + Span.aligned(variable.type().bytes()));
     }
     for (Role role : Role.values()) {
-      arenas.put(role, device.reserve(bytes(role), role + " arena"));
+      arenas.put(role, device.reserve(transferBytes(role), role + " arena"));
     }
+    faults = new FaultWords(arena(Role.OUTPUT, arenas) + bytes(Role.OUTPUT));
+    faults.reset();
     copies = bf16 ? device.reserve(bytes(Role.PARAMETER) / 2, "bf16 copy of the parameters") : 0;
     for (Role role : List.of(Role.INPUT, Role.STEP, Role.OUTPUT)) {
       List<PinnedArena> slots = new ArrayList<>();
       for (int slot = 0; slot < SLOTS; slot++) {
-        slots.add(new PinnedArena(device, bytes(role)));
+        slots.add(new PinnedArena(device, transferBytes(role)));
       }
       pinned.put(role, slots);
+    }
+    for (PinnedArena outputs : slots(Role.OUTPUT)) {
+      FaultWords.reset(outputs.span(), bytes(Role.OUTPUT));
     }
     for (int slot = 0; slot < SLOTS; slot++) {
       CUevent event = new CUevent();
@@ -73,7 +84,18 @@ final class CudaMemory implements Memory {
       check(JCudaDriver.cuEventCreate(event, flags), "cuEventCreate");
       ended.add(event);
       queries.add(() -> JCudaDriver.cuEventQuery(event));
+      int own = slot;
+      inputs.add((variable, place) -> input(variable, place, own));
     }
+  }
+
+  /** Outputs have the fault words behind them. */
+  private long transferBytes(Role role) {
+    return bytes(role) + (role == Role.OUTPUT ? FaultWords.BYTES : 0);
+  }
+
+  FaultWords faults() {
+    return faults;
   }
 
   /** Device address of this very variable; another type or role under its name is an error. */
@@ -164,6 +186,13 @@ final class CudaMemory implements Memory {
     } else {
       device.peers().await(queries.get(slot), handed[slot], "a run");
     }
+    Span outputs = slots(Role.OUTPUT).get(slot).span();
+    faults.check(outputs, bytes(Role.OUTPUT), inputs.get(slot));
+  }
+
+  /** The number at a place of an input of this slot. */
+  private int input(Variable variable, int place, int slot) {
+    return span(variable.name(), slot).getInt(place);
   }
 
   @Override
@@ -178,7 +207,8 @@ final class CudaMemory implements Memory {
 
   @Override
   public Span arena(Role role, int slot) {
-    return slots(role).get(slot).span();
+    Span whole = slots(role).get(slot).span();
+    return role == Role.OUTPUT ? whole.slice(0, bytes(role)) : whole;
   }
 
   @Override

@@ -132,16 +132,19 @@ final class CudaProgram implements Program {
 
   private List<Command> transfers(
       int slot, List<Role> roles, BiFunction<Role, Integer, Command> transfer) {
-    return roles.stream()
-        .filter(role -> graph.variables().stream().anyMatch(v -> v.role() == role))
-        .map(role -> transfer.apply(role, slot))
-        .toList();
+    return roles.stream().filter(this::travels).map(role -> transfer.apply(role, slot)).toList();
+  }
+
+  private boolean travels(Role role) {
+    return graph.variables().stream().anyMatch(v -> v.role() == role)
+        || (role == Role.OUTPUT && memory.faults().watched());
   }
 
   @Override
   public void run() {
     submit(0);
     engine.device().synchronize(name);
+    memory.await(0);
   }
 
   @Override

@@ -122,6 +122,7 @@ public record StepGraphs(
 
   private Map<Param, Value> backward(GraphBuilder b) {
     Map<Param, Value> gradients = Autodiff.gradients(b, forward(b).lossSum());
+    shape.saving().apply(b);
     b.variable(scalar(STOP_VOTES));
     return gradients;
   }

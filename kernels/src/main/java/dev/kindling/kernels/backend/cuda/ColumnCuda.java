@@ -1,15 +1,11 @@
 package dev.kindling.kernels.backend.cuda;
 
-import static dev.kindling.kernels.backend.cuda.Cuda.check;
-
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.GatherColumns;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
-import jcuda.Pointer;
-import jcuda.driver.JCudaDriver;
 
 /** Kernels of column.cu. */
 final class ColumnCuda {
@@ -57,7 +53,7 @@ final class ColumnCuda {
     List<Integer> indices = Binding.op(node, GatherColumns.class).columns().indices();
     Operand x = b.in(node, 0);
     Operand y = b.out(node, 0);
-    long table = b.dry() ? 0 : publish(b, indices);
+    long table = b.constant(numbers(indices), "column numbers");
     b.launch("gather_columns" + x.variant())
         .at(x.address(), table, y.address())
         .ints(x.rows(), indices.size(), x.stride(), y.stride())
@@ -65,16 +61,11 @@ final class ColumnCuda {
         .ready();
   }
 
-  private static long publish(Binding b, List<Integer> numbers) {
+  private static ByteBuffer numbers(List<Integer> numbers) {
     int bytes = numbers.size() * Integer.BYTES;
-    long address = b.engine().device().reserve(bytes, "column numbers");
     ByteBuffer table = ByteBuffer.allocateDirect(bytes).order(ByteOrder.LITTLE_ENDIAN);
     numbers.forEach(table::putInt);
-    table.flip();
-    check(
-        JCudaDriver.cuMemcpyHtoD(Address.Device.at(address), Pointer.to(table), bytes),
-        "cuMemcpyHtoD column numbers");
-    return address;
+    return table.flip();
   }
 
   /**

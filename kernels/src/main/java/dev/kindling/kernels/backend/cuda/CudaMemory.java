@@ -4,7 +4,6 @@ import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Memory;
-import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
@@ -20,31 +19,19 @@ import jcuda.driver.JCudaDriver;
  * One block of device memory per role, a bf16 copy of the parameters, and the host's views: pinned
  * for the roles that travel with every run, made on first use for the others.
  */
-final class CudaMemory implements Memory {
-  /** What a matrix product wants of an operand, and twice Span.ALIGNMENT. */
-  static final int ALIGNMENT = 128;
-
+final class CudaMemory implements Memory, Addresses {
   private final CudaDevice device;
   private final Map<Role, Long> arenas = new EnumMap<>(Role.class);
-  private final Map<Role, Long> sizes = new EnumMap<>(Role.class);
-  private final Map<String, Variable> variables = new HashMap<>();
-  private final Map<String, Long> offsets = new HashMap<>();
+  private final RoleArenas declared;
   private final Map<String, Span> views = new HashMap<>();
   private final Map<Role, PinnedArena> pinned = new EnumMap<>(Role.class);
   private final long copies;
   private long workspace;
   private long workspaceBytes;
 
-  CudaMemory(CudaDevice device, List<Variable> declared, boolean bf16) {
+  CudaMemory(CudaDevice device, List<Variable> variables, boolean bf16) {
     this.device = device;
-    for (Variable variable : declared) {
-      if (variables.put(variable.name(), variable) != null) {
-        throw new PlanException("variable " + variable.name() + " declared twice");
-      }
-      long offset = sizes.getOrDefault(variable.role(), 0L);
-      offsets.put(variable.name(), offset);
-      sizes.put(variable.role(), offset + Span.aligned(variable.type().bytes()));
-    }
+    declared = new RoleArenas(variables);
     for (Role role : Role.values()) {
       arenas.put(role, device.reserve(bytes(role), role + " arena"));
     }
@@ -54,36 +41,23 @@ final class CudaMemory implements Memory {
     }
   }
 
-  /** Device address of this very variable; another type or role under its name is an error. */
-  long address(Variable variable) {
-    if (!variable.equals(variables.get(variable.name()))) {
-      throw new PlanException(
-          "memory holds " + variables.get(variable.name()) + ", the graph wants " + variable);
-    }
-    return arena(variable.role(), arenas) + offset(variable.name());
+  @Override
+  public long address(Variable variable) {
+    return arena(variable.role(), arenas) + declared.offset(variable);
   }
 
-  /** Device address of the bf16 copy of a parameter. */
-  long copyAddress(Variable variable) {
-    address(variable);
-    return copies + offset(variable.name()) / 2;
+  @Override
+  public long copyAddress(Variable variable) {
+    return copies + declared.offset(variable) / 2;
+  }
+
+  @Override
+  public boolean hasCopies() {
+    return copies != 0;
   }
 
   private static long arena(Role role, Map<Role, Long> of) {
     return Objects.requireNonNull(of.get(role));
-  }
-
-  private long offset(String variable) {
-    Long offset = offsets.get(variable);
-    if (offset == null) {
-      throw new IllegalArgumentException("no variable " + variable + " in this memory");
-    }
-    return offset;
-  }
-
-  private Variable known(String variable) {
-    offset(variable);
-    return Objects.requireNonNull(variables.get(variable));
   }
 
   /** Activation memory; programs run one after the other, so the largest request serves all. */
@@ -116,10 +90,10 @@ final class CudaMemory implements Memory {
 
   @Override
   public Span span(String variable) {
-    Variable known = known(variable);
+    Variable known = declared.known(variable);
     PinnedArena arena = pinned.get(known.role());
     if (arena != null) {
-      return arena.span().slice(offset(variable), known.type().bytes());
+      return arena.span().slice(declared.offset(variable), known.type().bytes());
     }
     return views.computeIfAbsent(variable, name -> Span.allocate(known.type().bytes()));
   }
@@ -141,14 +115,14 @@ final class CudaMemory implements Memory {
   @Override
   public void publish(String variable) {
     copy(variable, false);
-    Variable known = known(variable);
+    Variable known = declared.known(variable);
     if (known.role() == Role.PARAMETER && copies != 0) {
       staleCopies = true;
     }
   }
 
   private void copy(String variable, boolean toHost) {
-    Variable known = known(variable);
+    Variable known = declared.known(variable);
     device.makeCurrent();
     device.synchronize("before copying " + variable);
     Pointer host = Pointer.to(span(variable).buffer());
@@ -193,8 +167,7 @@ final class CudaMemory implements Memory {
 
   @Override
   public long bytes(Role role) {
-    long bytes = sizes.getOrDefault(role, 0L);
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return declared.bytes(role);
   }
 
   @Override

@@ -113,25 +113,21 @@ final class ElementCuda {
     b.launch("accumulate_tensors_f32", table).ready();
   }
 
+  /** One tensor: all parameters, onto themselves and into their bf16 copies. */
+  static TensorTable copies(long masters, long copies, long elements) {
+    float[] none = new float[0];
+    return new TensorTable()
+        .add(new TensorTable.Entry(masters, masters, 0, 0, copies, elements, none));
+  }
+
   /** Makes the bf16 copies of all parameters again, after the host wrote the masters. */
   static Command refreshCopies(Engine engine, CudaMemory memory) {
     long elements = memory.bytes(Role.PARAMETER) / Float.BYTES;
     if (memory.copies() == 0 || elements == 0) {
       return () -> {};
     }
-    TensorTable table =
-        new TensorTable()
-            .add(
-                new TensorTable.Entry(
-                    memory.masters(),
-                    memory.masters(),
-                    0,
-                    0,
-                    memory.copies(),
-                    elements,
-                    new float[0]));
-    long address = engine.device().reserve(table.bytes(), "tensor table");
-    table.publish(address);
+    TensorTable table = copies(memory.masters(), memory.copies(), elements);
+    long address = engine.device().store(table.content(), "tensor table");
     return engine
         .launch("copy_tensors_f32")
         .grid(table.pieces(), TensorTable.PIECE_THREADS)

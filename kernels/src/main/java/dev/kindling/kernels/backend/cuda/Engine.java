@@ -9,7 +9,7 @@ final class Engine implements AutoCloseable {
   private final KernelModule kernels;
   private final CublasLt blas;
   private final int multiprocessors;
-  private final Map<String, Long> ropeTables = new HashMap<>();
+  private final Map<RopeTable, Long> ropeTables = new HashMap<>();
   private long scratch;
   private long scratchBytes;
 
@@ -33,23 +33,17 @@ final class Engine implements AutoCloseable {
   }
 
   Launch launch(String kernel) {
-    return new Launch(kernel, kernels, device.stream());
+    return new Launch(
+        kernel, launch -> new KernelCall(kernels.function(kernel), device.stream(), launch));
   }
 
   int multiprocessors() {
     return multiprocessors;
   }
 
-  /** Address of the angles of this kind, computed once for the most positions asked for. */
-  long ropeTable(int headDim, double theta, int rows) {
-    String kind = headDim + " " + theta + " " + rows;
-    return ropeTables.computeIfAbsent(
-        kind,
-        unknown -> {
-          long address = device.reserve(4L * rows * headDim, "rope table");
-          RopeCuda.fill(address, headDim, theta, rows);
-          return address;
-        });
+  /** Address of the angles, computed once for all programs. */
+  long ropeTable(RopeTable table) {
+    return ropeTables.computeIfAbsent(table, kind -> device.store(kind.content(), "rope table"));
   }
 
   /** Memory that nobody keeps anything in between two nodes: nodes run one after the other. */

@@ -82,7 +82,7 @@ final class NormCuda {
 
   private static int gradientBlocks(Binding b, int rows, int team) {
     int perProcessor = team == 32 ? 3 : (384 + team - 1) / team;
-    return Math.min(rows, perProcessor * b.engine().multiprocessors());
+    return Math.min(rows, perProcessor * b.multiprocessors());
   }
 
   static void rmsGradient(Binding b, Node node) {

@@ -1,0 +1,15 @@
+package dev.kindling.kernels.backend.cuda;
+
+import dev.kindling.kernels.graph.Variable;
+
+/** Where the variables of a run lie. */
+interface Addresses {
+  /** Address of this very variable; another type or role under its name is an error. */
+  long address(Variable variable);
+
+  /** Address of the bf16 copy of a parameter; only where {@link #hasCopies}. */
+  long copyAddress(Variable variable);
+
+  /** Whether products read bf16 copies of the parameters. */
+  boolean hasCopies();
+}

@@ -1,8 +1,10 @@
 package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.GatherColumns;
+import dev.kindling.kernels.graph.op.SliceRows;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -47,6 +49,33 @@ final class ColumnCuda {
         .ints(from.rows(), from.columns(), from.stride(), to.stride())
         .grid((from.elements() + BLOCK_ELEMENTS - 1) / BLOCK_ELEMENTS, THREADS)
         .ready();
+  }
+
+  static void sliceRows(Binding b, Node node) {
+    Operand x = b.in(node, 0);
+    Operand y = b.out(node, 0);
+    copy(b, flat(x, rowBytes(x) * Binding.op(node, SliceRows.class).from(), y), flat(y, 0, y));
+  }
+
+  static void joinRows(Binding b, Node node) {
+    Operand whole = b.out(node, 0);
+    long offset = 0;
+    for (Value input : node.inputs()) {
+      Operand piece = b.at(input);
+      copy(b, flat(piece, 0, piece), flat(whole, offset, piece));
+      offset += piece.elements() * piece.element().bytes();
+    }
+  }
+
+  private static long rowBytes(Operand operand) {
+    return operand.elements() / operand.rows() * operand.element().bytes();
+  }
+
+  /** As many elements as {@code size} has, from an offset on, as one row. */
+  private static Operand flat(Operand operand, long offset, Operand size) {
+    int elements = Math.toIntExact(size.elements());
+    return new Operand(
+        operand.address() + offset, operand.element(), Shape.of(1, elements), elements);
   }
 
   static void gather(Binding b, Node node) {

@@ -66,6 +66,7 @@ final class CudaKernels {
       case LINEAR_WEIGHT_GRADIENT -> LinearCuda.packedWeightGradient(binding);
       case LINEAR_GELU -> LinearCuda.forwardGelu(binding);
       case LINEAR_INPUT_GRADIENT_GELU -> LinearCuda.inputGradientGelu(binding);
+      case SWIGLU_GRADIENT -> ElementCuda.swiGluGradient(binding, binding.group().last());
       case NODE, UPDATE, TENSORS -> {
         Binder binder = TABLE.get(node.op().getClass());
         if (binder == null) {

@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.SwiGlu;
 
 /** Kernels of element.cu. */
 final class ElementCuda {
@@ -48,16 +49,22 @@ final class ElementCuda {
     launch.grid(blocks(first), THREADS).ready();
   }
 
+  /** Writes the activation again too where that is in the group. */
   static void swiGluGradient(Binding b, Node node) {
+    Node first = b.group().nodes().get(0);
+    boolean again = first.op() instanceof SwiGlu;
+    long activation = again ? b.out(first, 0).address() : 0;
+    int activationStride = again ? b.out(first, 0).stride() : 0;
     Operand gate = b.in(node, 0);
     Operand up = b.in(node, 1);
     Operand dy = b.in(node, 2);
     Operand dGate = b.out(node, 0);
     Operand dUp = b.out(node, 1);
     b.launch("swiglu_gradient" + gate.variant())
-        .at(gate.address(), up.address(), dy.address(), dGate.address(), dUp.address(), 0)
+        .at(gate.address(), up.address(), dy.address(), dGate.address(), dUp.address())
+        .at(activation)
         .ints(gate.rows(), gate.columns(), gate.stride(), up.stride(), dy.stride())
-        .ints(dGate.stride(), dUp.stride(), 0)
+        .ints(dGate.stride(), dUp.stride(), activationStride)
         .grid(blocks(gate), THREADS)
         .ready();
   }

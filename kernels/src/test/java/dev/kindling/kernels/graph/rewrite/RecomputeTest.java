@@ -3,6 +3,7 @@ package dev.kindling.kernels.graph.rewrite;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.backend.cuda.layout.Group;
 import dev.kindling.kernels.backend.cuda.layout.GroupRules;
 import dev.kindling.kernels.backend.cuda.layout.Layout;
 import dev.kindling.kernels.backend.cuda.layout.LayoutCheck;
@@ -71,6 +72,18 @@ class RecomputeTest {
         LayoutCheck.check(rewritten, Layout.of(rewritten, precision, GroupRules.ALL));
         LayoutCheck.check(rewritten, Layout.of(rewritten, precision, GroupRules.NONE));
       }
+    }
+  }
+
+  @Test
+  void aRepeatedSwiGluRidesOnItsGradientAndTheFirstOneDoesNot() {
+    Graph graph = MODELS.llama(name -> Demand.whole());
+    for (Level level : Level.values()) {
+      Graph rewritten = Rewritten.of(graph, new Recompute(level));
+      Layout layout = Layout.of(rewritten, Precision.BF16, GroupRules.ALL);
+      assertThat(layout.groups().stream().filter(g -> g.kind() == Group.Kind.SWIGLU_GRADIENT))
+          .as("%s", level)
+          .hasSize(level == Level.NONE ? 0 : 2);
     }
   }
 

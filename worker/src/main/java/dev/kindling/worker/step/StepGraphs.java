@@ -58,6 +58,25 @@ public record StepGraphs(
   public static final String SCALE = "out/scale";
   public static final String STOPS = "out/stop_votes";
 
+  /** The same sentences for a step that saves memory. */
+  public StepGraphs with(MemorySaving saving) {
+    return with(shape.with(saving));
+  }
+
+  StepGraphs with(StepShape other) {
+    return new StepGraphs(model, projection, rule, other);
+  }
+
+  /** All programs: accumulate, finish, stash 0 to levels - 1, evaluate. */
+  public List<Graph> programs() {
+    List<Graph> programs = new ArrayList<>(List.of(accumulate(), finish()));
+    for (int level = 0; level < shape.levels(); level++) {
+      programs.add(stash(level));
+    }
+    programs.add(evaluate());
+    return programs;
+  }
+
   public Graph accumulate() {
     GraphBuilder b = new GraphBuilder();
     backward(b);
@@ -108,6 +127,7 @@ public record StepGraphs(
   public Graph evaluate() {
     GraphBuilder b = new GraphBuilder();
     LossValues loss = forward(b);
+    shape.saving().apply(b);
     b.output(LOSS_SUM, loss.lossSum());
     b.output(TOKEN_COUNT, loss.tokenCount());
     return b.build();

@@ -25,15 +25,12 @@ public final class StepProgram implements AutoCloseable {
   private final Program evaluate;
   private final List<Program> stash = new ArrayList<>();
   private final StepInputs inputs;
+  private final long bytesPeak;
 
   private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
-    List<Graph> all = new ArrayList<>(List.of(graphs.accumulate(), graphs.finish()));
-    for (int level = 0; level < graphs.shape().levels(); level++) {
-      all.add(graphs.stash(level));
-    }
-    all.add(graphs.evaluate());
-    memory = backend.allocate(union(all));
+    List<Graph> all = graphs.programs();
+    memory = backend.allocate(variables(all), all);
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
     accumulate = backend.compile(all.get(0), memory, axes);
     finish = backend.compile(all.get(1), memory, axes);
@@ -41,6 +38,7 @@ public final class StepProgram implements AutoCloseable {
       stash.add(backend.compile(all.get(2 + level), memory, axes));
     }
     evaluate = backend.compile(all.get(all.size() - 1), memory, axes);
+    bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
     inputs = StepInputs.of(memory, graphs.shape().maskDocuments());
   }
 
@@ -55,7 +53,7 @@ public final class StepProgram implements AutoCloseable {
   }
 
   /** Every variable of every program, once, in order of first declaration. */
-  private static List<Variable> union(List<Graph> graphs) {
+  public static List<Variable> variables(List<Graph> graphs) {
     Map<String, Variable> byName = new LinkedHashMap<>();
     for (Graph graph : graphs) {
       for (Variable variable : graph.variables()) {
@@ -151,8 +149,15 @@ public final class StepProgram implements AutoCloseable {
     }
   }
 
-  /** Planned bytes of one rank: all arenas and the largest activation arena. */
+  /**
+   * Bytes of one rank: what its device reserved, or where nobody counts, all arenas and the largest
+   * activation arena.
+   */
   public long bytesPeak() {
+    return bytesPeak;
+  }
+
+  private static long plannedBytes(Memory memory, Program finish) {
     long variables = 0;
     for (Role role : Role.values()) {
       variables += memory.bytes(role);

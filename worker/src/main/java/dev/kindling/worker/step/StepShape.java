@@ -38,6 +38,11 @@ public record StepShape(
     return new StepShape(microTokens, sequence, maskDocuments, localShards, other);
   }
 
+  /** The same step over another number of sequences. */
+  StepShape ofSequences(int sequences) {
+    return new StepShape(sequences * sequence, sequence, maskDocuments, localShards, saving);
+  }
+
   /** Waiting partial sums that a binary counter over the local shards needs. */
   public int levels() {
     return Integer.numberOfTrailingZeros(localShards);

@@ -71,6 +71,8 @@ class TrainPlanTest {
               min_ratio: 0.1
             sync:
               type: every_step
+            memory:
+              recompute: auto
             checkpoint:
               every_steps: 200
               keep: 2
@@ -101,7 +103,8 @@ class TrainPlanTest {
   @Test
   void defaultsOfSectionsAndOfThePlanAgree() {
     String sections =
-        SMALLEST + "checkpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type: cosine}\n";
+        SMALLEST
+            + "memory: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type: cosine}\n";
     assertThat(plan(sections)).isEqualTo(plan(SMALLEST));
     TrainPlan sgd = plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "schedule.type=linear");
     assertThat(RecordRenderer.render(sgd))

@@ -23,8 +23,7 @@ final class KernelCall implements Command {
     text = launch.toString();
     List<Number> numbers = launch.arguments();
     arguments =
-        Pointer.to(
-            numbers.stream().map(KernelCall::pointerTo).toArray(NativePointerObject[]::new));
+        Pointer.to(numbers.stream().map(KernelCall::pointerTo).toArray(NativePointerObject[]::new));
   }
 
   private static Pointer pointerTo(Number argument) {

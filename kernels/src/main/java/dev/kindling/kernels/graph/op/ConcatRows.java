@@ -15,7 +15,8 @@ public record ConcatRows() implements Op {
     int rows = 0;
     for (int i = 0; i < inputs.size(); i++) {
       int own = Expect.rows(this, inputs, i).shape().dim(0);
-      Expect.same(this, i, new ValueType(first.shape().withDim0(own), first.dtype()), inputs.get(i));
+      Expect.same(
+          this, i, new ValueType(first.shape().withDim0(own), first.dtype()), inputs.get(i));
       rows += own;
     }
     return List.of(new ValueType(first.shape().withDim0(rows), first.dtype()));

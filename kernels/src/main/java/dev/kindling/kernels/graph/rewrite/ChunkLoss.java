@@ -30,9 +30,9 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * Also a loss without gradient. The same products and the same rows: dx keeps its bits where a
- * product adds each element by itself; loss and dW are sums of sums, equal up to fp32 rounding. Does
- * not fire when the head has a bias, when somebody else reads the logits or their gradient, or when
- * dW or dx is a sum that is not complete yet. After Hsu et al. 2024 (2410.10989).
+ * product adds each element by itself; loss and dW are sums of sums, equal up to fp32 rounding.
+ * Does not fire when the head has a bias, when somebody else reads the logits or their gradient, or
+ * when dW or dx is a sum that is not complete yet. After Hsu et al. 2024 (2410.10989).
  */
 public final class ChunkLoss implements Rewrite {
   /** Rows of a chunk are a multiple of this where there are as many: whole tiles of a product. */

@@ -24,8 +24,7 @@ class CudaBytesTest {
   private static final int PROCESSORS = 10;
 
   private static CudaBytes of(Graph... programs) {
-    return CudaBytes.of(
-        programs[0].variables(), List.of(programs), Precision.BF16, PROCESSORS);
+    return CudaBytes.of(programs[0].variables(), List.of(programs), Precision.BF16, PROCESSORS);
   }
 
   @Test
@@ -86,8 +85,7 @@ class CudaBytesTest {
     Variable x = new Variable("x", ValueType.f32(4, 8), Role.PARAMETER);
     builder.output("y", builder.gelu(builder.variable(x)));
     Graph graph = builder.build();
-    CudaBytes bytes =
-        CudaBytes.of(graph.variables(), List.of(graph), Precision.FP32, PROCESSORS);
+    CudaBytes bytes = CudaBytes.of(graph.variables(), List.of(graph), Precision.FP32, PROCESSORS);
     assertThat(bytes.copies()).isZero();
     assertThat(bytes.constants()).isZero();
     assertThat(bytes.activations()).isEqualTo(256);
@@ -144,8 +142,7 @@ class CudaBytesTest {
     }
 
     private Class<?> define(String name) throws ClassNotFoundException {
-      try (InputStream code =
-          getParent().getResourceAsStream(name.replace('.', '/') + ".class")) {
+      try (InputStream code = getParent().getResourceAsStream(name.replace('.', '/') + ".class")) {
         if (code == null) {
           throw new ClassNotFoundException(name);
         }

@@ -132,7 +132,8 @@ class ChunkLossTest {
     Value w = builder.variable(new Variable("w", ValueType.f32(8, 4), Role.PARAMETER));
     builder.crossEntropy(builder.linear(x, w), builder.input("t", Shape.of(1000), DType.I32));
     builder.rewrite(new ChunkLoss(3));
-    assertThat(builder.nodes().stream().map(Node::op).filter(SliceRows.class::isInstance).distinct())
+    assertThat(
+            builder.nodes().stream().map(Node::op).filter(SliceRows.class::isInstance).distinct())
         .containsExactly(new SliceRows(0, 384), new SliceRows(384, 384), new SliceRows(768, 232));
   }
 

@@ -64,6 +64,26 @@ public record StepGraphs(
   public static final String SCALE = "out/scale";
   public static final String STOPS = "out/stop_votes";
 
+  /** The same sentences for a step that saves memory. */
+  public StepGraphs with(MemorySaving saving) {
+    return with(shape.with(saving));
+  }
+
+  StepGraphs with(StepShape other) {
+    return new StepGraphs(model, projection, rule, other, sharding);
+  }
+
+  /** All programs: accumulate, finish, stash 0 to levels - 1, evaluate, spread. */
+  public List<Graph> programs() {
+    List<Graph> programs = new ArrayList<>(List.of(accumulate(), finish()));
+    for (int level = 0; level < shape.levels(); level++) {
+      programs.add(stash(level));
+    }
+    programs.add(evaluate());
+    programs.add(spread());
+    return programs;
+  }
+
   public Graph accumulate() {
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
@@ -120,6 +140,7 @@ public record StepGraphs(
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
     LossValues loss = forward(b);
+    shape.saving().apply(b);
     places.settle(b, model.layers());
     b.output(LOSS_SUM, loss.lossSum());
     b.output(TOKEN_COUNT, loss.tokenCount());
@@ -146,6 +167,7 @@ public record StepGraphs(
 
   private Map<Param, Value> backward(GraphBuilder b, ParameterPlaces places) {
     Map<Param, Value> gradients = Autodiff.gradients(b, forward(b).lossSum());
+    shape.saving().apply(b);
     places.settle(b, model.layers());
     b.variable(scalar(STOP_VOTES));
     return gradients;

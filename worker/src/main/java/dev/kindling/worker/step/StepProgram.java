@@ -15,6 +15,7 @@ import dev.kindling.worker.shard.Held;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +31,7 @@ public final class StepProgram implements AutoCloseable {
       List.of(Role.PARAMETER, Role.WORKING, Role.GRADIENT, Role.STATE, Role.PARTIAL);
 
   private final StepGraphs graphs;
-  private final Map<String, Variable> variables;
+  private final Map<String, Variable> variables = new HashMap<>();
   private final Memory memory;
   private final Program accumulate;
   private final Program finish;
@@ -39,6 +40,7 @@ public final class StepProgram implements AutoCloseable {
   private final int rank;
   private final List<Program> stash = new ArrayList<>();
   private final List<StepInputs> inputs = new ArrayList<>();
+  private final long bytesPeak;
   private int slot;
 
   /** Slots of the steps in flight and outcomes that were read early, oldest first. */
@@ -48,15 +50,11 @@ public final class StepProgram implements AutoCloseable {
 
   private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
-    List<Graph> all = new ArrayList<>(List.of(graphs.accumulate(), graphs.finish()));
-    for (int level = 0; level < graphs.shape().levels(); level++) {
-      all.add(graphs.stash(level));
-    }
-    all.add(graphs.evaluate());
-    all.add(graphs.spread());
+    List<Graph> all = graphs.programs();
     rank = data.rank();
-    variables = union(all);
-    memory = backend.allocate(List.copyOf(variables.values()));
+    List<Variable> declared = variables(all);
+    declared.forEach(variable -> variables.put(variable.name(), variable));
+    memory = backend.allocate(declared, all);
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
     accumulate = backend.compile(all.get(0), memory, axes);
     finish = backend.compile(all.get(1), memory, axes);
@@ -65,6 +63,7 @@ public final class StepProgram implements AutoCloseable {
     }
     evaluate = backend.compile(all.get(all.size() - 2), memory, axes);
     spread = backend.compile(all.get(all.size() - 1), memory, axes);
+    bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
     }
@@ -81,7 +80,7 @@ public final class StepProgram implements AutoCloseable {
   }
 
   /** Every variable of every program, once, in order of first declaration. */
-  private static Map<String, Variable> union(List<Graph> graphs) {
+  public static List<Variable> variables(List<Graph> graphs) {
     Map<String, Variable> byName = new LinkedHashMap<>();
     for (Graph graph : graphs) {
       for (Variable variable : graph.variables()) {
@@ -91,7 +90,7 @@ public final class StepProgram implements AutoCloseable {
         }
       }
     }
-    return byName;
+    return List.copyOf(byName.values());
   }
 
   /** Where the host writes the next micro-batch; waits until the device has left that place. */
@@ -261,8 +260,15 @@ public final class StepProgram implements AutoCloseable {
     }
   }
 
-  /** Planned bytes of one rank: all arenas and the largest activation arena. */
+  /**
+   * Bytes of one rank: what its device reserved, or where nobody counts, all arenas and the largest
+   * activation arena.
+   */
   public long bytesPeak() {
+    return bytesPeak;
+  }
+
+  private static long plannedBytes(Memory memory, Program finish) {
     long variables = 0;
     for (Role role : Role.values()) {
       variables += memory.bytes(role);

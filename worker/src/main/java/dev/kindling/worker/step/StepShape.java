@@ -10,8 +10,10 @@ import dev.kindling.kernels.graph.PlanException;
  * @param maskDocuments attention stays inside a document
  * @param localShards logical shards that this rank sums before it talks to others: a power of two,
  *     1 outside exact mode
+ * @param saving what it does to need less memory
  */
-public record StepShape(int microTokens, int sequence, boolean maskDocuments, int localShards) {
+public record StepShape(
+    int microTokens, int sequence, boolean maskDocuments, int localShards, MemorySaving saving) {
   public StepShape {
     if (microTokens < 1 || sequence < 1 || microTokens % sequence != 0) {
       throw new PlanException(
@@ -24,6 +26,21 @@ public record StepShape(int microTokens, int sequence, boolean maskDocuments, in
       throw new PlanException(
           "logical_shards per rank: expected a power of two, found " + localShards);
     }
+  }
+
+  /** Keeps everything that backward reads. */
+  public StepShape(int microTokens, int sequence, boolean maskDocuments, int localShards) {
+    this(microTokens, sequence, maskDocuments, localShards, MemorySaving.NONE);
+  }
+
+  /** The same step with less memory. */
+  public StepShape with(MemorySaving other) {
+    return new StepShape(microTokens, sequence, maskDocuments, localShards, other);
+  }
+
+  /** The same step over another number of sequences. */
+  StepShape ofSequences(int sequences) {
+    return new StepShape(sequences * sequence, sequence, maskDocuments, localShards, saving);
   }
 
   /** Waiting partial sums that a binary counter over the local shards needs. */

@@ -23,6 +23,7 @@ public sealed interface Op
         Broadcast,
         ClipScale,
         ConcatColumns,
+        ConcatRows,
         Copy,
         CrossEntropy,
         CrossEntropyWithGradient,
@@ -47,6 +48,7 @@ public sealed interface Op
         RmsNormGradient,
         Rope,
         Sgd,
+        SliceRows,
         SplitColumns,
         SwiGlu,
         SwiGluGradient {

@@ -39,6 +39,7 @@ final class LayoutWriter {
     }
     if (rules.epilogues()) {
       GeluEpilogue.apply(graph, storage, candidates);
+      RepeatSwiGlu.apply(graph, storage, candidates);
     }
     if (rules.tensors()) {
       MergeTensors.apply(graph, storage, candidates);

@@ -8,8 +8,8 @@ public enum Role {
   /** fp32 masters: of a whole parameter, or of this rank's piece of one. */
   PARAMETER,
   /**
-   * Whole matrices that products and tables read where the rank keeps only a piece of the master;
-   * a device with a narrow precision stores them in it. The host has no view of them.
+   * Whole matrices that products and tables read where the rank keeps only a piece of the master; a
+   * device with a narrow precision stores them in it. The host has no view of them.
    */
   WORKING,
   GRADIENT,

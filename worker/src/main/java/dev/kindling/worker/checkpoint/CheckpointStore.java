@@ -73,13 +73,17 @@ public final class CheckpointStore {
 
   /**
    * Writes the tensors that one rank owns as one safetensors file, durable on return. Tensors are
-   * asked for and written in the order of their names. On any failure the name is spent: a new try needs a new
-   * suffix on every rank.
+   * asked for and written in the order of their names. On any failure the name is spent: a new try
+   * needs a new suffix on every rank.
    *
    * @param generationSuffix 1 to 32 of 0-9 a-z, the same on all ranks
    */
   public PartDescriptor writePart(
-      long epoch, long step, String generationSuffix, RankPart part, List<? extends TensorSource> tensors) {
+      long epoch,
+      long step,
+      String generationSuffix,
+      RankPart part,
+      List<? extends TensorSource> tensors) {
     String folder = Layout.generationFolder(new Layout.Point(epoch, step), generationSuffix);
     String path = folder + "/" + part.file();
     List<TensorSource> sorted = new ArrayList<>(tensors);
@@ -356,8 +360,7 @@ public final class CheckpointStore {
    * each with its shape; hashes are verified before a byte reaches a target and compared with the
    * targets' contents after.
    */
-  public void load(
-      Generation generation, PartKind kind, List<? extends TensorTarget> targets) {
+  public void load(Generation generation, PartKind kind, List<? extends TensorTarget> targets) {
     Map<String, TensorTarget> byName = new HashMap<>();
     for (TensorTarget target : targets) {
       if (byName.put(target.name(), target) != null) {

@@ -71,8 +71,7 @@ public final class GradientExchange {
    *
    * @param gradients what {@link #reduce} returned, without the scalars
    */
-  public Value norm(
-      GraphBuilder b, List<Param> params, List<Value> gradients, Value tokenCount) {
+  public Value norm(GraphBuilder b, List<Param> params, List<Value> gradients, Value tokenCount) {
     List<Value> pieces = new ArrayList<>();
     List<Value> shared = new ArrayList<>();
     for (int i = 0; i < params.size(); i++) {

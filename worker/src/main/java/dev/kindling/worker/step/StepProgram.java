@@ -19,6 +19,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
@@ -32,14 +34,17 @@ public final class StepProgram implements AutoCloseable {
   private final StepGraphs graphs;
   private final Map<String, Variable> variables;
   private final Memory memory;
-  private final Program accumulate;
   private final Program finish;
   private final Program evaluate;
   private final Program spread;
   private final int rank;
+  private final List<Program> micro = new ArrayList<>();
   private final List<Program> stash = new ArrayList<>();
   private final List<StepInputs> inputs = new ArrayList<>();
   private int slot;
+
+  /** Micro-steps of this step so far. */
+  private int microSteps;
 
   /** Slots of the steps in flight and outcomes that were read early, oldest first. */
   private final Deque<Integer> pending = new ArrayDeque<>();
@@ -48,23 +53,19 @@ public final class StepProgram implements AutoCloseable {
 
   private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
-    List<Graph> all = new ArrayList<>(List.of(graphs.accumulate(), graphs.finish()));
-    for (int level = 0; level < graphs.shape().levels(); level++) {
-      all.add(graphs.stash(level));
-    }
-    all.add(graphs.evaluate());
-    all.add(graphs.spread());
+    List<Graph> micros = graphs.microSteps();
+    List<Graph> folds =
+        IntStream.range(0, graphs.shape().levels()).mapToObj(graphs::stash).toList();
+    List<Graph> others = List.of(graphs.finish(), graphs.evaluate(), graphs.spread());
     rank = data.rank();
-    variables = union(all);
+    variables = union(Stream.of(micros, others, folds).flatMap(List::stream).toList());
     memory = backend.allocate(List.copyOf(variables.values()));
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
-    accumulate = backend.compile(all.get(0), memory, axes);
-    finish = backend.compile(all.get(1), memory, axes);
-    for (int level = 0; level < graphs.shape().levels(); level++) {
-      stash.add(backend.compile(all.get(2 + level), memory, axes));
-    }
-    evaluate = backend.compile(all.get(all.size() - 2), memory, axes);
-    spread = backend.compile(all.get(all.size() - 1), memory, axes);
+    micros.forEach(graph -> micro.add(backend.compile(graph, memory, axes)));
+    finish = backend.compile(others.get(0), memory, axes);
+    folds.forEach(graph -> stash.add(backend.compile(graph, memory, axes)));
+    evaluate = backend.compile(others.get(1), memory, axes);
+    spread = backend.compile(others.get(2), memory, axes);
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
     }
@@ -141,9 +142,8 @@ public final class StepProgram implements AutoCloseable {
 
   /** Equal on ranks whose collectives match call for call, in every program. */
   public String fingerprint() {
-    List<Program> programs = new ArrayList<>(List.of(accumulate, finish, evaluate, spread));
-    programs.addAll(stash);
-    return programs.stream()
+    return Stream.of(micro, List.of(finish, evaluate, spread), stash)
+        .flatMap(List::stream)
         .map(program -> program.graph().fingerprintOfCollectives())
         .collect(Collectors.joining(" "));
   }
@@ -169,7 +169,18 @@ public final class StepProgram implements AutoCloseable {
 
   /** Forward and backward of one micro-batch. */
   public void accumulate() {
-    submit(accumulate);
+    requireMicroSteps(microSteps + 1 < graphs.shape().microSteps());
+    submit(micro.get(Math.min(microSteps++, micro.size() - 1)));
+  }
+
+  /** A step of another length would add to the gradients of the step before, or lose some. */
+  private void requireMicroSteps(boolean planned) {
+    if (graphs.shape().overwrites() && !planned) {
+      throw new IllegalStateException(
+          "micro-steps of a step: expected "
+              + graphs.shape().microSteps()
+              + ", found another number");
+    }
   }
 
   /** Begins a run in the current slot and goes on to the next. */
@@ -209,6 +220,8 @@ public final class StepProgram implements AutoCloseable {
    * @param stopVote whether this rank wishes to stop after this step
    */
   public void submit(long update, double lrFactor, boolean stopVote) {
+    requireMicroSteps(microSteps + 1 == graphs.shape().microSteps());
+    microSteps = 0;
     memory.await(slot);
     graphs.rule().fillStep(memory.arena(Role.STEP, slot), update, lrFactor);
     if (stopVote) {
@@ -249,10 +262,9 @@ public final class StepProgram implements AutoCloseable {
     for (int each = 0; each < inputs.size(); each++) {
       inputs.get(each).fillForDryRun();
     }
-    accumulate();
-    for (int level = 0; level < stash.size(); level++) {
-      stash(level);
-    }
+    micro.forEach(this::submit);
+    stash.forEach(this::submit);
+    microSteps = Math.max(0, graphs.shape().microSteps() - 1);
     finish(1, 0.0, false);
     evaluate();
     spread();
@@ -280,7 +292,7 @@ public final class StepProgram implements AutoCloseable {
     evaluate.close();
     stash.forEach(Program::close);
     finish.close();
-    accumulate.close();
+    micro.forEach(Program::close);
     memory.close();
   }
 }

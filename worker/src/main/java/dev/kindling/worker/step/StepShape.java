@@ -10,8 +10,15 @@ import dev.kindling.kernels.graph.PlanException;
  * @param maskDocuments attention stays inside a document
  * @param localShards logical shards that this rank sums before it talks to others: a power of two,
  *     1 outside exact mode
+ * @param microSteps of every step, so that the first may write over the gradients of the step
+ *     before; 0 = any number, the gradients are cleared behind each step
  */
-public record StepShape(int microTokens, int sequence, boolean maskDocuments, int localShards) {
+public record StepShape(
+    int microTokens, int sequence, boolean maskDocuments, int localShards, int microSteps) {
+  public StepShape(int microTokens, int sequence, boolean maskDocuments, int localShards) {
+    this(microTokens, sequence, maskDocuments, localShards, 0);
+  }
+
   public StepShape {
     if (microTokens < 1 || sequence < 1 || microTokens % sequence != 0) {
       throw new PlanException(
@@ -19,6 +26,9 @@ public record StepShape(int microTokens, int sequence, boolean maskDocuments, in
               + sequence
               + ", found "
               + microTokens);
+    }
+    if (microSteps < 0) {
+      throw new PlanException("micro-steps of a step: expected 0 or more, found " + microSteps);
     }
     if (Integer.bitCount(localShards) != 1) {
       throw new PlanException(
@@ -29,5 +39,10 @@ public record StepShape(int microTokens, int sequence, boolean maskDocuments, in
   /** Waiting partial sums that a binary counter over the local shards needs. */
   public int levels() {
     return Integer.numberOfTrailingZeros(localShards);
+  }
+
+  /** Whether the first micro-step of a step writes gradients instead of adding to them. */
+  public boolean overwrites() {
+    return microSteps > 0 && levels() == 0;
   }
 }

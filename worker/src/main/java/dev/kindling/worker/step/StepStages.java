@@ -77,8 +77,8 @@ public record StepStages(
     Graph accumulate = graphs.accumulate();
     Graph finish = graphs.finish();
     stages.add(Stage.of("reduce, update, schedule", finish));
-    List<Graph> programs =
-        new ArrayList<>(List.of(accumulate, finish, graphs.evaluate(), graphs.spread()));
+    List<Graph> programs = new ArrayList<>(List.of(finish, graphs.evaluate(), graphs.spread()));
+    programs.addAll(graphs.microSteps());
     for (int level = 0; level < graphs.shape().levels(); level++) {
       programs.add(graphs.stash(level));
     }

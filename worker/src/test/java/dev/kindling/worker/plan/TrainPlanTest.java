@@ -103,7 +103,8 @@ class TrainPlanTest {
   @Test
   void defaultsOfSectionsAndOfThePlanAgree() {
     String sections =
-        SMALLEST + "mesh: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type: cosine}\n";
+        SMALLEST
+            + "mesh: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type: cosine}\n";
     assertThat(plan(sections)).isEqualTo(plan(SMALLEST));
     TrainPlan sgd = plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "schedule.type=linear");
     assertThat(RecordRenderer.render(sgd))
@@ -163,8 +164,7 @@ class TrainPlanTest {
             --set:2:7 ranks: expected a divisor of logical_shards 8, found 3 (nearest: 2 or 4)
             --set:3:9 threads: expected 0 or 1 with determinism exact (more threads change the order of sums), found 2""");
     assertThat(
-            refused(
-                SMALLEST, "determinism=exact", "global_batch=2048", "ranks=2", "mesh.zero=1"))
+            refused(SMALLEST, "determinism=exact", "global_batch=2048", "ranks=2", "mesh.zero=1"))
         .isEqualTo(
             "--set:4:11 mesh.zero: expected 0 with determinism exact (norms of pieces are summed"
                 + " rank by rank), found 1");

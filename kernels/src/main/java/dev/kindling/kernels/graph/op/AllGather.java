@@ -51,7 +51,8 @@ public record AllGather(Axis axis, int degree, boolean into, Optional<Shape> fla
   }
 
   private ValueType joined(ValueType shard, Shape whole) {
-    Expect.same(this, 0, new ValueType(Expect.flatPiece(this, whole, degree), shard.dtype()), shard);
+    Expect.same(
+        this, 0, new ValueType(Expect.flatPiece(this, whole, degree), shard.dtype()), shard);
     return new ValueType(whole, shard.dtype());
   }
 

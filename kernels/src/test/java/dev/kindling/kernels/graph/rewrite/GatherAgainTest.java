@@ -11,8 +11,7 @@ class GatherAgainTest {
     // The first weight has no input gradient, so backward does not read it.
     assertThat(chain.story()).containsExactly("g0", "u0", "g1", "u1", "g2", "u2", "u2", "u1");
     chain.builder.rewrite(new GatherAgain());
-    assertThat(chain.story())
-        .containsExactly("g0", "u0", "g1", "u1", "g2", "u2", "u2", "g1", "u1");
+    assertThat(chain.story()).containsExactly("g0", "u0", "g1", "u1", "g2", "u2", "u2", "g1", "u1");
   }
 
   @Test

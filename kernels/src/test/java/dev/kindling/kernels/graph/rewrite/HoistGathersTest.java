@@ -28,7 +28,10 @@ class HoistGathersTest {
       assertThat(chain.builder.nodes()).anyMatch(node -> node.inputs().contains(working));
     }
     long scatters =
-        chain.builder.nodes().stream().map(Node::op).filter(ReduceScatter.class::isInstance).count();
+        chain.builder.nodes().stream()
+            .map(Node::op)
+            .filter(ReduceScatter.class::isInstance)
+            .count();
     assertThat(scatters).isEqualTo(3);
   }
 

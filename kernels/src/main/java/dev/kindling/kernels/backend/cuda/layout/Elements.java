@@ -32,8 +32,7 @@ final class Elements {
       for (int i = 0; i < node.outputs().size(); i++) {
         boolean copies = narrow && gathersMaster(graph, node);
         elements.put(
-            node.output(i).id(),
-            copies ? Element.BF16 : output(node, i, precision, elements));
+            node.output(i).id(), copies ? Element.BF16 : output(node, i, precision, elements));
       }
     }
     return elements;

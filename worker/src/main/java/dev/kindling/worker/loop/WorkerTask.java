@@ -142,7 +142,8 @@ public final class WorkerTask {
             plan.microBatch(),
             plan.sequenceLength(),
             maskDocuments,
-            arithmetic.logicalShardsPerRank());
+            arithmetic.logicalShardsPerRank(),
+            arithmetic.accumulation());
     return new StepGraphs(
         plan.model().withVocabulary(vocabulary),
         new Full(),

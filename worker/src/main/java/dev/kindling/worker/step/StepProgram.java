@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
@@ -33,15 +34,18 @@ public final class StepProgram implements AutoCloseable {
   private final StepGraphs graphs;
   private final Map<String, Variable> variables = new HashMap<>();
   private final Memory memory;
-  private final Program accumulate;
   private final Program finish;
   private final Program evaluate;
   private final Program spread;
   private final int rank;
-  private final List<Program> stash = new ArrayList<>();
+  private final List<Program> micro;
+  private final List<Program> stash;
   private final List<StepInputs> inputs = new ArrayList<>();
   private final long bytesPeak;
   private int slot;
+
+  /** Micro-steps of this step so far. */
+  private int microSteps;
 
   /** Slots of the steps in flight and outcomes that were read early, oldest first. */
   private final Deque<Integer> pending = new ArrayDeque<>();
@@ -51,18 +55,20 @@ public final class StepProgram implements AutoCloseable {
   private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
     List<Graph> all = graphs.programs();
+    int levels = graphs.shape().levels();
+    int micros = all.size() - levels - 3;
     rank = data.rank();
     List<Variable> declared = variables(all);
     declared.forEach(variable -> variables.put(variable.name(), variable));
     memory = backend.allocate(declared, all);
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
-    accumulate = backend.compile(all.get(0), memory, axes);
-    finish = backend.compile(all.get(1), memory, axes);
-    for (int level = 0; level < graphs.shape().levels(); level++) {
-      stash.add(backend.compile(all.get(2 + level), memory, axes));
-    }
-    evaluate = backend.compile(all.get(all.size() - 2), memory, axes);
-    spread = backend.compile(all.get(all.size() - 1), memory, axes);
+    List<Program> compiled =
+        all.stream().map(graph -> backend.compile(graph, memory, axes)).toList();
+    micro = compiled.subList(0, micros);
+    finish = compiled.get(micros);
+    stash = compiled.subList(micros + 1, micros + 1 + levels);
+    evaluate = compiled.get(micros + 1 + levels);
+    spread = compiled.get(micros + 2 + levels);
     bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
@@ -140,9 +146,8 @@ public final class StepProgram implements AutoCloseable {
 
   /** Equal on ranks whose collectives match call for call, in every program. */
   public String fingerprint() {
-    List<Program> programs = new ArrayList<>(List.of(accumulate, finish, evaluate, spread));
-    programs.addAll(stash);
-    return programs.stream()
+    return Stream.of(micro, List.of(finish, evaluate, spread), stash)
+        .flatMap(List::stream)
         .map(program -> program.graph().fingerprintOfCollectives())
         .collect(Collectors.joining(" "));
   }
@@ -168,7 +173,18 @@ public final class StepProgram implements AutoCloseable {
 
   /** Forward and backward of one micro-batch. */
   public void accumulate() {
-    submit(accumulate);
+    requireMicroSteps(microSteps + 1 < graphs.shape().microSteps());
+    submit(micro.get(Math.min(microSteps++, micro.size() - 1)));
+  }
+
+  /** A step of another length would add to the gradients of the step before, or lose some. */
+  private void requireMicroSteps(boolean planned) {
+    if (graphs.shape().overwrites() && !planned) {
+      throw new IllegalStateException(
+          "micro-steps of a step: expected "
+              + graphs.shape().microSteps()
+              + ", found another number");
+    }
   }
 
   /** Begins a run in the current slot and goes on to the next. */
@@ -208,6 +224,8 @@ public final class StepProgram implements AutoCloseable {
    * @param stopVote whether this rank wishes to stop after this step
    */
   public void submit(long update, double lrFactor, boolean stopVote) {
+    requireMicroSteps(microSteps + 1 == graphs.shape().microSteps());
+    microSteps = 0;
     memory.await(slot);
     graphs.rule().fillStep(memory.arena(Role.STEP, slot), update, lrFactor);
     if (stopVote) {
@@ -248,10 +266,9 @@ public final class StepProgram implements AutoCloseable {
     for (int each = 0; each < inputs.size(); each++) {
       inputs.get(each).fillForDryRun();
     }
-    accumulate();
-    for (int level = 0; level < stash.size(); level++) {
-      stash(level);
-    }
+    micro.forEach(this::submit);
+    stash.forEach(this::submit);
+    microSteps = Math.max(0, graphs.shape().microSteps() - 1);
     finish(1, 0.0, false);
     evaluate();
     spread();
@@ -286,7 +303,7 @@ public final class StepProgram implements AutoCloseable {
     evaluate.close();
     stash.forEach(Program::close);
     finish.close();
-    accumulate.close();
+    micro.forEach(Program::close);
     memory.close();
   }
 }

@@ -82,10 +82,10 @@ public record StepStages(
   public static StepStages of(
       StepGraphs graphs, int accumulation, ToLongFunction<Graph> activations) {
     List<Stage> stages = forwardAndBackward(graphs, activations);
-    List<Graph> programs = graphs.programs();
-    Graph accumulate = programs.get(0);
-    Graph finish = programs.get(1);
+    Graph accumulate = graphs.accumulate();
+    Graph finish = graphs.finish();
     stages.add(Stage.of("reduce, update, schedule", finish, activations));
+    List<Graph> programs = graphs.programs();
     long peak = programs.stream().mapToLong(activations).max().orElse(0);
     return new StepStages(
         stages,

@@ -47,7 +47,7 @@ class ModelMemoryTest {
   }
 
   private static double gib(ModelFamily model, int sequences, MemorySaving saving) {
-    StepShape shape = new StepShape(sequences * 1024, 1024, false, 1, saving);
+    StepShape shape = new StepShape(sequences * 1024, 1024, false, 1, 1, saving);
     AdamW rule = new AdamW(1e-4, 0.9, 0.95, 1e-8, 0.1, 1.0);
     List<Graph> programs = new StepGraphs(model, new Full(), rule, shape).programs();
     return CudaBytes.of(

@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
@@ -76,7 +77,9 @@ final class ElementCuda {
 
   /** Between fp32 tensors, or from a stored activation to an fp32 variable. */
   static void copy(Binding b, Node node) {
-    if (b.group().nodes().size() == 1) {
+    // A vector has no rows to move: one long one is cut into pieces like many tensors.
+    boolean vector = node.input(0).shape().rank() == 1 && b.in(node, 0).element() == Element.F32;
+    if (b.group().nodes().size() == 1 && !vector) {
       move(b, b.in(node, 0), b.out(node, 0));
       return;
     }

@@ -37,6 +37,8 @@ public record Group(Kind kind, List<Node> nodes) {
     LINEAR_INPUT_GRADIENT_GELU,
     /** SwiGlu, then SwiGluGradient of the same gate and up. */
     SWIGLU_GRADIENT,
+    /** LayerNormGradient, then the BiasGradient of its dx. */
+    LAYER_NORM_GRADIENT_BIAS,
     /** AdamW nodes of equal betas and eps, or Sgd nodes of equal momentum: many tensors. */
     UPDATE,
     /** Copy nodes, or Accumulate nodes, of fp32 variables, independent of each other. */
@@ -45,6 +47,11 @@ public record Group(Kind kind, List<Node> nodes) {
 
   public Group {
     nodes = List.copyOf(nodes);
+  }
+
+  /** Whether outputs of the first node may lie over inputs of it as its operation says. */
+  boolean mayReuse() {
+    return kind == Kind.NODE || kind == Kind.LAYER_NORM_GRADIENT_BIAS;
   }
 
   /** The last node: the one whose outputs leave the group in a chain. */

@@ -49,6 +49,7 @@ class TrainPlanTest {
         eps: 1.0E-8
         weight_decay: 0.1
         clip_norm: 1.0
+        master: true
       schedule:
         type: cosine
         warmup_steps: 0

@@ -119,6 +119,12 @@ final class Binding {
         : 0;
   }
 
+  /** Whether the value lives in a parameter that has no fp32 master. */
+  boolean isBf16Alone(Value value) {
+    Variable variable = place.layout().variableOf(value);
+    return variable != null && !place.variables().hasMaster(variable);
+  }
+
   Operand in(Node node, int index) {
     return at(node.input(index));
   }

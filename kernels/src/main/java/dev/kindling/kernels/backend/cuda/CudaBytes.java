@@ -53,8 +53,9 @@ public record CudaBytes(
    */
   public static CudaBytes of(
       List<Variable> declared, List<Graph> programs, Precision precision, int multiprocessors) {
-    RoleArenas arenas = new RoleArenas(declared);
-    Planned planned = new Planned(arenas, precision == Precision.BF16);
+    boolean bf16 = precision == Precision.BF16;
+    RoleArenas arenas = RoleArenas.of(declared, programs, bf16);
+    Planned planned = new Planned(arenas, bf16);
     Counts counts = new Counts();
     for (Graph program : programs) {
       counts.add(Layout.of(program, precision, GroupRules.ALL), planned, multiprocessors);
@@ -63,14 +64,12 @@ public record CudaBytes(
     for (Role role : Role.values()) {
       variables.put(role, arenas.bytes(role));
     }
-    long parameters = arenas.bytes(Role.PARAMETER);
-    if (planned.hasCopies() && parameters > 0) {
-      long refresh = ElementCuda.copies(0, 0, parameters / Float.BYTES).bytes();
-      counts.constants += refresh * programs.size();
+    if (bf16) {
+      counts.constants += ElementCuda.copies(planned, arenas).bytes() * programs.size();
     }
     return new CudaBytes(
         variables,
-        planned.hasCopies() ? parameters / 2 : 0,
+        bf16 ? arenas.copyBytes() : 0,
         counts.activations,
         counts.scratch,
         CublasLt.WORKSPACE_BYTES,
@@ -99,7 +98,12 @@ public record CudaBytes(
 
     @Override
     public long copyAddress(Variable variable) {
-      return (1L + Role.values().length) * ROLE_STRIDE + arenas.offset(variable) / 2;
+      return (1L + Role.values().length) * ROLE_STRIDE + arenas.copyOffset(variable);
+    }
+
+    @Override
+    public boolean hasMaster(Variable variable) {
+      return arenas.hasMaster(variable);
     }
   }
 

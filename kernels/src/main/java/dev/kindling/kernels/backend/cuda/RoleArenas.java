@@ -1,14 +1,19 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.memory.Span;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Set;
 
 /** Offsets of variables: one arena per role, in declaration order. */
 final class RoleArenas {
@@ -18,43 +23,116 @@ final class RoleArenas {
   private final Map<Role, Long> sizes = new EnumMap<>(Role.class);
   private final Map<String, Variable> variables = new HashMap<>();
   private final Map<String, Long> offsets = new HashMap<>();
+  private final Map<String, Long> copies = new LinkedHashMap<>();
+  private long copyBytes;
 
+  /** Every variable in fp32. */
   RoleArenas(List<Variable> declared) {
+    this(declared, Set.of());
+  }
+
+  /**
+   * @param bf16Only parameters without an fp32 master
+   */
+  RoleArenas(List<Variable> declared, Set<Variable> bf16Only) {
     for (Variable variable : declared) {
       if (variables.put(variable.name(), variable) != null) {
         throw new PlanException("variable " + variable.name() + " declared twice");
       }
-      long offset = sizes.getOrDefault(variable.role(), 0L);
-      offsets.put(variable.name(), offset);
-      sizes.put(variable.role(), offset + Span.aligned(variable.type().bytes()));
+      long bytes = Span.aligned(variable.type().bytes());
+      if (variable.role() == Role.PARAMETER) {
+        copies.put(variable.name(), copyBytes);
+        copyBytes += bytes / 2;
+      }
+      if (!bf16Only.contains(variable)) {
+        long offset = sizes.getOrDefault(variable.role(), 0L);
+        offsets.put(variable.name(), offset);
+        sizes.put(variable.role(), offset + bytes);
+      }
     }
+  }
+
+  /** With masters but for what the programs round; in fp32 alone nothing is rounded away. */
+  static RoleArenas of(List<Variable> declared, List<Graph> programs, boolean bf16) {
+    return new RoleArenas(declared, bf16 ? bf16Only(programs) : Set.of());
+  }
+
+  /** Parameters that some update rounds, so that they need no master. */
+  static Set<Variable> bf16Only(List<Graph> programs) {
+    Set<Variable> found = new HashSet<>();
+    for (Graph program : programs) {
+      for (Node node : program.nodes()) {
+        if (node.op() instanceof AdamW op && op.roundingKey().isPresent()) {
+          Variable variable = program.contents().get(node.input(0).id());
+          if (variable == null) {
+            throw new PlanException(node + ": rounds what is no parameter's first content");
+          }
+          found.add(variable);
+        }
+      }
+    }
+    return found;
+  }
+
+  boolean hasMaster(Variable variable) {
+    return offsets.containsKey(variable.name());
+  }
+
+  /** Size of the arena of all bf16 copies. */
+  long copyBytes() {
+    return aligned(copyBytes);
+  }
+
+  /** Offset of a parameter's bf16 copy. */
+  long copyOffset(Variable variable) {
+    same(variable);
+    Long offset = copies.get(variable.name());
+    if (offset == null) {
+      throw new PlanException(variable + " has no bf16 copy");
+    }
+    return offset;
+  }
+
+  /** Parameters that have both, in declaration order. */
+  List<Variable> masters() {
+    return copies.keySet().stream().map(this::known).filter(this::hasMaster).toList();
   }
 
   /** Size of the role's arena. */
   long bytes(Role role) {
-    long bytes = sizes.getOrDefault(role, 0L);
+    return aligned(sizes.getOrDefault(role, 0L));
+  }
+
+  private static long aligned(long bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
   long offset(String variable) {
     Long offset = offsets.get(variable);
     if (offset == null) {
-      throw new IllegalArgumentException("no variable " + variable + " in this memory");
+      throw new PlanException(known(variable) + " is stored in bf16 alone");
     }
     return offset;
   }
 
   /** Offset of this very variable; another type or role under its name is an error. */
   long offset(Variable variable) {
+    same(variable);
+    return offset(variable.name());
+  }
+
+  private void same(Variable variable) {
     if (!variable.equals(variables.get(variable.name()))) {
       throw new PlanException(
           "memory holds " + variables.get(variable.name()) + ", the graph wants " + variable);
     }
-    return offset(variable.name());
   }
 
   Variable known(String variable) {
-    offset(variable);
-    return Objects.requireNonNull(variables.get(variable));
+    Variable known = variables.get(variable);
+    if (known == null) {
+      throw new IllegalArgumentException("no variable " + variable + " in this memory");
+    }
+    return known;
   }
 }

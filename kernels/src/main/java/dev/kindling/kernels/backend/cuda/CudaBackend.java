@@ -23,11 +23,15 @@ public final class CudaBackend implements Backend {
   private final Engine engine;
 
   /**
-   * @throws dev.kindling.kernels.backend.DeviceException if there is no such GPU, driver or library
+   * Opens the device and has every kernel compute something small.
+   *
+   * @throws dev.kindling.kernels.backend.DeviceException if there is no such GPU, driver or
+   *     library, or a kernel computes wrongly
    */
   public CudaBackend(CudaOptions options) {
     this.options = options;
     device = new CudaDevice(options.ordinal());
+    SelfTest.run(options.ordinal());
     engine = new Engine(device);
   }
 

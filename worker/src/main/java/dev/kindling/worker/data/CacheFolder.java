@@ -4,15 +4,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Where fetched jars and unpacked natives are kept between runs. */
-final class CacheFolder {
+/** Where fetched jars, unpacked natives and measured choices are kept between runs. */
+public final class CacheFolder {
   private CacheFolder() {}
 
   /**
    * {@code $KINDLING_CACHE/name}, else {@code ~/.cache/kindling/name}; where neither can be written
    * (containers without a home) a fresh private temporary folder.
    */
-  static Path of(String name) {
+  public static Path of(String name) {
     String set = System.getenv("KINDLING_CACHE");
     Path folder =
         set != null && !set.isEmpty()

@@ -7,23 +7,25 @@ import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
-import dev.kindling.kernels.graph.Param;
-import dev.kindling.kernels.random.Initialization;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.TrainState;
 import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
 import dev.kindling.worker.data.BatchSlice;
+import dev.kindling.worker.data.CacheFolder;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.Phase;
 import dev.kindling.worker.event.PhaseEntered;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.plan.BatchArithmetic;
+import dev.kindling.worker.plan.Determinism;
 import dev.kindling.worker.plan.MatrixProduct;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.shard.Sharding;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepInputs;
 import dev.kindling.worker.step.StepProgram;
@@ -67,7 +69,10 @@ public final class WorkerTask {
         Backend backend = backend()) {
       enter(Phase.COMPILE);
       StepGraphs graphs = graphs(plan, shards);
-      try (StepProgram program = StepProgram.compile(graphs, backend, data)) {
+      StoredChoices choices =
+          new StoredChoices(Path.of(assignment.runDir()), CacheFolder.of("devices"));
+      try (StepProgram program =
+          choices.compile(backend, data, () -> StepProgram.compile(graphs, backend, data))) {
         FingerprintCheck.check(data, program.fingerprint());
         return train(program, shards, data);
       }
@@ -97,10 +102,7 @@ public final class WorkerTask {
 
   private Progress begin(StepProgram program, Optional<TrainState> restored, RunIdentity identity) {
     if (restored.isEmpty()) {
-      for (Param param : program.params()) {
-        Initialization.fill(param, plan.seed(), program.memory().span(param.name()));
-        program.memory().publish(param.name());
-      }
+      program.fill(plan.seed());
       return new Progress(0, 0, List.of(), plan.globalBatch());
     }
     TrainState state = restored.get();
@@ -138,7 +140,11 @@ public final class WorkerTask {
             maskDocuments,
             arithmetic.logicalShardsPerRank());
     return new StepGraphs(
-        plan.model().withVocabulary(vocabulary), new Full(), plan.optimizer(), shape);
+        plan.model().withVocabulary(vocabulary),
+        new Full(),
+        plan.optimizer(),
+        shape,
+        new Sharding(plan.mesh().zero(), plan.ranks()));
   }
 
   private BatchSlice slice(Communicator data) {
@@ -154,7 +160,13 @@ public final class WorkerTask {
     return switch (plan.device()) {
       case CPU -> Backend.cpu(options());
       case CUDA ->
-          Backend.cuda(new CudaOptions(rank % context.ranksOnThisHost(), Precision.BF16, true));
+          Backend.cuda(
+              new CudaOptions(
+                  context.gpuOrdinal(),
+                  Precision.BF16,
+                  true,
+                  plan.determinism() != Determinism.EXACT),
+              this::say);
     };
   }
 
@@ -167,6 +179,13 @@ public final class WorkerTask {
 
   static void write(Batch batch, StepInputs inputs) {
     batch.copyTo(inputs.tokens(), inputs.targets(), inputs.positions(), inputs.segments());
+  }
+
+  /** For people, so the first rank alone says it. */
+  private void say(String line) {
+    if (rank == 0) {
+      context.events().emit(new LogLine(rank, LogLine.Level.WARN, line));
+    }
   }
 
   private void enter(Phase phase) {

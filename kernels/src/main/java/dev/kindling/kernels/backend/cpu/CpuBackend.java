@@ -57,6 +57,14 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public String choices() {
+    return "";
+  }
+
+  @Override
+  public void adopt(String choices) {}
+
+  @Override
   public void close() {
     workers.close();
   }

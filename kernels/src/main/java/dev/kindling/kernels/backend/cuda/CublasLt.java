@@ -7,28 +7,29 @@ import static org.bytedeco.cuda.global.cublas.CUBLASLT_REDUCTION_SCHEME_OUTPUT_T
 import static org.bytedeco.cuda.global.cublas.cublasLtCreate;
 import static org.bytedeco.cuda.global.cublas.cublasLtDestroy;
 import static org.bytedeco.cuda.global.cublas.cublasLtGetStatusString;
+import static org.bytedeco.cuda.global.cublas.cublasLtGetVersion;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatmulAlgoGetHeuristic;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceCreate;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceDestroy;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceSetAttribute;
 
 import dev.kindling.kernels.backend.DeviceException;
-import java.util.HashMap;
-import java.util.Map;
+import java.nio.ByteBuffer;
 import org.bytedeco.cuda.cublas.cublasLtContext;
 import org.bytedeco.cuda.cublas.cublasLtMatmulAlgo_t;
 import org.bytedeco.cuda.cublas.cublasLtMatmulHeuristicResult_t;
 import org.bytedeco.cuda.cublas.cublasLtMatmulPreferenceOpaque_t;
 import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 
 /**
- * cuBLASLt of one device. The algorithm of a shape is the fastest of the library's first
- * suggestions, timed once on this device. In-place split reductions are excluded: they add in the
- * order in which blocks finish.
+ * cuBLASLt of one device. The algorithm of a shape is what {@link ProductChoices} remembers, else
+ * the fastest of the library's first suggestions, timed once on this device. In-place split
+ * reductions are excluded: they add in the order in which blocks finish.
  */
 final class CublasLt implements AutoCloseable {
   /** What the library's own documentation advises for Hopper. */
@@ -41,10 +42,13 @@ final class CublasLt implements AutoCloseable {
   private final cublasLtContext handle = new cublasLtContext();
   private final CUstream_st stream;
   private final NativeAddress workspace;
-  private final Map<ProductShape, cublasLtMatmulAlgo_t> algorithms = new HashMap<>();
+  private final boolean measured;
+  private final ProductChoices choices;
 
-  CublasLt(CudaDevice device) {
+  CublasLt(CudaDevice device, boolean measured) {
     this.device = device;
+    this.measured = measured;
+    this.choices = new ProductChoices(device.name(), "cublasLt-" + cublasLtGetVersion());
     device.makeCurrent();
     check(cublasLtCreate(handle), "cublasLtCreate");
     stream = new CUstream_st(new NativeAddress(device.stream().number()));
@@ -73,11 +77,34 @@ final class CublasLt implements AutoCloseable {
   /** A product ready to be issued; its algorithm is measured when the shape is new. */
   Product product(ProductShape shape, long a, long b, long d, long bias, long auxiliary) {
     Product product = new Product(this, shape, a, b, d, bias, auxiliary);
-    product.use(algorithms.computeIfAbsent(shape, unknown -> fastest(product, shape)));
+    byte[] known = choices.find(shape);
+    if (known != null) {
+      cublasLtMatmulAlgo_t algorithm = new cublasLtMatmulAlgo_t();
+      bytes(algorithm).put(known);
+      product.use(algorithm);
+      // A stored choice that this library cannot run must show now, not in the middle of a capture.
+      check(product.tryIssue(), "stored algorithm of " + shape);
+      return product;
+    }
+    Chosen chosen = fastest(product, shape);
+    byte[] content = new byte[Math.toIntExact(chosen.algorithm().sizeof())];
+    bytes(chosen.algorithm()).get(content);
+    choices.add(shape, content, chosen.micros());
+    product.use(chosen.algorithm());
     return product;
   }
 
-  private cublasLtMatmulAlgo_t fastest(Product product, ProductShape shape) {
+  private static ByteBuffer bytes(cublasLtMatmulAlgo_t algorithm) {
+    return new BytePointer(algorithm).capacity(algorithm.sizeof()).asByteBuffer();
+  }
+
+  ProductChoices choices() {
+    return choices;
+  }
+
+  private record Chosen(cublasLtMatmulAlgo_t algorithm, float micros) {}
+
+  private Chosen fastest(Product product, ProductShape shape) {
     cublasLtMatmulHeuristicResult_t results = new cublasLtMatmulHeuristicResult_t(SUGGESTIONS);
     int found = suggestions(product, results);
     float best = Float.MAX_VALUE;
@@ -91,7 +118,7 @@ final class CublasLt implements AutoCloseable {
         if (result.state() != 0 || product.tryIssue() != 0) {
           continue;
         }
-        float micros = timer.median(product, REPETITIONS);
+        float micros = measured ? timer.median(product, REPETITIONS) : 0;
         if (micros < best) {
           best = micros;
           chosen = candidate;
@@ -101,7 +128,7 @@ final class CublasLt implements AutoCloseable {
     if (chosen == null) {
       throw new DeviceException("cuda: cuBLASLt has no algorithm for " + shape);
     }
-    return chosen;
+    return new Chosen(chosen, best);
   }
 
   private int suggestions(Product product, cublasLtMatmulHeuristicResult_t results) {

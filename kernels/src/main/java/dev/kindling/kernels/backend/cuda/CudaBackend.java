@@ -15,6 +15,7 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.GraphCheck;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** One GPU as a device. One backend belongs to one rank and one thread at a time. */
 public final class CudaBackend implements Backend {
@@ -25,14 +26,15 @@ public final class CudaBackend implements Backend {
   /**
    * Opens the device and has every kernel compute something small.
    *
+   * @param notices hears, a line each, what takes long
    * @throws dev.kindling.kernels.backend.DeviceException if there is no such GPU, driver or
    *     library, or a kernel computes wrongly
    */
-  public CudaBackend(CudaOptions options) {
+  public CudaBackend(CudaOptions options, Consumer<String> notices) {
     this.options = options;
     device = new CudaDevice(options.ordinal());
-    SelfTest.run(options.ordinal());
-    engine = new Engine(device);
+    SelfTest.run(options.ordinal(), notices);
+    engine = new Engine(device, options.measured(), notices);
   }
 
   @Override
@@ -53,6 +55,16 @@ public final class CudaBackend implements Backend {
     GraphCheck.check(graph);
     Layout layout = Layout.of(graph, options.precision(), GroupRules.ALL);
     return new CudaProgram(graph, layout, engine, own, communicators, options.captured());
+  }
+
+  @Override
+  public String choices() {
+    return engine.blas().choices().encode();
+  }
+
+  @Override
+  public void adopt(String choices) {
+    engine.blas().choices().adopt(choices);
   }
 
   /** Device bytes reserved so far, the context excluded. */

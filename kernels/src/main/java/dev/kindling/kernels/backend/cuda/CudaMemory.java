@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.BiFunction;
+import java.util.function.IntSupplier;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
@@ -23,7 +24,8 @@ import jcuda.driver.JCudaDriver;
 /**
  * One block of device memory per role, a bf16 copy of the parameters, and the host's views: pinned
  * for the roles that travel with every run, one for each run in flight, made on first use for the
- * others.
+ * others. Working copies of weights are stored in bf16 themselves where the precision is bf16, and
+ * have no view.
  */
 final class CudaMemory implements Memory {
   /** What a matrix product wants of an operand, and twice Span.ALIGNMENT. */
@@ -40,10 +42,13 @@ final class CudaMemory implements Memory {
   private final Map<String, Span> views = new HashMap<>();
   private final Map<Role, List<PinnedArena>> pinned = new EnumMap<>(Role.class);
   private final List<CUevent> ended = new ArrayList<>();
+  private final List<IntSupplier> queries = new ArrayList<>();
+  private final long[] handed = new long[SLOTS];
 
   /** Made once: awaiting a run leaves no garbage. */
   private final List<BiFunction<Variable, Integer, Integer>> inputs = new ArrayList<>();
 
+  private final boolean bf16;
   private final long copies;
   private final FaultWords faults;
   private long workspace;
@@ -51,6 +56,7 @@ final class CudaMemory implements Memory {
 
   CudaMemory(CudaDevice device, List<Variable> declared, boolean bf16) {
     this.device = device;
+    this.bf16 = bf16;
     for (Variable variable : declared) {
       if (variables.put(variable.name(), variable) != null) {
         throw new PlanException("variable " + variable.name() + " declared twice");
@@ -80,6 +86,7 @@ final class CudaMemory implements Memory {
       int flags = CUevent_flags.CU_EVENT_DISABLE_TIMING;
       check(JCudaDriver.cuEventCreate(event, flags), "cuEventCreate");
       ended.add(event);
+      queries.add(() -> JCudaDriver.cuEventQuery(event));
       int own = slot;
       inputs.add((variable, place) -> input(variable, place, own));
     }
@@ -100,7 +107,12 @@ final class CudaMemory implements Memory {
       throw new PlanException(
           "memory holds " + variables.get(variable.name()) + ", the graph wants " + variable);
     }
-    return arena(variable.role(), arenas) + offset(variable.name());
+    return arena(variable.role(), arenas) + offset(variable.name()) / narrowing(variable.role());
+  }
+
+  /** How many times smaller than fp32 the variables of a role are. */
+  private int narrowing(Role role) {
+    return bf16 && role == Role.WORKING ? 2 : 1;
   }
 
   /** Device address of the bf16 copy of a parameter. */
@@ -166,6 +178,7 @@ final class CudaMemory implements Memory {
   /** Everything submitted so far belongs to the run of this slot, or to earlier ones. */
   void submitted(int slot) {
     check(JCudaDriver.cuEventRecord(ended.get(slot), device.stream()), "cuEventRecord");
+    handed[slot] = device.peers().handed();
   }
 
   @Override
@@ -176,7 +189,11 @@ final class CudaMemory implements Memory {
   @Override
   public void await(int slot) {
     device.makeCurrent();
-    check(JCudaDriver.cuEventSynchronize(ended.get(slot)), "a run");
+    if (device.peers().isEmpty()) {
+      check(JCudaDriver.cuEventSynchronize(ended.get(slot)), "a run");
+    } else {
+      device.peers().await(queries.get(slot), handed[slot], "a run");
+    }
     Span outputs = slots(Role.OUTPUT).get(slot).span();
     faults.check(outputs, bytes(Role.OUTPUT), inputs.get(slot));
   }
@@ -216,8 +233,19 @@ final class CudaMemory implements Memory {
     }
   }
 
+  @Override
+  public void release(String variable) {
+    Span view = views.remove(variable);
+    if (view != null) {
+      view.close();
+    }
+  }
+
   private void copy(String variable, boolean toHost) {
     Variable known = known(variable);
+    if (known.role() == Role.WORKING) {
+      throw new DeviceException("cuda: the host has no view of the working copy " + variable);
+    }
     device.makeCurrent();
     device.synchronize("before copying " + variable);
     Pointer host = Pointer.to(span(variable).buffer());
@@ -262,12 +290,15 @@ final class CudaMemory implements Memory {
 
   @Override
   public long bytes(Role role) {
-    long bytes = sizes.getOrDefault(role, 0L);
+    long bytes = sizes.getOrDefault(role, 0L) / narrowing(role);
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
   @Override
   public void close() {
+    if (device.peers().givenUp()) {
+      return;
+    }
     device.makeCurrent();
     pinned.values().forEach(slots -> slots.forEach(PinnedArena::close));
     for (CUevent event : ended) {

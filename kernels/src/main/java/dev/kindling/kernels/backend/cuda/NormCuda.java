@@ -80,8 +80,10 @@ final class NormCuda {
     return team == 32 ? 4 : 1;
   }
 
-  private static int gradientBlocks(Binding b, int rows, int team) {
-    int perProcessor = team == 32 ? 3 : (384 + team - 1) / team;
+  /** As many blocks as are resident at a time; one more wave would leave most of the GPU idle. */
+  private static int gradientBlocks(Binding b, int rows, int team, boolean layer) {
+    int resident = layer ? 2 : 3;
+    int perProcessor = team == 32 ? resident : (128 * resident + team - 1) / team;
     return Math.min(rows, perProcessor * b.engine().multiprocessors());
   }
 
@@ -89,7 +91,7 @@ final class NormCuda {
     RmsNormGradient op = Binding.op(node, RmsNormGradient.class);
     Operand x = b.in(node, 0);
     int team = team(x.columns());
-    int blocks = gradientBlocks(b, x.rows(), team);
+    int blocks = gradientBlocks(b, x.rows(), team, false);
     boolean wantsGain = op.gain() != Accumulation.NONE;
     long partials = wantsGain ? b.scratch((long) blocks * x.columns() * Float.BYTES) : 0;
     long carried = op.residual() ? b.in(node, 4).address() : 0;
@@ -111,7 +113,7 @@ final class NormCuda {
     LayerNormGradient op = Binding.op(node, LayerNormGradient.class);
     Operand x = b.in(node, 0);
     int team = team(x.columns());
-    int blocks = gradientBlocks(b, x.rows(), team);
+    int blocks = gradientBlocks(b, x.rows(), team, true);
     boolean wantsGain = op.gain() != Accumulation.NONE;
     boolean wantsBias = op.bias() != Accumulation.NONE;
     long bytes = (long) blocks * x.columns() * Float.BYTES;

@@ -21,6 +21,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * Launches every kernel once when a device is opened, and compares with the CPU: a wrong level of
@@ -37,13 +38,14 @@ final class SelfTest {
 
   /**
    * @param ordinal of the GPU, which is open already
+   * @param notices hears what takes long
    * @return names of the kernels that were launched
    * @throws DeviceException that names operation and kernels whose result is wrong
    */
-  static Set<String> run(int ordinal) {
+  static Set<String> run(int ordinal, Consumer<String> notices) {
     Set<String> launched = new HashSet<>();
     try (CudaDevice device = new CudaDevice(ordinal);
-        Engine engine = new Engine(device)) {
+        Engine engine = new Engine(device, false, notices)) {
       for (Precision precision : Precision.values()) {
         Graph graph = SelfTestGraph.of(precision);
         compare(graph, onDevice(graph, precision, engine, launched), onCpu(graph), precision);

@@ -33,7 +33,7 @@ class CudaAttentionTest {
 
   @BeforeAll
   static void open() {
-    backend = Backend.cuda(new CudaOptions(0, Precision.BF16, true));
+    backend = Backend.cuda(new CudaOptions(0, Precision.BF16, true, false));
   }
 
   @AfterAll
@@ -163,7 +163,7 @@ class CudaAttentionTest {
   void anEagerRunHasTheSameBits(int headDim) {
     AttentionShape shape = new AttentionShape(4, 2, headDim, 257);
     Inputs inputs = Inputs.random(shape, 2, true, false);
-    try (Backend eager = Backend.cuda(new CudaOptions(0, Precision.BF16, false));
+    try (Backend eager = Backend.cuda(new CudaOptions(0, Precision.BF16, false, false));
         AttentionRun first = new AttentionRun(backend, shape, 2, true);
         AttentionRun second = new AttentionRun(eager, shape, 2, true)) {
       expectSameBits(inputs.on(second), inputs.on(first));

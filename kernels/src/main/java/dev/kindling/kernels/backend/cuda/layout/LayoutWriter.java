@@ -67,9 +67,24 @@ final class LayoutWriter {
     }
     Map<Integer, Integer> roots = new HashMap<>();
     stored.forEach((value, place) -> roots.put(value, place.root()));
+    holdWhileUnderWay(uses, groups, roots);
     MemoryPlan memory = MemoryPlan.of(uses, roots, bytes, graph.contents(), Long.MAX_VALUE);
     Graph reordered = new Graph(graph.variables(), graph.params(), graph.contents(), nodes);
     return new Layout(reordered, precision, groups, stored, memory);
+  }
+
+  /** Blocks of a collective are in use until the main stream has waited for it. */
+  private static void holdWhileUnderWay(
+      List<BlockUse> uses, List<Group> groups, Map<Integer, Integer> roots) {
+    for (Timetable.Flight flight : Timetable.flights(groups, value -> roots.get(value.id()))) {
+      int last = flight.join() - 1;
+      if (last > flight.issue()) {
+        List<Integer> held = new ArrayList<>(uses.get(last).reads());
+        held.addAll(flight.reads());
+        held.addAll(flight.writes());
+        uses.set(last, new BlockUse(held, uses.get(last).writes(), uses.get(last).takeovers()));
+      }
+    }
   }
 
   /** Values that a later node of the group reads and nobody else: they never reach memory. */

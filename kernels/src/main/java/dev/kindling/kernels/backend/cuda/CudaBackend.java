@@ -72,6 +72,11 @@ public final class CudaBackend implements Backend {
     return device.reservedBytes();
   }
 
+  /** Bytes of the GPU that nobody holds now, other processes included. */
+  public long freeBytes() {
+    return device.freeBytes();
+  }
+
   @Override
   public void close() {
     engine.close();

@@ -145,6 +145,15 @@ final class CudaDevice implements AutoCloseable {
     return block.number();
   }
 
+  /** Bytes that nobody holds now, other processes included. */
+  long freeBytes() {
+    makeCurrent();
+    long[] free = new long[1];
+    long[] total = new long[1];
+    check(JCudaDriver.cuMemGetInfo(free, total), "cuMemGetInfo");
+    return free[0];
+  }
+
   /** Device bytes reserved so far; the context itself comes on top. */
   long reservedBytes() {
     return reserved;

@@ -20,12 +20,12 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** Attention and its gradient on the GPU, as one graph over spoilt memory. */
-final class AttentionRun implements AutoCloseable {
+public final class AttentionRun implements AutoCloseable {
   private final boolean documents;
   private final int tokens;
   private final PoisonedRun run;
 
-  AttentionRun(Backend backend, AttentionShape shape, int sequences, boolean documents) {
+  public AttentionRun(Backend backend, AttentionShape shape, int sequences, boolean documents) {
     this.documents = documents;
     tokens = sequences * shape.sequence();
     run = new PoisonedRun(backend, graph(shape));
@@ -64,7 +64,7 @@ final class AttentionRun implements AutoCloseable {
   }
 
   /** Inputs are numbers that bf16 holds; {@code segments} only if there are documents. */
-  PlainAttention.Result evaluate(
+  public PlainAttention.Result evaluate(
       double[] q, double[] k, double[] v, double[] dO, double @Nullable [] segments) {
     Map<String, double[]> contents = new HashMap<>();
     contents.put("q", q);

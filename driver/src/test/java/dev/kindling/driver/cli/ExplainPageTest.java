@@ -45,7 +45,8 @@ class ExplainPageTest {
   /** A line's first number. */
   private static long number(String page, String name) {
     String line = page.lines().filter(l -> l.startsWith("  " + name + " ")).findFirst().orElse("");
-    return Long.parseLong(line.substring(name.length() + 2).trim().split(" ", -1)[0].replace(",", ""));
+    return Long.parseLong(
+        line.substring(name.length() + 2).trim().split(" ", -1)[0].replace(",", ""));
   }
 
   @Test

@@ -134,7 +134,10 @@ public final class Examination {
       String refusal = facts.refusal().replaceFirst("^cuda: ", "");
       findings.add(
           wanted
-              ? Finding.wrong("cuda", refusal, "files of the driver show " + machine.gpuFiles())
+              ? Finding.wrong(
+                  "cuda",
+                  refusal + " (the kernel's driver shows " + machine.gpuFiles() + ")",
+                  "install the NVIDIA driver R580 or newer; containers: docker run --gpus all")
               : Finding.note("cuda", "no GPU: cpu only (" + refusal + ")", ""));
       return findings;
     }

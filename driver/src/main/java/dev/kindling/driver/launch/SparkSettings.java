@@ -76,7 +76,10 @@ final class SparkSettings {
     if (!application.isEmpty() && !conf.contains("spark.jars")) {
       conf.set("spark.jars", application);
     }
-    if (workers.device() == Device.CUDA) {
+    if (workers.device() == Device.CUDA
+        && LOCAL_CLUSTER.matcher(conf.get("spark.master")).matches()) {
+      GpuSettings.embedded(conf, workers.ranks(), bindings);
+    } else if (workers.device() == Device.CUDA) {
       GpuSettings.submitted(conf, bindings, System.getenv());
     }
   }

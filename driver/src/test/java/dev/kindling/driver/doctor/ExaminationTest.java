@@ -82,13 +82,14 @@ class ExaminationTest {
     Examination.Report wanted = examine(true);
     assertThat(wanted.cpu()).isTrue();
     assertThat(wanted.cuda()).isFalse();
-    wrong("cuda", "the driver cannot be loaded", "0 GPU(s)");
+    wrong("cuda", "libcuda.so.1 (the kernel's driver shows 0 GPU(s))", "R580");
   }
 
   @Test
   void withoutTheBindingsNoProbeIsStarted() throws InterruptedException {
     machine.bindings = false;
-    wrong("cuda", "bindings are not on the class path; expected kindling-cuda-VERSION.jar", "GPU");
+    wrong(
+        "cuda", "bindings are not on the class path; expected kindling-cuda-VERSION.jar", "driver");
   }
 
   @Test

@@ -49,13 +49,7 @@ public final class GpuProbe {
         new SparkSpec(
             Optional.empty(),
             Duration.ofSeconds(60),
-            Map.of(
-                "spark.executor.memory",
-                "512m",
-                "spark.executor.extraClassPath",
-                arguments[1],
-                "spark.resources.discoveryPlugin",
-                FakeGpus.class.getName()));
+            Map.of("spark.executor.memory", "512m", "spark.executor.extraClassPath", arguments[1]));
     int code = 0;
     try (BarrierLauncher launcher =
         new BarrierLauncher(start(spec, ranks, out), new Saying(), out::println)) {

@@ -120,6 +120,16 @@ class SparkSettingsTest {
   }
 
   @Test
+  void aMasterOfThisMachineThatTheUserNamedOffersGpusToo() {
+    SparkConf own = new SparkConf(false).setMaster("local-cluster[1,2,4096]");
+    SparkConf conf = of(own, Map.of(), Device.CUDA);
+    assertThat(conf.get("spark.worker.resource.gpu.amount")).isEqualTo("2");
+    assertThat(conf.get("spark.resources.discoveryPlugin")).isEqualTo(GpuDiscovery.class.getName());
+    assertThat(conf.get("spark.executor.extraClassPath")).contains("jcuda");
+    assertThat(conf.get("spark.master")).isEqualTo("local-cluster[1,2,4096]");
+  }
+
+  @Test
   void aClusterBringsItsGpusAndFetchesTheBindings() {
     SparkConf standalone =
         of(new SparkConf(false).set("spark.master", "spark://h:7077"), Map.of(), Device.CUDA);

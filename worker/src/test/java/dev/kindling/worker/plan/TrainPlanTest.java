@@ -160,6 +160,11 @@ class TrainPlanTest {
             exp.yaml:7:15 global_batch: expected a multiple of logical_shards * micro_batch = 8 * 256 = 2048, found 1024 (nearest: 2048)
             --set:2:7 ranks: expected a divisor of logical_shards 8, found 3 (nearest: 2 or 4)
             --set:3:9 threads: expected 0 or 1 with determinism exact (more threads change the order of sums), found 2""");
+    assertThat(
+            refused(SMALLEST, "determinism=exact", "device=cuda", "ranks=2", "global_batch=4096"))
+        .isEqualTo(
+            "--set:1:13 determinism: expected replay with device cuda and several ranks (NCCL adds"
+                + " in an order of its own), found EXACT");
     assertThat(refused(SMALLEST, "logical_shards=6"))
         .isEqualTo("--set:1:16 logical_shards: expected a power of two, found 6 (nearest: 4 or 8)");
   }

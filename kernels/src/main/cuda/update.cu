@@ -38,7 +38,8 @@ extern "C" __global__ void __launch_bounds__(PIECE_THREADS) global_norm_partials
   }
 }
 
-/* norm[0] = sqrt(sum of partials) / token_count[0]. Grid 1, block 1024. */
+/* norm[0] = sqrt(sum of partials) / token_count[0], or / 1 if token_count is null. Grid 1, block
+   1024. */
 extern "C" __global__ void __launch_bounds__(1024) global_norm_total(
     const double* partials, const float* token_count, float* norm, int parts) {
   __shared__ double scratch[32];
@@ -49,7 +50,7 @@ extern "C" __global__ void __launch_bounds__(1024) global_norm_total(
   }
   sum = block_sum(sum, scratch);
   if (threadIdx.x == 0) {
-    norm[0] = (float)(sqrt(sum) / token_count[0]);
+    norm[0] = (float)(sqrt(sum) / (token_count != nullptr ? token_count[0] : 1.0f));
   }
 }
 

@@ -121,8 +121,11 @@ final class ExplainPage {
     row("FLOPs", step.flops(), "per rank, matrix products");
     row("FLOPs per token", step.flops() * plan.ranks() / plan.globalBatch(), "");
     row("bytes moved", step.bytes(), "per rank, if no cache existed");
-    row("bytes reduced", step.reducedBytes(), "gradients, loss, counts; once per step");
-    row("bytes sent", step.sentBytes(plan.ranks()), "per rank, over " + plan.ranks() + " ranks");
+    for (StepStages.Traffic each : step.traffic()) {
+      String note = "bytes handed in by a rank, " + each.calls() + " calls";
+      row(each.collective(), each.bytes(), note);
+    }
+    row("bytes sent", step.sentBytes(), "per rank, over " + plan.ranks() + " ranks");
   }
 
   private void section(String title) {

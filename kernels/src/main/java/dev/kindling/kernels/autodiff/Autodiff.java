@@ -16,6 +16,7 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.rewrite.LossInPlace;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,8 +41,9 @@ public final class Autodiff {
 
   /**
    * Gradients of lossSum, which a cross entropy or a sum with one must have written. Declares one
-   * GRADIENT variable "grad/" + name per demanded parameter in declaration order, then the scalars
-   * loss_sum and token_count.
+   * GRADIENT variable "grad/" + name per demanded parameter in declaration order, in the shape in
+   * which the graph reads it (a piece where it is gathered), then the scalars loss_sum and
+   * token_count.
    *
    * @return content of each gradient variable after accumulation, in declaration order
    */
@@ -89,10 +91,20 @@ public final class Autodiff {
   }
 
   private static Map<Param, Variable> declare(GraphBuilder builder) {
+    Map<Param, Shape> read = new HashMap<>();
+    for (Node node : builder.nodes()) {
+      for (Value input : node.inputs()) {
+        Param param = builder.paramOf(input);
+        if (param != null) {
+          read.put(param, input.shape());
+        }
+      }
+    }
     Map<Param, Variable> variables = new LinkedHashMap<>();
     for (Param param : builder.params()) {
       if (!(param.demand() instanceof None)) {
-        ValueType type = new ValueType(gradientShape(builder, param), param.type().dtype());
+        Shape whole = read.getOrDefault(param, param.shape());
+        ValueType type = new ValueType(gradientShape(builder, param, whole), param.type().dtype());
         Variable variable = new Variable("grad/" + param.name(), type, Role.GRADIENT);
         builder.variable(variable);
         variables.put(param, variable);
@@ -104,9 +116,9 @@ public final class Autodiff {
   /**
    * Columns are input features of a linear weight, so the layout of its reader decides the shape.
    */
-  private static Shape gradientShape(GraphBuilder builder, Param param) {
+  private static Shape gradientShape(GraphBuilder builder, Param param, Shape read) {
     if (!(param.demand() instanceof Columns columns)) {
-      return param.shape();
+      return read;
     }
     Shape shape = null;
     for (Node node : builder.nodes()) {

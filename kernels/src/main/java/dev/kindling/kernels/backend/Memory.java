@@ -48,6 +48,12 @@ public interface Memory extends AutoCloseable {
   /** Hands the content of this variable's span to the device. */
   void publish(String variable);
 
+  /**
+   * The host is done with this variable's span for now: a device with memory of its own may give
+   * back the memory behind it. The span is not to be touched any more; a new one may be asked for.
+   */
+  default void release(String variable) {}
+
   /** Zeroes every variable of the role on the device, padding included. */
   void clear(Role role);
 

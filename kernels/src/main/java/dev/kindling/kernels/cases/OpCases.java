@@ -50,6 +50,7 @@ import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The case table. {@link #all} has odd, even, tiny and extreme inputs for tests; {@link #large} has
@@ -328,6 +329,7 @@ public final class OpCases {
     OpCase.Input noClip = f32((random, i) -> 0, 5);
     OpCase.Input broken = f32((random, i) -> Double.NaN, 1);
     add("", new GlobalNorm(), 1000, f32(NORMAL, 13, 207), f32(NORMAL, 3), f32(NORMAL, 7), count);
+    add("no mean", new GlobalNorm(false), 1000, f32(NORMAL, 13, 207), f32(NORMAL, 3));
     int many = large ? 1 << 20 : 70_001;
     add("long", new GlobalNorm(), 1000, f32(NORMAL, many), f32(NORMAL, 1), count);
     add("clips", new ClipScale(), 1, norm, count, step);
@@ -362,15 +364,32 @@ public final class OpCases {
         together(name, ranks, new AllGather(Axis.DATA, ranks, false), 1, shard);
         together(name + " into", ranks, new AllGather(Axis.DATA, ranks, true), 1, shard, whole);
         together(name, ranks, new ReduceScatter(Axis.DATA, ranks), ranks, whole);
+        flat(name + " flat", ranks, d);
         together(name, ranks, new AllToAll(Axis.DATA, ranks), 1, whole);
         together(name, ranks, new Broadcast(Axis.DATA, ranks - 1), 1, whole, f32(NORMAL, 3));
         together(name, ranks, new Reduce(Axis.DATA, ranks / 2), ranks, whole);
       }
     }
     if (!large) {
+      flat("odd rows", 2, 3, 5, 2);
       together("integers", 3, new AllToAll(Axis.DATA, 3), 1, ids(1000, 6));
       together("integers", 3, new AllGather(Axis.DATA, 3, false), 1, ids(1000, 5));
       together("integers", 3, new Broadcast(Axis.DATA, 1), 1, ids(1000, 5));
     }
+  }
+
+  /**
+   * A whole with these extents but for the last, which is as many times as long as there are ranks.
+   */
+  private void flat(String name, int ranks, int... dims) {
+    int[] extents = dims.clone();
+    extents[dims.length - 1] *= ranks;
+    OpCase.Input whole = f32(NORMAL, extents);
+    Shape shape = whole.type().shape();
+    OpCase.Input piece = f32(NORMAL, (int) shape.elements() / ranks);
+    Optional<Shape> flat = Optional.of(shape);
+    together(name, ranks, new AllGather(Axis.DATA, ranks, false, flat), 1, piece);
+    together(name + " into", ranks, new AllGather(Axis.DATA, ranks, true, flat), 1, piece, whole);
+    together(name, ranks, new ReduceScatter(Axis.DATA, ranks, true), ranks, whole);
   }
 }

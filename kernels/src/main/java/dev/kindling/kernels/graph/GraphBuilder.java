@@ -40,20 +40,49 @@ public final class GraphBuilder {
   private final Map<String, Value> current = new HashMap<>();
   private final Map<Integer, String> home = new HashMap<>();
   private final Map<Integer, Variable> contents = new LinkedHashMap<>();
+  private final Map<Integer, Param> paramContents = new HashMap<>();
+  private final Placement placement;
   private List<Node> nodes = new ArrayList<>();
   private int nextId;
   private boolean fused;
 
+  /** A graph of a rank that holds every parameter whole. */
+  public GraphBuilder() {
+    this(Placement.WHOLE);
+  }
+
+  public GraphBuilder(Placement placement) {
+    this.placement = placement;
+  }
+
   /**
-   * Declares the parameter, or returns its value again: tied weights are one parameter read twice.
+   * Declares the parameter, or reads it again: tied weights are one parameter read twice. The value
+   * is whole wherever the rank keeps it.
    */
   public Value param(Param param) {
+    declare(param);
+    return noted(param, placement.read(this, param));
+  }
+
+  /** Declares the parameter; current content of the fp32 variable that an update of it changes. */
+  public Value master(Param param) {
+    declare(param);
+    return noted(param, variable(placement.master(param)));
+  }
+
+  private void declare(Param param) {
     Param known = params.putIfAbsent(param.name(), param);
     if (known != null && !known.equals(param)) {
       throw new PlanException(
           "parameter " + param.name() + " declared twice: " + known + ", " + param);
     }
-    return variable(param.variable());
+  }
+
+  private Value noted(Param param, Value value) {
+    if (contents.containsKey(value.id())) {
+      paramContents.put(value.id(), param);
+    }
+    return value;
   }
 
   /** A variable that the host writes before each run. */
@@ -183,10 +212,12 @@ public final class GraphBuilder {
     return List.copyOf(params.values());
   }
 
-  /** The parameter whose content at the start of a run this value names, or null. */
+  /**
+   * The parameter whose content at the start of a run this value names, or null. It may be the
+   * content of a piece; a value that a node made whole again is none.
+   */
   public @Nullable Param paramOf(Value value) {
-    Variable variable = contents.get(value.id());
-    return variable == null ? null : params.get(variable.name());
+    return paramContents.get(value.id());
   }
 
   /** Replaces the nodes so far by what the pass makes of them, then renumbers. */

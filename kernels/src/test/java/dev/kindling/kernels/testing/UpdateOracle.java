@@ -2,6 +2,7 @@ package dev.kindling.kernels.testing;
 
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.Sgd;
 import java.util.List;
 
@@ -11,12 +12,14 @@ final class UpdateOracle {
 
   static List<double[]> globalNorm(Oracle.Call call) {
     double squares = 0;
-    for (double[] gradient : call.inputs().subList(0, call.last())) {
+    GlobalNorm op = (GlobalNorm) call.op();
+    int gradients = op.gradients(call.inputs().size());
+    for (double[] gradient : call.inputs().subList(0, gradients)) {
       for (double x : gradient) {
         squares += x * x;
       }
     }
-    return List.of(new double[] {Math.sqrt(squares) / call.in(call.last())[0]});
+    return List.of(new double[] {Math.sqrt(squares) / (op.mean() ? call.in(gradients)[0] : 1)});
   }
 
   static List<double[]> clipScale(Oracle.Call call) {

@@ -51,7 +51,7 @@ public record AdamW(
     float decay = p.decay() ? (float) weightDecay : 0f;
     b.add(
         new dev.kindling.kernels.graph.op.AdamW((float) beta1, (float) beta2, (float) eps, decay),
-        b.param(p),
+        b.master(p),
         gradient,
         StateVariable.of(state, "m"),
         StateVariable.of(state, "v"),

@@ -50,9 +50,9 @@ public record Sgd(double lr, double momentum, boolean nesterov, double weightDec
     float decay = p.decay() ? (float) weightDecay : 0f;
     var op = new dev.kindling.kernels.graph.op.Sgd((float) momentum, decay, nesterov);
     if (momentum == 0) {
-      b.add(op, b.param(p), gradient, scale, step);
+      b.add(op, b.master(p), gradient, scale, step);
     } else {
-      b.add(op, b.param(p), gradient, StateVariable.of(state, "momentum"), scale, step);
+      b.add(op, b.master(p), gradient, StateVariable.of(state, "momentum"), scale, step);
     }
   }
 

@@ -73,19 +73,23 @@ public final class CheckpointStore {
 
   /**
    * Writes the tensors that one rank owns as one safetensors file, durable on return. Tensors are
-   * written in the order of their names. On any failure the name is spent: a new try needs a new
-   * suffix on every rank.
+   * asked for and written in the order of their names. On any failure the name is spent: a new try
+   * needs a new suffix on every rank.
    *
    * @param generationSuffix 1 to 32 of 0-9 a-z, the same on all ranks
    */
   public PartDescriptor writePart(
-      long epoch, long step, String generationSuffix, RankPart part, List<NamedSpan> tensors) {
+      long epoch,
+      long step,
+      String generationSuffix,
+      RankPart part,
+      List<? extends TensorSource> tensors) {
     String folder = Layout.generationFolder(new Layout.Point(epoch, step), generationSuffix);
     String path = folder + "/" + part.file();
-    List<NamedSpan> sorted = new ArrayList<>(tensors);
-    sorted.sort(Comparator.comparing(NamedSpan::name));
+    List<TensorSource> sorted = new ArrayList<>(tensors);
+    sorted.sort(Comparator.comparing(TensorSource::name));
     List<SafetensorsWriter.Declared> declared = new ArrayList<>();
-    for (NamedSpan tensor : sorted) {
+    for (TensorSource tensor : sorted) {
       declared.add(
           new SafetensorsWriter.Declared(
               tensor.name(), SafetensorsType.of(tensor.dtype()), TensorEntry.dims(tensor.shape())));
@@ -93,7 +97,7 @@ public final class CheckpointStore {
     // Other tools look for this key before they load a file as PyTorch weights.
     try (SafetensorsWriter writer =
         new SafetensorsWriter(storage, path, declared, Map.of("format", "pt"))) {
-      for (NamedSpan tensor : sorted) {
+      for (TensorSource tensor : sorted) {
         append(writer, tensor);
       }
       SafetensorsWriter.Written written = writer.finish();
@@ -110,8 +114,8 @@ public final class CheckpointStore {
     }
   }
 
-  private static void append(SafetensorsWriter writer, NamedSpan tensor) throws IOException {
-    ByteBuffer content = tensor.span().buffer().duplicate();
+  private static void append(SafetensorsWriter writer, TensorSource tensor) throws IOException {
+    ByteBuffer content = tensor.whole().buffer();
     content.clear();
     for (int at = 0; at < content.capacity(); at += PIECE_BYTES) {
       writer.append(
@@ -356,9 +360,9 @@ public final class CheckpointStore {
    * each with its shape; hashes are verified before a byte reaches a target and compared with the
    * targets' contents after.
    */
-  public void load(Generation generation, PartKind kind, List<NamedSpan> targets) {
-    Map<String, NamedSpan> byName = new HashMap<>();
-    for (NamedSpan target : targets) {
+  public void load(Generation generation, PartKind kind, List<? extends TensorTarget> targets) {
+    Map<String, TensorTarget> byName = new HashMap<>();
+    for (TensorTarget target : targets) {
       if (byName.put(target.name(), target) != null) {
         throw new CheckpointException(
             "tensor " + target.name() + ": expected one target, found two");

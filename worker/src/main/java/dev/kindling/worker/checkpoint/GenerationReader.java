@@ -159,26 +159,28 @@ final class GenerationReader {
   }
 
   /**
-   * Fills the targets; shapes and coverage are checked before the first byte is copied, contents
-   * after the last.
+   * Fills the targets one by one; shapes and coverage are checked before the first byte is copied,
+   * the contents of each behind its last.
    */
-  void load(Generation generation, PartKind kind, Map<String, NamedSpan> targets)
+  void load(Generation generation, PartKind kind, Map<String, TensorTarget> targets)
       throws IOException {
     checkTargets(generation, kind, targets);
     for (PartDescriptor part : generation.manifest().parts(kind)) {
       try (SafetensorsFile file = openVerified(part)) {
         checkHeader(part, file.header());
         for (StoredTensor tensor : part.tensors()) {
-          NamedSpan target = java.util.Objects.requireNonNull(targets.get(tensor.name()));
-          file.read(tensor.name(), target.span());
-          requireSame(part, tensor, target);
+          TensorTarget target = java.util.Objects.requireNonNull(targets.get(tensor.name()));
+          Span room = target.room();
+          file.read(tensor.name(), room);
+          requireSame(part, tensor, room);
+          target.filled(room);
         }
       }
     }
   }
 
-  private static void requireSame(PartDescriptor part, StoredTensor tensor, NamedSpan target) {
-    String found = Hashing.sha256(target.span().buffer().duplicate().clear());
+  private static void requireSame(PartDescriptor part, StoredTensor tensor, Span room) {
+    String found = Hashing.sha256(room.buffer());
     if (!found.equals(tensor.sha256())) {
       throw new CheckpointException(
           part.path()
@@ -192,10 +194,10 @@ final class GenerationReader {
   }
 
   private static void checkTargets(
-      Generation generation, PartKind kind, Map<String, NamedSpan> targets) {
+      Generation generation, PartKind kind, Map<String, TensorTarget> targets) {
     String where = generation.id() + " (" + kind.word() + ")";
     Map<String, StoredTensor> stored = generation.tensors(kind);
-    for (NamedSpan target : targets.values()) {
+    for (TensorTarget target : targets.values()) {
       StoredTensor tensor = stored.get(target.name());
       if (tensor == null) {
         throw new CheckpointException(

@@ -9,7 +9,8 @@ import dev.kindling.kernels.memory.Span;
  *
  * @param name Hugging Face name of a weight, or the optimizer's name of a state
  */
-public record NamedSpan(String name, Shape shape, DType dtype, Span span) {
+public record NamedSpan(String name, Shape shape, DType dtype, Span span)
+    implements TensorSource, TensorTarget {
   public NamedSpan {
     long expected = shape.elements() * dtype.bytes();
     if (span.bytes() != expected) {
@@ -20,5 +21,20 @@ public record NamedSpan(String name, Shape shape, DType dtype, Span span) {
 
   public NamedSpan(String name, Shape shape, Span span) {
     this(name, shape, DType.F32, span);
+  }
+
+  @Override
+  public Span whole() {
+    return span;
+  }
+
+  @Override
+  public Span room() {
+    return span;
+  }
+
+  @Override
+  public void filled(Span room) {
+    // The caller reads the span where it is.
   }
 }

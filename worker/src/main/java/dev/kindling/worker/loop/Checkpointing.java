@@ -2,22 +2,20 @@ package dev.kindling.worker.loop;
 
 import dev.kindling.comm.rendezvous.TextExchange;
 import dev.kindling.kernels.backend.Communicator;
-import dev.kindling.kernels.backend.Memory;
-import dev.kindling.kernels.graph.Param;
-import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.DType;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.CommitRequest;
 import dev.kindling.worker.checkpoint.Generation;
-import dev.kindling.worker.checkpoint.NamedSpan;
 import dev.kindling.worker.checkpoint.PartDescriptor;
 import dev.kindling.worker.checkpoint.PartKind;
 import dev.kindling.worker.checkpoint.RankPart;
-import dev.kindling.worker.checkpoint.TensorOwners;
+import dev.kindling.worker.checkpoint.TensorSource;
 import dev.kindling.worker.checkpoint.TrainState;
 import dev.kindling.worker.event.CheckpointSaved;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
+import dev.kindling.worker.shard.Held;
 import dev.kindling.worker.step.StepProgram;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,9 +34,7 @@ final class Checkpointing {
   private final Communicator data;
   private final EventSink events;
   private final RunIdentity identity;
-  private final Memory memory;
-  private final List<NamedSpan> weights;
-  private final List<NamedSpan> optimizer;
+  private final StepProgram program;
   private String lastCommit = "";
   private int tries;
 
@@ -52,33 +48,20 @@ final class Checkpointing {
     this.data = data;
     this.events = events;
     this.identity = identity;
-    this.memory = program.memory();
-    this.weights = weights(program);
-    this.optimizer = optimizer(program);
+    this.program = program;
   }
 
-  private static List<NamedSpan> weights(StepProgram program) {
-    Memory memory = program.memory();
-    List<NamedSpan> spans = new ArrayList<>();
-    for (Param param : program.params()) {
-      spans.add(new NamedSpan(param.name(), param.shape(), memory.span(param.name())));
-    }
-    return spans;
-  }
-
-  private static List<NamedSpan> optimizer(StepProgram program) {
-    List<NamedSpan> spans = new ArrayList<>();
-    for (Variable variable : program.state()) {
-      spans.add(
-          new NamedSpan(
-              variable.name(), variable.type().shape(), program.memory().span(variable.name())));
-    }
-    return spans;
+  private List<Held> tensors(PartKind kind) {
+    return switch (kind) {
+      case MODEL -> program.weights();
+      case OPTIMIZER -> program.state();
+    };
   }
 
   /**
-   * Loads the newest generation that verifies into the program's memory. Rank 0 selects, so that a
-   * generation which goes bad meanwhile cannot split the ranks.
+   * Loads the newest generation that verifies into the program's memory, whatever number of ranks
+   * wrote it and however they were sharded. Rank 0 selects, so that a generation which goes bad
+   * meanwhile cannot split the ranks.
    *
    * @return its state, empty if the run has no checkpoint yet
    * @throws CheckpointException if there are checkpoints and none can be loaded
@@ -97,10 +80,12 @@ final class Checkpointing {
       return Optional.empty();
     }
     Generation generation = store.generation(chosen);
-    store.load(generation, PartKind.MODEL, weights);
-    store.load(generation, PartKind.OPTIMIZER, optimizer);
-    weights.forEach(span -> memory.publish(span.name()));
-    optimizer.forEach(span -> memory.publish(span.name()));
+    for (PartKind kind : PartKind.values()) {
+      List<HeldTarget> targets =
+          tensors(kind).stream().map(held -> new HeldTarget(program.memory(), held)).toList();
+      store.load(generation, kind, targets);
+    }
+    program.spread();
     lastCommit = chosen;
     return Optional.of(generation.state());
   }
@@ -140,19 +125,27 @@ final class Checkpointing {
 
   /** Descriptors of this rank's parts, one a line, or why there are none. */
   private String writeParts(long step, String suffix) {
-    try {
-      int rank = data.rank();
-      int worldSize = data.worldSize();
-      StringBuilder lines = new StringBuilder(OK);
-      for (PartKind kind : PartKind.values()) {
-        List<NamedSpan> all = kind == PartKind.MODEL ? weights : optimizer;
-        List<NamedSpan> owned = TensorOwners.owned(all, rank, worldSize);
-        owned.forEach(span -> memory.fetch(span.name()));
-        RankPart part = new RankPart(kind, rank, worldSize);
-        PartDescriptor written = store.writePart(identity.epoch(), step, suffix, part, owned);
-        lines.append(written.encode()).append('\n');
+    StringBuilder lines = new StringBuilder(OK);
+    String failure = "";
+    for (PartKind kind : PartKind.values()) {
+      RankPart part = new RankPart(kind, data.rank(), data.worldSize());
+      try (PieceExchange pieces = new PieceExchange(program.memory(), data, tensors(kind))) {
+        if (failure.isEmpty()) {
+          failure = writePart(step, suffix, part, pieces.sources(), lines);
+        }
+        pieces.finish();
       }
-      return lines.toString();
+    }
+    return failure.isEmpty() ? lines.toString() : failure;
+  }
+
+  /** Appends the descriptor; returns why there is none, or nothing. */
+  private String writePart(
+      long step, String suffix, RankPart part, List<TensorSource> tensors, StringBuilder lines) {
+    try {
+      PartDescriptor written = store.writePart(identity.epoch(), step, suffix, part, tensors);
+      lines.append(written.encode()).append('\n');
+      return "";
     } catch (CheckpointException failed) {
       return FAILED + "rank " + data.rank() + ": " + failed.getMessage();
     }
@@ -189,13 +182,10 @@ final class Checkpointing {
   }
 
   private long bytes() {
-    long sum = 0;
-    for (NamedSpan span : weights) {
-      sum += span.span().bytes();
+    long elements = 0;
+    for (PartKind kind : PartKind.values()) {
+      elements += tensors(kind).stream().mapToLong(held -> held.whole().elements()).sum();
     }
-    for (NamedSpan span : optimizer) {
-      sum += span.span().bytes();
-    }
-    return sum;
+    return elements * DType.F32.bytes();
   }
 }

@@ -57,13 +57,20 @@ final class Validation implements AutoCloseable {
     for (int i = 0; i < 2 * batches; i++) {
       table.putFloat(i, 0f);
     }
-    for (int index = 0; index < batches; index++) {
-      Batch batch = reader.next();
-      if (index % data.worldSize() == data.rank()) {
-        WorkerTask.write(batch, program.inputs());
-        StepOutcome outcome = program.evaluate();
-        table.putFloat(2L * index, outcome.lossSum());
-        table.putFloat(2L * index + 1, outcome.tokenCount());
+    int worldSize = data.worldSize();
+    for (int first = 0; first < batches; first += worldSize) {
+      int own = first + data.rank();
+      for (int index = first; index < Math.min(first + worldSize, batches); index++) {
+        Batch batch = reader.next();
+        if (index == own) {
+          WorkerTask.write(batch, program.inputs());
+        }
+      }
+      // All ranks run it, also one without a micro-batch left: sharded weights are gathered inside.
+      StepOutcome outcome = program.evaluate();
+      if (own < batches) {
+        table.putFloat(2L * own, outcome.lossSum());
+        table.putFloat(2L * own + 1, outcome.tokenCount());
       }
     }
     data.allReduce(table, DType.F32, Reduction.SUM);

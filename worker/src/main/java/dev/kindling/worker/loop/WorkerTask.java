@@ -7,8 +7,6 @@ import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
-import dev.kindling.kernels.graph.Param;
-import dev.kindling.kernels.random.Initialization;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.TrainState;
@@ -27,6 +25,7 @@ import dev.kindling.worker.plan.Determinism;
 import dev.kindling.worker.plan.MatrixProduct;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.shard.Sharding;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepInputs;
 import dev.kindling.worker.step.StepProgram;
@@ -105,10 +104,7 @@ public final class WorkerTask {
 
   private Progress begin(StepProgram program, Optional<TrainState> restored, RunIdentity identity) {
     if (restored.isEmpty()) {
-      for (Param param : program.params()) {
-        Initialization.fill(param, plan.seed(), program.memory().span(param.name()));
-        program.memory().publish(param.name());
-      }
+      program.fill(plan.seed());
       return new Progress(0, 0, List.of(), plan.globalBatch());
     }
     TrainState state = restored.get();
@@ -146,7 +142,11 @@ public final class WorkerTask {
             maskDocuments,
             arithmetic.logicalShardsPerRank());
     return new StepGraphs(
-        plan.model().withVocabulary(vocabulary), new Full(), plan.optimizer(), shape);
+        plan.model().withVocabulary(vocabulary),
+        new Full(),
+        plan.optimizer(),
+        shape,
+        new Sharding(plan.mesh().zero(), plan.ranks()));
   }
 
   private BatchSlice slice(Communicator data) {

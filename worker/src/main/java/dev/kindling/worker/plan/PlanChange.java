@@ -62,6 +62,9 @@ public record PlanChange(String path, String before, String after, Verdict verdi
       // Every other schedule is stretched over the new number of steps, the next step on.
       return after.schedule() instanceof Constant ? Verdict.HARMLESS : Verdict.CHANGES_BITS;
     }
+    if (path.equals("mesh.zero")) {
+      return Verdict.CHANGES_BITS;
+    }
     if (path.equals("ranks") || path.equals("threads")) {
       boolean exact =
           before.determinism() == Determinism.EXACT && after.determinism() == Determinism.EXACT;
@@ -96,7 +99,7 @@ public record PlanChange(String path, String before, String after, Verdict verdi
     }
     if (!refused.isEmpty()) {
       throw new PlanException(
-          "a resumed run may change steps, intervals, logging, launcher and ranks only:\n  "
+          "a resumed run may change steps, intervals, logging, launcher, ranks and mesh.zero only:\n  "
               + String.join("\n  ", refused));
     }
     return warnings;

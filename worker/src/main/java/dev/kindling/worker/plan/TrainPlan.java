@@ -34,6 +34,7 @@ public record TrainPlan(
     UpdateRule optimizer,
     Schedule schedule,
     SyncSpec sync,
+    MeshSpec mesh,
     CheckpointSpec checkpoint,
     ValidationSpec validation,
     LogSpec log,
@@ -71,6 +72,12 @@ public record TrainPlan(
           .check(determinism, errors);
     }
     crossField(errors, model, schedule, steps, sequenceLength, new Threads(determinism, threads));
+    // Null only when the binder has already refused it and looks for further errors.
+    errors.that(
+        mesh == null || mesh.zero() == 0 || determinism != Determinism.EXACT,
+        "mesh.zero",
+        "0 with determinism exact (norms of pieces are summed rank by rank)",
+        mesh == null ? 0 : mesh.zero());
     errors.orThrow();
   }
 
@@ -164,6 +171,7 @@ public record TrainPlan(
         optimizer,
         schedule,
         sync,
+        mesh,
         checkpoint,
         validation,
         log,
@@ -187,6 +195,7 @@ public record TrainPlan(
         Map.entry("tokenizer", new Bytes()),
         Map.entry("schedule", new Cosine(0, 0.1)),
         Map.entry("sync", new EveryStep()),
+        Map.entry("mesh", new MeshSpec(0)),
         Map.entry("checkpoint", new CheckpointSpec(200, 2)),
         Map.entry("validation", new ValidationSpec(100, 8)),
         Map.entry("log", new LogSpec(1)),

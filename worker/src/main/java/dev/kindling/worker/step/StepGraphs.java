@@ -1,7 +1,6 @@
 package dev.kindling.worker.step;
 
 import dev.kindling.kernels.autodiff.Autodiff;
-import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
@@ -13,16 +12,18 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Accumulate;
-import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Fill;
-import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.rewrite.ReduceEarly;
 import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.optim.rule.UpdateRule;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.model.Projection;
+import dev.kindling.worker.shard.GradientExchange;
+import dev.kindling.worker.shard.ParameterPlaces;
+import dev.kindling.worker.shard.Sharding;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -35,8 +36,9 @@ import java.util.Map;
  * <pre>
  * accumulate   forward, backward; gradients += sums over tokens
  * stash k      fold levels 0..k-1 into the gradients, keep the result in level k, clear the gradients
- * finish       forward, backward, fold all levels, all-reduce, norm, clip, update, clear
+ * finish       forward, backward, fold all levels, reduce over ranks, norm, clip, update, clear
  * evaluate     forward; loss sum and token count
+ * spread       working copies of the weights from the masters of all ranks (sharding only)
  * </pre>
  *
  * <p>A step is {@code accumulate} for every micro-batch but the last and {@code finish} for the
@@ -46,7 +48,11 @@ import java.util.Map;
  * @param model with its vocabulary fixed
  */
 public record StepGraphs(
-    ModelFamily model, Projection projection, UpdateRule rule, StepShape shape) {
+    ModelFamily model, Projection projection, UpdateRule rule, StepShape shape, Sharding sharding) {
+  /** Every rank keeps everything. */
+  public StepGraphs(ModelFamily model, Projection projection, UpdateRule rule, StepShape shape) {
+    this(model, projection, rule, shape, Sharding.none());
+  }
 
   /** Names of the variables that the loop reads or writes. */
   public static final String TARGETS = "targets";
@@ -59,35 +65,40 @@ public record StepGraphs(
   public static final String STOPS = "out/stop_votes";
 
   public Graph accumulate() {
-    GraphBuilder b = new GraphBuilder();
-    backward(b);
+    ParameterPlaces places = sharding.places();
+    GraphBuilder b = new GraphBuilder(places);
+    backward(b, places);
     return b.build();
   }
 
   public Graph finish() {
-    GraphBuilder b = new GraphBuilder();
-    Map<Param, Value> gradients = backward(b);
+    ParameterPlaces places = sharding.places();
+    GraphBuilder b = new GraphBuilder(places);
+    Map<Param, Value> gradients = backward(b, places);
+    List<Param> params = List.copyOf(gradients.keySet());
     List<Value> sums = arena(b, gradients);
     for (int level = 0; level < shape.levels(); level++) {
       sums = fold(b, sums, level);
     }
-    sums = b.add(new AllReduce(Axis.DATA), sums.toArray(Value[]::new));
+    GradientExchange exchange = sharding.exchange();
+    sums = exchange.reduce(b, params, sums, shape.levels() > 0);
     Value lossSum = sums.get(sums.size() - 3);
     Value tokenCount = sums.get(sums.size() - 2);
-    List<Value> normInputs = new ArrayList<>(sums.subList(0, sums.size() - 3));
-    normInputs.add(tokenCount);
-    Value norm = b.add(new GlobalNorm(), normInputs.toArray(Value[]::new)).get(0);
+    Value norm = exchange.norm(b, params, sums, tokenCount);
     Value scale = b.add(new ClipScale(), norm, tokenCount, b.step(), lossSum).get(0);
-    int index = 0;
-    for (Param param : gradients.keySet()) {
-      update(b, param, sums.get(index++), scale);
+    for (int i = 0; i < params.size(); i++) {
+      update(b, params.get(i), sums.get(i), scale);
+      places.spread(b, params.get(i));
     }
     b.output(LOSS_SUM, lossSum);
     b.output(TOKEN_COUNT, tokenCount);
     b.output(STOPS, sums.get(sums.size() - 1));
     b.output(GRAD_NORM, norm);
     b.output(SCALE, scale);
-    b.add(new Fill(0f), sums.toArray(Value[]::new));
+    b.add(new Fill(0f), arena(b, contents(b, gradients)).toArray(Value[]::new));
+    if (sharding.ranks() > 1) {
+      b.rewrite(new ReduceEarly());
+    }
     return b.build();
   }
 
@@ -106,10 +117,23 @@ public record StepGraphs(
   }
 
   public Graph evaluate() {
-    GraphBuilder b = new GraphBuilder();
+    ParameterPlaces places = sharding.places();
+    GraphBuilder b = new GraphBuilder(places);
     LossValues loss = forward(b);
+    places.settle(b, model.layers());
     b.output(LOSS_SUM, loss.lossSum());
     b.output(TOKEN_COUNT, loss.tokenCount());
+    return b.build();
+  }
+
+  /**
+   * Gathers the working copies of all ranks' masters, after the host wrote these; empty where the
+   * rank reads its masters.
+   */
+  public Graph spread() {
+    ParameterPlaces places = sharding.places();
+    GraphBuilder b = new GraphBuilder(places);
+    model.parameters().forEach(param -> places.spread(b, param));
     return b.build();
   }
 
@@ -120,8 +144,9 @@ public record StepGraphs(
     return b.crossEntropy(model.logits(b, in, projection), targets);
   }
 
-  private Map<Param, Value> backward(GraphBuilder b) {
+  private Map<Param, Value> backward(GraphBuilder b, ParameterPlaces places) {
     Map<Param, Value> gradients = Autodiff.gradients(b, forward(b).lossSum());
+    places.settle(b, model.layers());
     b.variable(scalar(STOP_VOTES));
     return gradients;
   }
@@ -137,15 +162,19 @@ public record StepGraphs(
 
   /** The arena again in a graph that computes no gradient, declared as {@link #backward} does. */
   private List<Value> declaredArena(GraphBuilder b) {
-    GraphBuilder shapes = new GraphBuilder();
-    Map<Param, Value> gradients = backward(shapes);
-    Map<Param, Value> declared = new LinkedHashMap<>();
+    ParameterPlaces places = sharding.places();
+    return arena(b, contents(b, backward(new GraphBuilder(places), places)));
+  }
+
+  /** The same gradients as their variables hold them now. */
+  private static Map<Param, Value> contents(GraphBuilder b, Map<Param, Value> gradients) {
+    Map<Param, Value> contents = new LinkedHashMap<>();
     gradients.forEach(
         (param, value) ->
-            declared.put(
+            contents.put(
                 param,
                 b.variable(new Variable("grad/" + param.name(), value.type(), Role.GRADIENT))));
-    return arena(b, declared);
+    return contents;
   }
 
   private static Value partial(GraphBuilder b, Value sum, int index, int level) {

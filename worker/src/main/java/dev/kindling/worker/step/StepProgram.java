@@ -6,14 +6,19 @@ import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.random.Initialization;
+import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.worker.shard.Held;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
@@ -21,11 +26,17 @@ import java.util.Map;
  * computes while the host prepares the next: each uses the next slot of the memory in turn.
  */
 public final class StepProgram implements AutoCloseable {
+  private static final List<Role> DRY_RUN_CLEARS =
+      List.of(Role.PARAMETER, Role.WORKING, Role.GRADIENT, Role.STATE, Role.PARTIAL);
+
   private final StepGraphs graphs;
+  private final Map<String, Variable> variables;
   private final Memory memory;
   private final Program accumulate;
   private final Program finish;
   private final Program evaluate;
+  private final Program spread;
+  private final int rank;
   private final List<Program> stash = new ArrayList<>();
   private final List<StepInputs> inputs = new ArrayList<>();
   private int slot;
@@ -42,14 +53,18 @@ public final class StepProgram implements AutoCloseable {
       all.add(graphs.stash(level));
     }
     all.add(graphs.evaluate());
-    memory = backend.allocate(union(all));
+    all.add(graphs.spread());
+    rank = data.rank();
+    variables = union(all);
+    memory = backend.allocate(List.copyOf(variables.values()));
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
     accumulate = backend.compile(all.get(0), memory, axes);
     finish = backend.compile(all.get(1), memory, axes);
     for (int level = 0; level < graphs.shape().levels(); level++) {
       stash.add(backend.compile(all.get(2 + level), memory, axes));
     }
-    evaluate = backend.compile(all.get(all.size() - 1), memory, axes);
+    evaluate = backend.compile(all.get(all.size() - 2), memory, axes);
+    spread = backend.compile(all.get(all.size() - 1), memory, axes);
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
     }
@@ -66,7 +81,7 @@ public final class StepProgram implements AutoCloseable {
   }
 
   /** Every variable of every program, once, in order of first declaration. */
-  private static List<Variable> union(List<Graph> graphs) {
+  private static Map<String, Variable> union(List<Graph> graphs) {
     Map<String, Variable> byName = new LinkedHashMap<>();
     for (Graph graph : graphs) {
       for (Variable variable : graph.variables()) {
@@ -76,7 +91,7 @@ public final class StepProgram implements AutoCloseable {
         }
       }
     }
-    return List.copyOf(byName.values());
+    return byName;
   }
 
   /** Where the host writes the next micro-batch; waits until the device has left that place. */
@@ -99,18 +114,57 @@ public final class StepProgram implements AutoCloseable {
     return memory;
   }
 
-  public List<dev.kindling.kernels.graph.Param> params() {
+  public List<Param> params() {
     return finish.graph().params();
   }
 
-  /** Variables of optimizer state, in declaration order. */
-  public List<Variable> state() {
-    return finish.graph().variables().stream().filter(v -> v.role() == Role.STATE).toList();
+  /** What this rank holds of each parameter, in declaration order. */
+  public List<Held> weights() {
+    return params().stream().map(param -> held(param.name(), param)).toList();
   }
 
-  /** Equal on ranks whose collectives match call for call. */
+  /** What this rank holds of each tensor of optimizer state, parameter by parameter. */
+  public List<Held> state() {
+    List<Held> state = new ArrayList<>();
+    for (Param param : params()) {
+      for (StateVariable variable : graphs.rule().state(param, param.shape())) {
+        state.add(held(variable.name(), param));
+      }
+    }
+    return state;
+  }
+
+  private Held held(String name, Param param) {
+    Variable stored = java.util.Objects.requireNonNull(variables.get(name));
+    return graphs.sharding().held(param, stored, rank);
+  }
+
+  /** Equal on ranks whose collectives match call for call, in every program. */
   public String fingerprint() {
-    return finish.graph().fingerprintOfCollectives();
+    List<Program> programs = new ArrayList<>(List.of(accumulate, finish, evaluate, spread));
+    programs.addAll(stash);
+    return programs.stream()
+        .map(program -> program.graph().fingerprintOfCollectives())
+        .collect(Collectors.joining(" "));
+  }
+
+  /** First values of all weights, the same for any number of ranks. All ranks together. */
+  public void fill(long seed) {
+    List<Held> weights = weights();
+    for (int i = 0; i < weights.size(); i++) {
+      Held held = weights.get(i);
+      Initialization.fill(params().get(i), seed, held.from(), memory.span(held.name()));
+      memory.publish(held.name());
+      memory.release(held.name());
+    }
+    spread();
+  }
+
+  /** After the host wrote weights: what products read follows. All ranks together. */
+  public void spread() {
+    if (!spread.graph().nodes().isEmpty()) {
+      memory.await(submit(spread));
+    }
   }
 
   /** Forward and backward of one micro-batch. */
@@ -201,7 +255,8 @@ public final class StepProgram implements AutoCloseable {
     }
     finish(1, 0.0, false);
     evaluate();
-    for (Role role : List.of(Role.PARAMETER, Role.GRADIENT, Role.STATE, Role.PARTIAL)) {
+    spread();
+    for (Role role : DRY_RUN_CLEARS) {
       memory.clear(role);
     }
   }
@@ -221,6 +276,7 @@ public final class StepProgram implements AutoCloseable {
 
   @Override
   public void close() {
+    spread.close();
     evaluate.close();
     stash.forEach(Program::close);
     finish.close();

@@ -8,15 +8,19 @@ import dev.kindling.kernels.graph.LossValues;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Shape;
-import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
-import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.AllGather;
+import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.memory.MemoryPlan;
 import dev.kindling.worker.model.ModelInputs;
+import dev.kindling.worker.shard.ParameterPlaces;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * What a step costs, counted from its graphs without running anything.
@@ -27,7 +31,7 @@ import java.util.Map;
  * @param parameters trained scalars
  * @param flops of one rank and step
  * @param bytes read and written by one rank in one step if no cache existed
- * @param reducedBytes bytes that one rank hands to all-reduce in one step
+ * @param traffic what the ranks exchange in one step, by collective
  */
 public record StepStages(
     List<Stage> stages,
@@ -36,7 +40,22 @@ public record StepStages(
     long parameters,
     long flops,
     long bytes,
-    long reducedBytes) {
+    List<Traffic> traffic) {
+
+  /**
+   * All calls of one collective in one step, in fp32 elements; a device that stores weights in bf16
+   * gathers half of that.
+   *
+   * @param calls nodes of the graphs; a backend may join neighbours
+   * @param bytes that one rank hands in
+   * @param sentBytes that one rank sends, as a mean, where no byte is sent needlessly
+   */
+  public record Traffic(String collective, long calls, long bytes, long sentBytes) {
+    private Traffic plus(Traffic other) {
+      return new Traffic(
+          collective, calls + other.calls, bytes + other.bytes, sentBytes + other.sentBytes);
+    }
+  }
 
   /** A graph after a pass; {@code activationBytes} is the planned peak of one rank. */
   public record Stage(String pass, int nodes, long activationBytes, long flops, long bytes) {
@@ -58,7 +77,8 @@ public record StepStages(
     Graph accumulate = graphs.accumulate();
     Graph finish = graphs.finish();
     stages.add(Stage.of("reduce, update, schedule", finish));
-    List<Graph> programs = new ArrayList<>(List.of(accumulate, finish, graphs.evaluate()));
+    List<Graph> programs =
+        new ArrayList<>(List.of(accumulate, finish, graphs.evaluate(), graphs.spread()));
     for (int level = 0; level < graphs.shape().levels(); level++) {
       programs.add(graphs.stash(level));
     }
@@ -73,13 +93,14 @@ public record StepStages(
         finish.params().stream().mapToLong(p -> p.shape().elements()).sum(),
         (accumulation - 1) * accumulate.flops() + finish.flops(),
         (accumulation - 1) * accumulate.bytes() + finish.bytes(),
-        reducedBytes(finish));
+        traffic(accumulate, finish, accumulation, graphs.sharding().ranks()));
   }
 
   /** The passes that the builder runs by itself, one at a time. */
   private static List<Stage> forwardAndBackward(StepGraphs graphs) {
     StepShape shape = graphs.shape();
-    GraphBuilder b = new GraphBuilder();
+    ParameterPlaces places = graphs.sharding().places();
+    GraphBuilder b = new GraphBuilder(places);
     ModelInputs in =
         ModelInputs.declare(b, shape.microTokens(), shape.sequence(), shape.maskDocuments());
     LossValues loss =
@@ -92,6 +113,9 @@ public record StepStages(
     stages.add(Stage.of("fuse", b.graph()));
     Autodiff.gradients(b, loss.lossSum());
     stages.add(Stage.of("differentiate", b.graph()));
+    if (places.settle(b, graphs.model().layers())) {
+      stages.add(Stage.of("shard", b.graph()));
+    }
     return stages;
   }
 
@@ -114,14 +138,29 @@ public record StepStages(
     return bytes;
   }
 
-  private static long reducedBytes(Graph finish) {
-    long bytes = 0;
-    for (Node node : finish.nodes()) {
-      if (node.op() instanceof AllReduce) {
-        bytes += node.inputTypes().stream().mapToLong(ValueType::bytes).sum();
+  private static List<Traffic> traffic(
+      Graph accumulate, Graph finish, int accumulation, int ranks) {
+    Map<String, Traffic> byName = new TreeMap<>();
+    add(byName, accumulate, accumulation - 1, ranks);
+    add(byName, finish, 1, ranks);
+    return List.copyOf(byName.values());
+  }
+
+  private static void add(Map<String, Traffic> byName, Graph graph, int runs, int ranks) {
+    for (Node node : graph.nodes()) {
+      if (runs > 0 && node.op() instanceof Collective collective) {
+        String name = node.op().getClass().getSimpleName();
+        long bytes = handedIn(node).mapToLong(value -> value.type().bytes()).sum();
+        long sent = collective.sentBytes(node.inputTypes(), ranks);
+        byName.merge(name, new Traffic(name, runs, runs * bytes, runs * sent), Traffic::plus);
       }
     }
-    return bytes;
+  }
+
+  /** Inputs without the variable that a gather writes over. */
+  private static Stream<Value> handedIn(Node node) {
+    boolean into = node.op() instanceof AllGather gather && gather.into();
+    return node.inputs().stream().limit(into ? 1 : node.inputs().size());
   }
 
   /** Variables and the largest activation arena: what one rank allocates. */
@@ -129,8 +168,8 @@ public record StepStages(
     return activationBytes + variableBytes.values().stream().mapToLong(Long::longValue).sum();
   }
 
-  /** Bytes that one rank sends per step: a bandwidth-optimal all-reduce sends each byte twice. */
-  public long sentBytes(int ranks) {
-    return 2 * reducedBytes * (ranks - 1) / ranks;
+  /** Bytes that one rank sends per step. */
+  public long sentBytes() {
+    return traffic.stream().mapToLong(Traffic::sentBytes).sum();
   }
 }

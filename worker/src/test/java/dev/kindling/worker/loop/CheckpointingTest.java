@@ -31,9 +31,9 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointingTest {
   private static final String SETTINGS =
@@ -42,6 +42,7 @@ class CheckpointingTest {
       global_batch: 128
       micro_batch: 64
       ranks: 2
+      mesh: {zero: %d}
       """;
 
   @TempDir private Path folder;
@@ -97,9 +98,8 @@ class CheckpointingTest {
             });
   }
 
-  @BeforeEach
-  void start() {
-    SmallRun run = SmallRun.in(folder, SETTINGS);
+  private void start(int zero) {
+    SmallRun run = SmallRun.in(folder, String.format(SETTINGS, zero));
     WorkerAssignment assignment = run.assignment();
     CheckpointStore.open(new LocalStorage(folder.resolve("checkpoints")), 2).claimEpoch();
     for (Communicator data : LoopbackCommunicator.create(2)) {
@@ -141,8 +141,10 @@ class CheckpointingTest {
     return List.of(states.get(0).get(), states.get(1).get());
   }
 
-  @Test
-  void aNewerEpochEndsEveryRankAtItsNextSave() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {0, 3})
+  void aNewerEpochEndsEveryRankAtItsNextSave(int zero) throws Exception {
+    start(zero);
     assertThat(restore()).containsOnly(Optional.empty());
     CheckpointStore.open(new LocalStorage(folder.resolve("checkpoints")), 2).claimEpoch();
     for (Optional<Throwable> thrown : save(1, false)) {
@@ -152,8 +154,10 @@ class CheckpointingTest {
     }
   }
 
-  @Test
-  void aFailedSaveIsAnEventAndTheLastOneThrowsOnEveryRank() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {0, 3})
+  void aFailedSaveIsAnEventAndTheLastOneThrowsOnEveryRank(int zero) throws Exception {
+    start(zero);
     assertThat(restore()).containsOnly(Optional.empty());
     diskFull.set(true);
     assertThat(save(1, false)).containsOnly(Optional.empty());
@@ -176,8 +180,10 @@ class CheckpointingTest {
     }
   }
 
-  @Test
-  void afterAFailedSaveTheNextOneCommitsAndRestoresEveryBit() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {0, 3})
+  void afterAFailedSaveTheNextOneCommitsAndRestoresEveryBit(int zero) throws Exception {
+    start(zero);
     ranks.forEach(rank -> rank.fill(3f));
     diskFull.set(true);
     save(1, false);

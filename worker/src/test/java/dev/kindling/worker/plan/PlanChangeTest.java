@@ -44,6 +44,8 @@ class PlanChangeTest {
   void ranksMayChangeWithTheSameGlobalBatchButAreFlaggedInReplay() {
     assertThat(PlanChange.check(before, plan(SMALLEST, "ranks=2"), List.of()))
         .containsExactly("ranks: was 1, now 2 (trajectory not bit-identical from here on)");
+    assertThat(PlanChange.check(before, plan(SMALLEST, "mesh.zero=3"), List.of()))
+        .containsExactly("mesh.zero: was 0, now 3 (trajectory not bit-identical from here on)");
     TrainPlan exact = plan(SMALLEST, "determinism=exact", "global_batch=2048");
     TrainPlan wider = plan(SMALLEST, "determinism=exact", "global_batch=2048", "ranks=4");
     assertThat(PlanChange.check(exact, wider, List.of())).isEmpty();
@@ -57,7 +59,7 @@ class PlanChangeTest {
         .isInstanceOf(PlanException.class)
         .hasMessage(
             """
-            a resumed run may change steps, intervals, logging, launcher and ranks only:
+            a resumed run may change steps, intervals, logging, launcher, ranks and mesh.zero only:
               model.kv_heads: was (absent), now 2 (add --accept-change model.kv_heads to go on with it)
               seed: was 1, now 2 (add --accept-change seed to go on with it)""");
     assertThat(PlanChange.check(before, after, List.of("optimizer", "seed", "model")))

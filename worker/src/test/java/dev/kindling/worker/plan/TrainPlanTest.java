@@ -71,6 +71,8 @@ class TrainPlanTest {
               min_ratio: 0.1
             sync:
               type: every_step
+            mesh:
+              zero: 0
             checkpoint:
               every_steps: 200
               keep: 2
@@ -101,7 +103,8 @@ class TrainPlanTest {
   @Test
   void defaultsOfSectionsAndOfThePlanAgree() {
     String sections =
-        SMALLEST + "checkpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type: cosine}\n";
+        SMALLEST
+            + "mesh: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type: cosine}\n";
     assertThat(plan(sections)).isEqualTo(plan(SMALLEST));
     TrainPlan sgd = plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "schedule.type=linear");
     assertThat(RecordRenderer.render(sgd))
@@ -165,6 +168,11 @@ class TrainPlanTest {
         .isEqualTo(
             "--set:1:13 determinism: expected replay with device cuda and several ranks (NCCL adds"
                 + " in an order of its own), found EXACT");
+    assertThat(
+            refused(SMALLEST, "determinism=exact", "global_batch=2048", "ranks=2", "mesh.zero=1"))
+        .isEqualTo(
+            "--set:4:11 mesh.zero: expected 0 with determinism exact (norms of pieces are summed"
+                + " rank by rank), found 1");
     assertThat(refused(SMALLEST, "logical_shards=6"))
         .isEqualTo("--set:1:16 logical_shards: expected a power of two, found 6 (nearest: 4 or 8)");
   }
@@ -212,7 +220,8 @@ class TrainPlanTest {
                 "threads=-1",
                 "checkpoint.keep=0",
                 "log.every_steps=0",
-                "spark.startup_timeout=0s"))
+                "spark.startup_timeout=0s",
+                "mesh.zero=4"))
         .isEqualTo(
             """
             --set:1:7 ranks: expected 1 or more, found 0
@@ -220,7 +229,8 @@ class TrainPlanTest {
             --set:3:9 threads: expected 0 or more, found -1
             --set:4:17 checkpoint.keep: expected 1 or more, found 0
             --set:5:17 log.every_steps: expected 1 or more, found 0
-            --set:6:23 spark.startup_timeout: expected more than 0s, found 0ms""");
+            --set:6:23 spark.startup_timeout: expected more than 0s, found 0ms
+            --set:7:11 mesh.zero: expected 0, 1, 2 or 3, found 4""");
     assertThat(refused(SMALLEST, "model.context=64"))
         .isEqualTo("exp.yaml:5:18 sequence_length: expected at most model.context 64, found 128");
   }

@@ -9,10 +9,10 @@ import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Param;
-import dev.kindling.kernels.graph.Variable;
 import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.shard.Held;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Tag;
@@ -96,7 +96,7 @@ class CudaStepTest {
     for (Param param : one.program().params()) {
       assertThat(one.content(param.name())).as(param.name()).isEqualTo(other.content(param.name()));
     }
-    for (Variable state : one.program().state()) {
+    for (Held state : one.program().state()) {
       assertThat(one.content(state.name())).as(state.name()).isEqualTo(other.content(state.name()));
     }
   }

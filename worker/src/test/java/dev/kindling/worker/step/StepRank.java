@@ -4,13 +4,12 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
-import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.memory.Span;
-import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.UpdateRule;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.Llama;
+import dev.kindling.worker.shard.Sharding;
 import java.util.Optional;
 
 /** One rank with a tiny model whose sequence number n always holds the same tokens. */
@@ -28,9 +27,14 @@ final class StepRank implements AutoCloseable {
    * @param sequences of a micro-batch
    */
   StepRank(UpdateRule rule, int sequences, int localShards, Communicator data) {
-    this.sequences = sequences;
-    program = StepProgram.compile(graphs(16, rule, sequences, localShards), backend, data);
+    this(graphs(16, rule, sequences, localShards), data);
     fill();
+  }
+
+  /** Weights are to be filled by the caller: sharded ranks do it together. */
+  StepRank(StepGraphs graphs, Communicator data) {
+    sequences = graphs.shape().microTokens() / SEQUENCE;
+    program = StepProgram.compile(graphs, backend, data);
   }
 
   static StepGraphs graphs(int width, UpdateRule rule, int sequences, int localShards) {
@@ -43,11 +47,30 @@ final class StepRank implements AutoCloseable {
     return new StepGraphs(model, new Full(), rule, shape);
   }
 
+  /** A model of some layers, sharded. */
+  static StepGraphs graphs(int layers, UpdateRule rule, int sequences, Sharding sharding) {
+    Optional<Integer> none = Optional.empty();
+    Llama model =
+        new Llama(
+            16,
+            layers,
+            2,
+            Optional.of(1),
+            none,
+            none,
+            Optional.of(VOCABULARY),
+            SEQUENCE,
+            true,
+            0.2,
+            1e4,
+            1e-5);
+    StepShape shape = new StepShape(sequences * SEQUENCE, SEQUENCE, false, 1);
+    return new StepGraphs(model, new Full(), rule, shape, sharding);
+  }
+
   /** Sets all weights to their first values. */
   void fill() {
-    for (Param param : program.params()) {
-      Initialization.fill(param, SEED, program.memory().span(param.name()));
-    }
+    program.fill(SEED);
   }
 
   StepProgram program() {

@@ -48,6 +48,11 @@ final class Binding {
     return engine.piece(node.output(index));
   }
 
+  /** Whether the input lives in a variable, not in an activation arena. */
+  boolean inVariable(int index) {
+    return engine.plan().variableOf(node.input(index)) != null;
+  }
+
   static Operand operand(Piece piece) {
     return new Operand(piece.span().buffer(), 0);
   }

@@ -5,6 +5,7 @@ import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.backend.cpu.vector.UpdateKernels;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.Sgd;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,14 +21,11 @@ final class UpdateCpu {
   private UpdateCpu() {}
 
   static Runnable globalNorm(Binding binding) {
-    int last = binding.inputs() - 1;
-    List<Piece> pieces = new ArrayList<>();
-    for (int i = 0; i < last; i++) {
-      pieces.add(binding.inPiece(i));
-    }
+    GlobalNorm op = binding.op(GlobalNorm.class);
+    int gradients = op.gradients(binding.inputs());
     List<Operand> starts = new ArrayList<>();
     List<Integer> lengths = new ArrayList<>();
-    for (Piece piece : Piece.merge(pieces)) {
+    for (Piece piece : stretches(binding, gradients)) {
       Operand whole = Binding.operand(piece);
       int count = (int) (piece.bytes() / Float.BYTES);
       for (int at = 0; at < count; at += NORM_PIECE) {
@@ -38,7 +36,7 @@ final class UpdateCpu {
     Operand[] parts = starts.toArray(Operand[]::new);
     int[] counts = lengths.stream().mapToInt(Integer::intValue).toArray();
     double[] squares = new double[parts.length];
-    Operand tokenCount = binding.in(last);
+    Operand tokenCount = op.mean() ? binding.in(gradients) : null;
     Operand norm = binding.out(0);
     ElementKernels elements = binding.rows().elements();
     Workers workers = binding.workers();
@@ -54,8 +52,25 @@ final class UpdateCpu {
       for (double square : squares) {
         sum += square;
       }
-      norm.set(0, (float) (Math.sqrt(sum) / tokenCount.get(0)));
+      norm.set(0, (float) (Math.sqrt(sum) / (tokenCount == null ? 1f : tokenCount.get(0))));
     };
+  }
+
+  /** Neighbours are one stretch where the padding between them is known to be zero: variables. */
+  private static List<Piece> stretches(Binding binding, int gradients) {
+    List<Piece> stretches = new ArrayList<>();
+    List<Piece> run = new ArrayList<>();
+    for (int i = 0; i < gradients; i++) {
+      if (binding.inVariable(i)) {
+        run.add(binding.inPiece(i));
+      } else {
+        stretches.addAll(Piece.merge(run));
+        run.clear();
+        stretches.add(binding.inPiece(i));
+      }
+    }
+    stretches.addAll(Piece.merge(run));
+    return stretches;
   }
 
   static Runnable clipScale(Binding binding) {

@@ -24,7 +24,8 @@ import jcuda.driver.JCudaDriver;
 /**
  * One block of device memory per role, a bf16 copy of the parameters, and the host's views: pinned
  * for the roles that travel with every run, one for each run in flight, made on first use for the
- * others.
+ * others. Working copies of weights are stored in bf16 themselves where the precision is bf16, and
+ * have no view.
  */
 final class CudaMemory implements Memory {
   /** What a matrix product wants of an operand, and twice Span.ALIGNMENT. */
@@ -47,6 +48,7 @@ final class CudaMemory implements Memory {
   /** Made once: awaiting a run leaves no garbage. */
   private final List<BiFunction<Variable, Integer, Integer>> inputs = new ArrayList<>();
 
+  private final boolean bf16;
   private final long copies;
   private final FaultWords faults;
   private long workspace;
@@ -54,6 +56,7 @@ final class CudaMemory implements Memory {
 
   CudaMemory(CudaDevice device, List<Variable> declared, boolean bf16) {
     this.device = device;
+    this.bf16 = bf16;
     for (Variable variable : declared) {
       if (variables.put(variable.name(), variable) != null) {
         throw new PlanException("variable " + variable.name() + " declared twice");
@@ -104,7 +107,12 @@ final class CudaMemory implements Memory {
       throw new PlanException(
           "memory holds " + variables.get(variable.name()) + ", the graph wants " + variable);
     }
-    return arena(variable.role(), arenas) + offset(variable.name());
+    return arena(variable.role(), arenas) + offset(variable.name()) / narrowing(variable.role());
+  }
+
+  /** How many times smaller than fp32 the variables of a role are. */
+  private int narrowing(Role role) {
+    return bf16 && role == Role.WORKING ? 2 : 1;
   }
 
   /** Device address of the bf16 copy of a parameter. */
@@ -225,8 +233,19 @@ final class CudaMemory implements Memory {
     }
   }
 
+  @Override
+  public void release(String variable) {
+    Span view = views.remove(variable);
+    if (view != null) {
+      view.close();
+    }
+  }
+
   private void copy(String variable, boolean toHost) {
     Variable known = known(variable);
+    if (known.role() == Role.WORKING) {
+      throw new DeviceException("cuda: the host has no view of the working copy " + variable);
+    }
     device.makeCurrent();
     device.synchronize("before copying " + variable);
     Pointer host = Pointer.to(span(variable).buffer());
@@ -271,7 +290,7 @@ final class CudaMemory implements Memory {
 
   @Override
   public long bytes(Role role) {
-    long bytes = sizes.getOrDefault(role, 0L);
+    long bytes = sizes.getOrDefault(role, 0L) / narrowing(role);
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 

@@ -2,6 +2,7 @@ package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.Sgd;
 
 /** Kernels of update.cu. */
@@ -55,15 +56,17 @@ final class UpdateCuda {
 
   static void globalNorm(Binding b, Node node) {
     TensorTable table = new TensorTable();
-    int gradients = node.inputs().size() - 1;
+    GlobalNorm op = Binding.op(node, GlobalNorm.class);
+    int gradients = op.gradients(node.inputs().size());
     for (int i = 0; i < gradients; i++) {
       Operand gradient = b.in(node, i);
       table.add(new TensorTable.Entry(0, gradient.address(), gradient.elements()));
     }
     long partials = b.scratch((long) table.pieces() * Double.BYTES);
     b.launch("global_norm_partials", table).at(partials).ready();
+    long tokenCount = op.mean() ? b.in(node, gradients).address() : 0;
     b.launch("global_norm_total")
-        .at(partials, b.in(node, gradients).address(), b.out(node, 0).address())
+        .at(partials, tokenCount, b.out(node, 0).address())
         .ints(table.pieces())
         .grid(1, 1024)
         .ready();

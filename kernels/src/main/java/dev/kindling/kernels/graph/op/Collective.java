@@ -12,8 +12,9 @@ import java.util.List;
  * <p>Gradients are those of the sum of the losses of all ranks: the gradient of a collective is the
  * transposed collective, and every rank gets the derivative with respect to what it put in itself.
  *
- * <p>Shards are equal pieces of dimension 0, piece i belongs to rank i. A dimension that is no
- * multiple of the degree is refused: whoever shards a value pads it first.
+ * <p>Shards are equal pieces of dimension 0, or equal runs of all elements where the operation says
+ * so (flat); piece i belongs to rank i. What does not divide evenly is refused: whoever shards a
+ * value pads it first.
  */
 public sealed interface Collective
     permits AllGather, AllReduce, AllToAll, Broadcast, Reduce, ReduceScatter {

@@ -105,6 +105,16 @@ final class Expect {
     return extent / degree;
   }
 
+  /** Shape of one of {@code degree} equal runs of the elements of a whole. */
+  static Shape flatPiece(Op op, Shape whole, int degree) {
+    long elements = whole.elements();
+    that(
+        elements % degree == 0,
+        op,
+        "expected elements in " + degree + " equal runs, found " + elements + " of " + whole);
+    return Shape.of(Math.toIntExact(elements / degree));
+  }
+
   static void degree(Axis axis, int degree) {
     if (degree < 1) {
       throw new PlanException("degree of axis " + axis + ": expected at least 1, found " + degree);

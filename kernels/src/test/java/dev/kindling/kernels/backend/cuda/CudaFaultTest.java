@@ -39,7 +39,8 @@ class CudaFaultTest {
 
   private static void expectRefused(String variable, int place, int number, String message) {
     Graph graph = graph();
-    try (CudaBackend backend = new CudaBackend(new CudaOptions(0, Precision.BF16, true));
+    try (CudaBackend backend =
+            new CudaBackend(new CudaOptions(0, Precision.BF16, true, true), line -> {});
         Memory memory = backend.allocate(graph.variables());
         Program program = backend.compile(graph, memory, Map.of())) {
       program.submit(0);

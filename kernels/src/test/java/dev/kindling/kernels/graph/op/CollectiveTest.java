@@ -14,6 +14,7 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
@@ -22,6 +23,7 @@ import dev.kindling.kernels.testing.ThreadCommunicator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -47,6 +49,21 @@ class CollectiveTest {
           .hasMessageContaining("f32[10, 3]")
           .hasMessageContaining("pad it to 12");
     }
+  }
+
+  @Test
+  void flatPiecesAreRunsOfAllElements() {
+    Optional<Shape> whole = Optional.of(Shape.of(3, 10));
+    assertThat(new ReduceScatter(Axis.DATA, 5, true).infer(List.of(ValueType.f32(3, 10))))
+        .containsExactly(ValueType.f32(6));
+    AllGather gather = new AllGather(Axis.DATA, 5, false, whole);
+    assertThat(gather.infer(List.of(ValueType.f32(6)))).containsExactly(ValueType.f32(3, 10));
+    assertThatThrownBy(() -> gather.infer(List.of(ValueType.f32(5))))
+        .isInstanceOf(PlanException.class)
+        .hasMessageContaining("expected f32[6], found f32[5]");
+    assertThatThrownBy(() -> new ReduceScatter(Axis.DATA, 4, true).infer(List.of(MATRIX)))
+        .isInstanceOf(PlanException.class)
+        .hasMessageContaining("expected elements in 4 equal runs, found 30 of [10, 3]");
   }
 
   @Test
@@ -101,6 +118,7 @@ class CollectiveTest {
             new AllGather(Axis.DATA, 5, false),
             new ReduceScatter(Axis.DATA, 2),
             new ReduceScatter(Axis.DATA, 5),
+            new ReduceScatter(Axis.DATA, 2, true),
             new AllToAll(Axis.DATA, 2),
             new Broadcast(Axis.DATA, 0),
             new Broadcast(Axis.DATA, 1),

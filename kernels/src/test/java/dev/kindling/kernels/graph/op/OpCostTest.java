@@ -10,11 +10,13 @@ import dev.kindling.kernels.graph.Columns;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** What operations say they cost, against counting by hand or by loops. */
@@ -111,6 +113,10 @@ class OpCostTest {
     ValueType whole = ValueType.f32(3 * T, K);
     assertCost(new AllGather(Axis.DATA, 3, true), 0, 4 * (78 + 3 * 78), X, whole);
     assertCost(new ReduceScatter(Axis.DATA, 3), 0, 4 * (3 * 78 + 78), whole);
+    Optional<Shape> flat = Optional.of(Shape.of(3, T, K));
+    ValueType piece = ValueType.f32(T * K);
+    assertCost(new AllGather(Axis.DATA, 3, false, flat), 0, 4 * (78 + 3 * 78), piece);
+    assertCost(new ReduceScatter(Axis.DATA, 3, true), 0, 4 * (3 * 78 + 78), whole);
     assertCost(new AllReduce(Axis.DATA), 0, 4 * (2 * 78 + 2 * 30), X, Y);
   }
 

@@ -3,7 +3,9 @@ package dev.kindling.kernels.backend.cuda.layout;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.Op;
 import java.util.HashMap;
 import java.util.List;
@@ -16,13 +18,30 @@ final class Elements {
   /** Value id to element type, for every value that the graph reads or writes. */
   static Map<Integer, Element> of(Graph graph, Precision precision) {
     Map<Integer, Element> elements = new HashMap<>();
+    boolean narrow = precision == Precision.BF16;
+    graph
+        .contents()
+        .forEach(
+            (value, variable) -> {
+              if (narrow && variable.role() == Role.WORKING) {
+                elements.put(value, Element.BF16);
+              }
+            });
     for (Node node : graph.nodes()) {
       node.inputs().forEach(input -> elements.putIfAbsent(input.id(), wide(input)));
       for (int i = 0; i < node.outputs().size(); i++) {
-        elements.put(node.output(i).id(), output(node, i, precision, elements));
+        boolean copies = narrow && gathersMaster(graph, node);
+        elements.put(
+            node.output(i).id(), copies ? Element.BF16 : output(node, i, precision, elements));
       }
     }
     return elements;
+  }
+
+  /** A gather before a product sends the bf16 copies of the pieces and writes what it reads. */
+  private static boolean gathersMaster(Graph graph, Node node) {
+    return node.op() instanceof AllGather
+        && Adjacency.content(graph, node.input(0), Role.PARAMETER) != null;
   }
 
   private static Element output(

@@ -190,7 +190,8 @@ final class PackProducts {
   }
 
   private @Nullable Variable parameter(Value value) {
-    return Adjacency.content(graph, value, Role.PARAMETER);
+    Variable master = Adjacency.content(graph, value, Role.PARAMETER);
+    return master != null ? master : Adjacency.content(graph, value, Role.WORKING);
   }
 
   private @Nullable Variable gradientOf(Node node) {

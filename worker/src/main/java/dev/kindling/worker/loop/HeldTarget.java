@@ -1,0 +1,45 @@
+package dev.kindling.worker.loop;
+
+import dev.kindling.kernels.backend.Memory;
+import dev.kindling.kernels.graph.DType;
+import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.memory.Span;
+import dev.kindling.worker.checkpoint.TensorTarget;
+import dev.kindling.worker.shard.Held;
+
+/** A tensor that is read whole, of which this rank keeps its run of elements. */
+record HeldTarget(Memory memory, Held held) implements TensorTarget {
+  @Override
+  public String name() {
+    return held.name();
+  }
+
+  @Override
+  public Shape shape() {
+    return held.whole();
+  }
+
+  @Override
+  public DType dtype() {
+    return DType.F32;
+  }
+
+  @Override
+  public Span room() {
+    return held.isWhole()
+        ? memory.span(held.name())
+        : Span.allocate(held.whole().elements() * Float.BYTES);
+  }
+
+  @Override
+  public void filled(Span room) {
+    if (!held.isWhole()) {
+      Span own = memory.span(held.name());
+      int from = Math.toIntExact(held.from() * Float.BYTES);
+      own.buffer().put(0, room.buffer(), from, (int) own.bytes());
+      room.close();
+    }
+    memory.publish(held.name());
+    memory.release(held.name());
+  }
+}

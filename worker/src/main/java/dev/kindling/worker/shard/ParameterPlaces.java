@@ -1,0 +1,75 @@
+package dev.kindling.worker.shard;
+
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Placement;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.rewrite.GatherAgain;
+import dev.kindling.kernels.graph.rewrite.GathersAhead;
+import dev.kindling.kernels.graph.rewrite.HoistGathers;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Where the parameters of one graph lie. Stages 2 and 3 write a gather before every use, so that
+ * reverse mode writes its transpose, the reduce-scatter, behind every gradient; {@link #settle}
+ * then takes the gathers out again (2) or moves and repeats them (3). For one graph, one thread.
+ */
+public final class ParameterPlaces implements Placement {
+  private final Sharding sharding;
+
+  /** By id of a gather's output, the working copy to read instead. */
+  private final Map<Integer, Value> kept = new HashMap<>();
+
+  private int gathers;
+
+  ParameterPlaces(Sharding sharding) {
+    this.sharding = sharding;
+  }
+
+  @Override
+  public Variable master(Param param) {
+    return sharding.master(param);
+  }
+
+  @Override
+  public Value read(GraphBuilder builder, Param param) {
+    if (!sharding.shards(param)) {
+      return builder.master(param);
+    }
+    if (!sharding.reducesMicroSteps()) {
+      return builder.variable(sharding.working(param));
+    }
+    Value whole = builder.add(sharding.gather(param, false), builder.master(param)).get(0);
+    gathers++;
+    if (sharding.keepsWorking()) {
+      kept.put(whole.id(), builder.variable(sharding.working(param)));
+    }
+    return whole;
+  }
+
+  /**
+   * The passes behind forward and backward.
+   *
+   * @param layers of the model: gathers are written one layer ahead
+   * @return whether there was anything to settle
+   */
+  public boolean settle(GraphBuilder builder, int layers) {
+    if (!kept.isEmpty()) {
+      builder.rewrite(new HoistGathers(kept));
+    } else if (gathers > 0) {
+      builder.rewrite(new GatherAgain());
+      builder.rewrite(new GathersAhead(gathers / layers));
+    }
+    return gathers > 0;
+  }
+
+  /** Brings the working copy, if there is one, up to date with the masters of all ranks. */
+  public void spread(GraphBuilder builder, Param param) {
+    if (sharding.keepsWorking() && sharding.shards(param)) {
+      Value working = builder.variable(sharding.working(param));
+      builder.add(sharding.gather(param, true), builder.master(param), working);
+    }
+  }
+}

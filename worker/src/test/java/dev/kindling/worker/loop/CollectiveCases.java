@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -65,6 +66,8 @@ final class CollectiveCases {
     cases.put("several variables, not all neighbours", ofSeveral(ranks));
     cases.put("a parameter told by rank 1, then a product with it", toldParameter());
     cases.put("a parameter gathered from its shards, then a product", gatheredParameter(ranks));
+    cases.put("a working copy gathered from flat pieces, then a product", working(ranks, true));
+    cases.put("flat pieces gathered for a product", working(ranks, false));
     cases.put("sums under way while others are computed", underWay(ranks));
     return cases;
   }
@@ -80,13 +83,13 @@ final class CollectiveCases {
 
   private static Graph ofActivation(Op op, int ranks) {
     GraphBuilder b = new GraphBuilder();
-    b.output("out", b.add(op, activation(b, "in", 3 * ranks)).get(0));
+    b.output("out/out", b.add(op, activation(b, "in", 3 * ranks)).get(0));
     return b.build();
   }
 
   private static Graph ofVariable(Op op, int ranks) {
     GraphBuilder b = new GraphBuilder();
-    b.output("out", b.add(op, variable(b, "in", Role.GRADIENT, 5 * ranks, 3)).get(0));
+    b.output("out/out", b.add(op, variable(b, "in", Role.GRADIENT, 5 * ranks, 3)).get(0));
     return b.build();
   }
 
@@ -98,9 +101,9 @@ final class CollectiveCases {
     Value third = variable(b, "third", Role.GRADIENT, 2 * ranks, WIDTH);
     List<Value> sums = b.add(new AllReduce(Axis.DATA), first, second, third);
     for (int i = 0; i < sums.size(); i++) {
-      b.output("sum" + i, sums.get(i));
+      b.output("out/sum" + i, sums.get(i));
     }
-    b.output("between", between);
+    b.output("out/between", between);
     return b.build();
   }
 
@@ -111,8 +114,8 @@ final class CollectiveCases {
   private static Graph toldParameter() {
     GraphBuilder b = new GraphBuilder();
     Value told = b.add(new Broadcast(Axis.DATA, 1), weight(b)).get(0);
-    b.output("y", b.linear(variable(b, "in", Role.INPUT, 4, WIDTH), told));
-    b.output("w", told);
+    b.output("out/y", b.linear(variable(b, "in", Role.INPUT, 4, WIDTH), told));
+    b.output("out/w", told);
     return b.build();
   }
 
@@ -120,8 +123,22 @@ final class CollectiveCases {
     GraphBuilder b = new GraphBuilder();
     Value shard = variable(b, "shard", Role.STATE, WIDTH / ranks, WIDTH);
     Value whole = b.add(new AllGather(Axis.DATA, ranks, true), shard, weight(b)).get(0);
-    b.output("y", b.linear(variable(b, "in", Role.INPUT, 4, WIDTH), whole));
-    b.output("w", whole);
+    b.output("out/y", b.linear(variable(b, "in", Role.INPUT, 4, WIDTH), whole));
+    b.output("out/w", whole);
+    return b.build();
+  }
+
+  /** The whole is read by a product, so a device gathers the narrow copies of the pieces. */
+  private static Graph working(int ranks, boolean into) {
+    GraphBuilder b = new GraphBuilder();
+    Shape whole = Shape.of(WIDTH, WIDTH);
+    Value piece = variable(b, "piece", Role.PARAMETER, WIDTH * WIDTH / ranks);
+    AllGather gather = new AllGather(Axis.DATA, ranks, into, Optional.of(whole));
+    Value gathered =
+        into
+            ? b.add(gather, piece, variable(b, "working", Role.WORKING, WIDTH, WIDTH)).get(0)
+            : b.add(gather, piece).get(0);
+    b.output("out/y", b.linear(variable(b, "in", Role.INPUT, 4, WIDTH), gathered));
     return b.build();
   }
 
@@ -135,9 +152,9 @@ final class CollectiveCases {
       sums.addAll(b.add(new ReduceScatter(Axis.DATA, ranks), x));
       x = b.add(x, activation(b, "in" + i, 2048 * ranks));
     }
-    b.output("x", x);
+    b.output("out/x", x);
     for (int i = 0; i < sums.size(); i++) {
-      b.output("sum" + i, sums.get(i));
+      b.output("out/sum" + i, sums.get(i));
     }
     return b.build();
   }
@@ -149,7 +166,7 @@ final class CollectiveCases {
         Program program = backend.compile(graph, memory, Map.of(Axis.DATA, data))) {
       for (int run = 0; run < runs; run++) {
         for (Variable variable : graph.variables()) {
-          if (variable.role() != Role.OUTPUT) {
+          if (variable.role() != Role.OUTPUT && variable.role() != Role.WORKING) {
             fill(memory.span(variable.name()), variable.name().hashCode(), data.rank(), run);
             if (variable.role() != Role.INPUT) {
               memory.publish(variable.name());

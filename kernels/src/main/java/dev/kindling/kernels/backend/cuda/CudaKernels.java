@@ -69,6 +69,7 @@ final class CudaKernels {
       case LINEAR_WEIGHT_GRADIENT -> LinearCuda.packedWeightGradient(binding);
       case LINEAR_GELU -> LinearCuda.forwardGelu(binding);
       case LINEAR_INPUT_GRADIENT_GELU -> LinearCuda.inputGradientGelu(binding);
+      case LAYER_NORM_GRADIENT_BIAS -> NormCuda.layerGradientBias(binding);
       case NODE, UPDATE, TENSORS -> {
         Binder binder = TABLE.get(node.op().getClass());
         if (binder == null) {

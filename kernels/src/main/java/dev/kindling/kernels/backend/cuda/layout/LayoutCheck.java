@@ -155,7 +155,10 @@ public final class LayoutCheck {
 
   private static void chained(Group group, Node node) {
     switch (group.kind()) {
-      case LINEAR_GELU, LINEAR_INPUT_GRADIENT, LINEAR_INPUT_GRADIENT_GELU -> {}
+      case LINEAR_GELU,
+          LINEAR_INPUT_GRADIENT,
+          LINEAR_INPUT_GRADIENT_GELU,
+          LAYER_NORM_GRADIENT_BIAS -> {}
       default -> throw new PlanException(group + ": " + node + " depends on another node of it");
     }
   }
@@ -197,8 +200,7 @@ public final class LayoutCheck {
     return out >= 0
         && in >= 0
         && once
-        && (node.op().alias(out) == in
-            || (group.kind() == Group.Kind.NODE && node.op().mayReuse(out, in)));
+        && (node.op().alias(out) == in || (group.mayReuse() && node.op().mayReuse(out, in)));
   }
 
   private void expectLabels(Value value, Node node) {

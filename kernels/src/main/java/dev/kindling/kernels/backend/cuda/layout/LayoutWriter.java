@@ -39,6 +39,7 @@ final class LayoutWriter {
     }
     if (rules.epilogues()) {
       GeluEpilogue.apply(graph, storage, candidates);
+      NormBias.apply(graph, storage, candidates);
     }
     if (rules.tensors()) {
       MergeTensors.apply(graph, storage, candidates);
@@ -112,8 +113,8 @@ final class LayoutWriter {
           .filter(value -> !inside.contains(value.id()))
           .forEach(value -> writes.add(storage.stored(value).root()));
     }
-    boolean single = group.kind() == Group.Kind.NODE;
-    return new BlockUse(reads, writes, single ? takeovers(group.last()) : List.of());
+    return new BlockUse(
+        reads, writes, group.mayReuse() ? takeovers(group.nodes().get(0)) : List.of());
   }
 
   /** Only whole dense blocks of equal element type change hands. */

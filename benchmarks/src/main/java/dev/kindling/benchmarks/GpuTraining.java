@@ -77,6 +77,11 @@ final class GpuTraining implements AutoCloseable {
     return backend.reservedBytes();
   }
 
+  /** Device bytes that nobody holds, other processes included. */
+  long freeBytes() {
+    return backend.freeBytes();
+  }
+
   int tokens() {
     return program.shape().microTokens();
   }

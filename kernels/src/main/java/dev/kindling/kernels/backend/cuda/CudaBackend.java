@@ -29,12 +29,16 @@ public final class CudaBackend implements Backend {
   private final Engine engine;
 
   /**
+   * Opens the device and has every kernel compute something small.
+   *
    * @param notices hears, a line each, what takes long
-   * @throws dev.kindling.kernels.backend.DeviceException if there is no such GPU, driver or library
+   * @throws dev.kindling.kernels.backend.DeviceException if there is no such GPU, driver or
+   *     library, or a kernel computes wrongly
    */
   public CudaBackend(CudaOptions options, Consumer<String> notices) {
     this.options = options;
     device = new CudaDevice(options.ordinal());
+    SelfTest.run(options.ordinal(), notices);
     engine = new Engine(device, options.measured(), notices);
   }
 
@@ -104,6 +108,11 @@ public final class CudaBackend implements Backend {
   /** Device bytes reserved so far, the context excluded. */
   public long reservedBytes() {
     return device.reservedBytes();
+  }
+
+  /** Bytes of the GPU that nobody holds now, other processes included. */
+  public long freeBytes() {
+    return device.freeBytes();
   }
 
   @Override

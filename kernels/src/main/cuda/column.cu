@@ -97,15 +97,14 @@ COLUMN_KERNELS(bf16, bf16)
 COLUMN_KERNELS(float, f32)
 
 /* out[column] = (accumulate ? out[column] : 0) + sum over p of partials[p, column], fixed order.
-   Two pairs of (partials [parts, width], out [width]) at once when gridDim.y is 2; accumulate has
-   bit 0 for the first pair, bit 1 for the second. Grid (ceil(width / 32), 1 or 2),
-   block (32, 16). */
+   gridDim.y pairs of (partials [parts, width], out [width]) at once; accumulate has bit i for pair
+   i. Grid (ceil(width / 32), 1 to 3), block (32, 16). */
 extern "C" __global__ void __launch_bounds__(32 * PARTIAL_LANES) sum_partials_f32(
-    const float* first, float* first_out, const float* second, float* second_out, int parts,
-    int width, int accumulate) {
+    const float* first, float* first_out, const float* second, float* second_out,
+    const float* third, float* third_out, int parts, int width, int accumulate) {
   __shared__ float shared[PARTIAL_LANES][32];
-  const float* partials = blockIdx.y == 0 ? first : second;
-  float* out = blockIdx.y == 0 ? first_out : second_out;
+  const float* partials = blockIdx.y == 0 ? first : blockIdx.y == 1 ? second : third;
+  float* out = blockIdx.y == 0 ? first_out : blockIdx.y == 1 ? second_out : third_out;
   int column = blockIdx.x * 32 + threadIdx.x;
   float sum = 0;
   if (column < width) {

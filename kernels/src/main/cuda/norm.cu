@@ -179,11 +179,12 @@ struct Gradient {
   T* dx;
   float* gain_partials;
   float* bias_partials;
+  float* dx_partials;
   int rows, width, stride;
   __device__ __forceinline__ bool wide() const {
     return aligned8(x, stride) && aligned8(dy, stride) && aligned8(carried, stride) &&
            aligned8(dx, stride) && aligned8(gain, width) && aligned8(gain_partials, width) &&
-           aligned8(bias_partials, width);
+           aligned8(bias_partials, width) && aligned8(dx_partials, width);
   }
 };
 
@@ -224,6 +225,7 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
   __shared__ alignas(16) float shared[WARP_WIDTH];
   Floats<8> dgain[VECTORS] = {};
   Floats<8> dbias[LAYER ? VECTORS : 1] = {};
+  Floats<8> dx_sums[LAYER ? VECTORS : 1] = {};
   int step = gridDim.x * blockDim.y;
   for (int row = blockIdx.x * blockDim.y + threadIdx.y; row < args.rows; row += step) {
     long long base = (long long)row * args.stride;
@@ -274,6 +276,10 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
         for (int i = 0; i < 8; i++) {
           float n = (xs.at[i] - mean) * r;
           result.at[i] += r * fmaf(-mean_hn, n, gain.at[i] * dys.at[i] - mean_h);
+          if (LAYER) {
+            // What is summed is what a reader of dx would find.
+            dx_sums[k].at[i] += widen(narrow<T>(result.at[i]));
+          }
         }
         write<WIDE>(args.dx + base + column, result, args.width - column);
       }
@@ -285,6 +291,9 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
   if constexpr (LAYER) {
     if (args.bias_partials != nullptr) {
       write_partials<WIDE>(dbias, args.bias_partials, args.width, shared);
+    }
+    if (args.dx_partials != nullptr) {
+      write_partials<WIDE>(dx_sums, args.dx_partials, args.width, shared);
     }
   }
 }
@@ -313,17 +322,18 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
   extern "C" __global__ void __launch_bounds__(MAX_TEAM) rms_norm_gradient_##SUFFIX(               \
       const T* x, const float* gain, const float* moments, const T* dy, const T* carried, T* dx,   \
       float* gain_partials, int rows, int width, int stride) {                                     \
-    Gradient<T> args{x,  gain,          moments, dy,   carried,                                    \
-                     dx, gain_partials, nullptr, rows, width,   stride};                           \
+    Gradient<T> args{x,  gain,          moments, dy,      carried,                                 \
+                     dx, gain_partials, nullptr, nullptr, rows, width, stride};                    \
     args.wide() ? gradient<T, true, false>(args) : gradient<T, false, false>(args);                       \
   }                                                                                                \
   /* As rms_norm_gradient with n = (x - mean) r and dx = r (h - mean(h) - n mean(h n));            \
-     bias_partials [grid, width], unless null: sums of dy. */                                      \
+     bias_partials [grid, width], unless null: sums of dy; dx_partials likewise: sums of dx. */    \
   extern "C" __global__ void __launch_bounds__(MAX_TEAM) layer_norm_gradient_##SUFFIX(             \
       const T* x, const float* gain, const float* moments, const T* dy, const T* carried, T* dx,   \
-      float* gain_partials, float* bias_partials, int rows, int width, int stride) {               \
-    Gradient<T> args{x,  gain,          moments,       dy,   carried,                              \
-                     dx, gain_partials, bias_partials, rows, width,   stride};                     \
+      float* gain_partials, float* bias_partials, float* dx_partials, int rows, int width,         \
+      int stride) {                                                                                \
+    Gradient<T> args{x,  gain,          moments,       dy,          carried,                       \
+                     dx, gain_partials, bias_partials, dx_partials, rows, width, stride};          \
     args.wide() ? gradient<T, true, true>(args) : gradient<T, false, true>(args);                         \
   }
 

@@ -33,7 +33,7 @@ final class GpuTraining implements AutoCloseable {
    */
   GpuTraining(GpuModel model, int micro, int sequence, boolean captured) {
     StepGraphs graphs = model.graphs(micro, sequence);
-    backend = new CudaBackend(new CudaOptions(0, Precision.BF16, captured, true));
+    backend = new CudaBackend(new CudaOptions(0, Precision.BF16, captured, true), line -> {});
     program = StepProgram.compile(graphs, backend, alone);
     for (Param param : program.params()) {
       Initialization.fill(param, SEED, program.memory().span(param.name()));

@@ -3,6 +3,7 @@ package dev.kindling.driver.cli;
 import dev.kindling.configs.yaml.ConfigException;
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.data.DataException;
@@ -25,6 +26,7 @@ public final class ExitCodes {
           new Known(ConfigException.class, FailureKind.CONFIGURATION),
           new Known(PlanException.class, FailureKind.CONFIGURATION),
           new Known(DataException.class, FailureKind.DATA),
+          new Known(InputException.class, FailureKind.DATA),
           new Known(CheckpointException.class, FailureKind.CHECKPOINT),
           new Known(DeviceException.class, FailureKind.DEVICE),
           new Known(CollectiveException.class, FailureKind.COMMUNICATION));

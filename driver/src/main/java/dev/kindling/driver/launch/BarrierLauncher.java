@@ -10,10 +10,12 @@ import dev.kindling.worker.loop.WorkerResult;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -81,18 +83,23 @@ public final class BarrierLauncher implements Launcher {
     ClassTag<WorkerResult> tag = ClassTag$.MODULE$.apply(WorkerResult.class);
     RDD<WorkerResult> tasks =
         seed.barrier().mapPartitions(new RankFunction(run, 0, ranks, assignment, body), false, tag);
-    int executorCores = application.conf().getInt("spark.executor.cores", 1);
-    int taskCpus = application.conf().getInt("spark.task.cpus", 1);
     JavaRDD<WorkerResult> results = tasks.toJavaRDD();
-    if (executorCores != taskCpus && !SparkSettings.isLocal(application.conf())) {
-      // A rank takes a whole executor; other stages of the application keep one core a task.
-      ResourceProfile whole =
-          new ResourceProfileBuilder()
-              .require(new TaskResourceRequests().cpus(executorCores))
-              .build();
-      results = results.withResources(whole);
+    return claim(application.conf()).map(results::withResources).orElse(results).collectAsync();
+  }
+
+  /** A rank takes a whole executor; other stages of the application keep one core a task. */
+  static Optional<ResourceProfile> claim(SparkConf conf) {
+    int executorCores = conf.getInt("spark.executor.cores", 1);
+    boolean gpu = GpuSettings.scheduled(conf);
+    boolean wholeAnyway = executorCores == conf.getInt("spark.task.cpus", 1);
+    if (SparkSettings.isLocal(conf) || (wholeAnyway && !gpu)) {
+      return Optional.empty();
     }
-    return results.collectAsync();
+    TaskResourceRequests requests = new TaskResourceRequests().cpus(executorCores);
+    if (gpu) {
+      requests.resource(GpuSettings.GPU, 1);
+    }
+    return Optional.of(new ResourceProfileBuilder().require(requests).build());
   }
 
   private List<WorkerResult> collect(

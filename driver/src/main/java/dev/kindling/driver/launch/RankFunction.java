@@ -1,6 +1,8 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.driver.plugin.GpuDiscovery;
 import dev.kindling.driver.plugin.RankLink;
+import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.worker.launch.RankFailure;
 import dev.kindling.worker.loop.RankContext;
 import dev.kindling.worker.loop.RingConnector;
@@ -9,8 +11,10 @@ import dev.kindling.worker.loop.WorkerResult;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.BarrierTaskInfo;
+import org.apache.spark.resource.ResourceInformation;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,7 +72,8 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
                 new RingConnector(),
                 link,
                 link,
-                (int) hosts.stream().filter(hosts.get(partition)::equals).count());
+                (int) hosts.stream().filter(hosts.get(partition)::equals).count(),
+                gpu(spark));
         result = body.run(at(hosts.get(partition)), context);
       } catch (Throwable e) {
         failure = e;
@@ -81,6 +86,30 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
       failure = failure == null ? e : failure;
     }
     throw new IllegalStateException("rank " + rank + " failed", failure);
+  }
+
+  /**
+   * Ordinal of the GPU that Spark gave to this task.
+   *
+   * @throws DeviceException if its address is none, as with a discovery script that prints names
+   */
+  private static OptionalInt gpu(BarrierTaskContext spark) {
+    ResourceInformation gpus = spark.resourcesJMap().get(GpuSettings.GPU);
+    return gpus == null ? OptionalInt.empty() : OptionalInt.of(ordinal(gpus.addresses()));
+  }
+
+  static int ordinal(String[] addresses) {
+    try {
+      return Integer.parseInt(addresses[0]);
+    } catch (NumberFormatException | ArrayIndexOutOfBoundsException odd) {
+      throw new DeviceException(
+          "cuda: expected GPU ordinals as Spark's addresses, found "
+              + Arrays.toString(addresses)
+              + "; spark.resources.discoveryPlugin="
+              + GpuDiscovery.class.getName()
+              + " gives them",
+          odd);
+    }
   }
 
   /** Host of each partition of this job: the one whose block manager Spark already reaches. */

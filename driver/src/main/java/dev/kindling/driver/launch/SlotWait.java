@@ -14,27 +14,33 @@ final class SlotWait {
   private static final Duration NOTICE_AFTER = Duration.ofSeconds(5);
   private static final long POLL_MILLIS = 50;
 
-  private final String master;
-  private final Duration timeout;
+  /**
+   * What is waited for.
+   *
+   * @param master for messages
+   * @param never kind of the failure if the slots never came
+   * @param hint what to look at then, appended to the message
+   */
+  record Terms(String master, Duration timeout, FailureKind never, String hint) {}
+
+  private final Terms terms;
   private final IntSupplier present;
 
   /** Whether all slots were there once: then missing ones were lost, not asked for in vain. */
   private boolean complete;
 
   /**
-   * @param master for messages
    * @param present counts the slots that are there now
    */
-  SlotWait(String master, Duration timeout, IntSupplier present) {
-    this.master = master;
-    this.timeout = timeout;
+  SlotWait(Terms terms, IntSupplier present) {
+    this.terms = terms;
     this.present = present;
   }
 
   /**
    * @param notices hears once what is waited for, if it takes long
-   * @throws AttemptFailedException after the time-out: of kind CONFIGURATION if the slots never
-   *     came, else COMMUNICATION
+   * @throws AttemptFailedException after the time-out: of the terms' kind if the slots never came,
+   *     else COMMUNICATION
    * @throws InterruptedException if a stop is wished meanwhile
    */
   void await(int ranks, StopSignal stop, Consumer<String> notices) throws InterruptedException {
@@ -48,13 +54,15 @@ final class SlotWait {
       Duration waited = Duration.ofNanos(System.nanoTime() - begin);
       String state =
           "ranks: needs %d slots, %d present on %s; waited %d s"
-              .formatted(ranks, slots, master, waited.toSeconds());
-      if (waited.compareTo(timeout) >= 0) {
-        throw new AttemptFailedException(
-            complete ? FailureKind.COMMUNICATION : FailureKind.CONFIGURATION, -1, state, null);
+              .formatted(ranks, slots, terms.master(), waited.toSeconds());
+      if (waited.compareTo(terms.timeout()) >= 0) {
+        if (complete) {
+          throw new AttemptFailedException(FailureKind.COMMUNICATION, -1, state, null);
+        }
+        throw new AttemptFailedException(terms.never(), -1, state + terms.hint(), null);
       }
       if (!told && waited.compareTo(NOTICE_AFTER) >= 0) {
-        notices.accept(state + " of " + timeout.toSeconds() + " s (spark.startup_timeout)");
+        notices.accept(state + " of " + terms.timeout().toSeconds() + " s (spark.startup_timeout)");
         told = true;
       }
       TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);

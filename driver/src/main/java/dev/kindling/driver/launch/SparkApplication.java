@@ -3,6 +3,7 @@ package dev.kindling.driver.launch;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.loop.StopSignal;
+import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.SparkSpec;
 import java.io.IOException;
 import java.net.BindException;
@@ -33,9 +34,16 @@ public final class SparkApplication implements AutoCloseable {
   private final SlotWait slots;
   private volatile boolean failed;
 
-  private SparkApplication(SparkConf conf, SparkSpec spec) {
+  private SparkApplication(SparkConf conf, SparkSpec spec, Device device) {
     this.conf = conf;
-    slots = new SlotWait(conf.get("spark.master"), spec.startupTimeout(), this::presentSlots);
+    slots =
+        new SlotWait(
+            new SlotWait.Terms(
+                conf.get("spark.master"),
+                spec.startupTimeout(),
+                device == Device.CUDA ? FailureKind.DEVICE : FailureKind.CONFIGURATION,
+                GpuSettings.hint(conf, device)),
+            this::presentSlots);
     context =
         CompletableFuture.supplyAsync(() -> new JavaSparkContext(conf), SparkApplication::run);
   }
@@ -52,20 +60,21 @@ public final class SparkApplication implements AutoCloseable {
    *     spark-submit contradict each other
    */
   public static SparkApplication start(SparkSpec spec, int ranks) {
-    SparkConf conf = SparkSettings.of(new SparkConf(), spec, ranks, applicationJar());
-    return new SparkApplication(conf, spec);
+    Workers workers = new Workers(ranks, Device.CPU);
+    SparkConf conf = SparkSettings.of(new SparkConf(), spec, workers, applicationJar());
+    return new SparkApplication(conf, spec, Device.CPU);
   }
 
   /**
-   * As {@link #start}, for a program that needs all its ranks at once.
+   * As {@link #start}, for a program that needs all its ranks at once, each with its device.
    *
    * @throws AttemptFailedException of kind CONFIGURATION, before anything starts, also if the
    *     settings rule out that many slots
    */
-  static SparkApplication startForRanks(SparkSpec spec, int ranks) {
-    SparkConf conf = SparkSettings.of(new SparkConf(), spec, ranks, applicationJar());
-    refuseIfTooSmall(conf, ranks);
-    return new SparkApplication(conf, spec);
+  static SparkApplication startForRanks(SparkSpec spec, Workers workers) {
+    SparkConf conf = SparkSettings.of(new SparkConf(), spec, workers, applicationJar());
+    refuseIfTooSmall(conf, workers.ranks());
+    return new SparkApplication(conf, spec, workers.device());
   }
 
   /** The context, once it is up. */
@@ -126,8 +135,8 @@ public final class SparkApplication implements AutoCloseable {
    * Blocks until every rank has a slot.
    *
    * @param notices hears what is waited for, if it takes long
-   * @throws AttemptFailedException of kind CONFIGURATION if the slots do not or cannot come, of
-   *     kind COMMUNICATION if some were lost and do not come back
+   * @throws AttemptFailedException of kind CONFIGURATION (DEVICE for GPUs) if the slots do not or
+   *     cannot come, of kind COMMUNICATION if some were lost and do not come back
    * @throws InterruptedException if a stop is wished meanwhile
    */
   void awaitSlots(int ranks, StopSignal stop, Consumer<String> notices)

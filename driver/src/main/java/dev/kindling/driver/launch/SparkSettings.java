@@ -3,7 +3,9 @@ package dev.kindling.driver.launch;
 import dev.kindling.driver.plugin.KindlingPlugin;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.SparkSpec;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -26,11 +28,11 @@ final class SparkSettings {
 
   /**
    * @param submitted what is already set, from spark-submit
-   * @param ranks executors that the embedded master is made for
+   * @param workers executors that the embedded master is made for
    * @param application path of our jar, empty if classes lie elsewhere (tests)
    * @throws AttemptFailedException of kind CONFIGURATION with every conflict, one a line
    */
-  static SparkConf of(SparkConf submitted, SparkSpec spec, int ranks, String application) {
+  static SparkConf of(SparkConf submitted, SparkSpec spec, Workers workers, String application) {
     SparkConf conf = submitted.clone();
     List<String> conflicts = new ArrayList<>();
     spec.master().ifPresent(master -> set(conf, "spark.master", master, conflicts));
@@ -45,22 +47,37 @@ final class SparkSettings {
           FailureKind.CONFIGURATION, -1, String.join("\n", conflicts), null);
     }
     conf.setIfMissing("spark.app.name", "kindling");
-    defaults(spec, (long) ranks * executorCores(conf)).forEach(conf::setIfMissing);
-    if (!conf.contains("spark.master")) {
-      embed(conf, ranks, application);
-    } else if (!application.isEmpty() && !conf.contains("spark.jars")) {
-      conf.set("spark.jars", application);
-    }
+    place(conf, workers, application);
+    defaults(spec, (long) workers.ranks() * executorCores(conf)).forEach(conf::setIfMissing);
     append(conf, "spark.plugins", ",", KindlingPlugin.class.getName());
-    // CPU tensors are direct buffers and JavaCPP counts the whole process: neither limit fits.
     // Counters for jstat are a mapped file, and a JVM may wait for the disk when it writes there.
     append(
         conf,
         "spark.executor.extraJavaOptions",
         " ",
-        "-XX:MaxDirectMemorySize=1t -XX:-UsePerfData -Dorg.bytedeco.javacpp.maxBytes=0"
-            + " -Dorg.bytedeco.javacpp.maxPhysicalBytes=0");
+        "-XX:-UsePerfData " + String.join(" ", WorkerJvm.limits(workers.device())));
     return conf;
+  }
+
+  /** Where the executors come from, and what they need of a GPU. */
+  private static void place(SparkConf conf, Workers workers, String application) {
+    List<Path> bindings = List.of();
+    if (workers.device() == Device.CUDA) {
+      bindings = WorkerJvm.bindings(SparkSettings.class.getClassLoader());
+    }
+    if (!conf.contains("spark.master")) {
+      if (workers.device() == Device.CUDA) {
+        GpuSettings.embedded(conf, workers.ranks(), bindings);
+      }
+      embed(conf, workers.ranks(), application);
+      return;
+    }
+    if (!application.isEmpty() && !conf.contains("spark.jars")) {
+      conf.set("spark.jars", application);
+    }
+    if (workers.device() == Device.CUDA) {
+      GpuSettings.submitted(conf, bindings, System.getenv());
+    }
   }
 
   private static int executorCores(SparkConf conf) {
@@ -131,7 +148,7 @@ final class SparkSettings {
     }
   }
 
-  private static void append(SparkConf conf, String key, String separator, String value) {
+  static void append(SparkConf conf, String key, String separator, String value) {
     String present = conf.get(key, "");
     conf.set(key, present.isEmpty() ? value : present + separator + value);
   }

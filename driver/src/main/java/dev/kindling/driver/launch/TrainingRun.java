@@ -78,7 +78,7 @@ public final class TrainingRun {
     }
     SparkApplication spark =
         plan.launcher() == LauncherKind.SPARK
-            ? SparkApplication.startForRanks(plan.spark(), plan.ranks())
+            ? SparkApplication.startForRanks(plan.spark(), new Workers(plan.ranks(), plan.device()))
             : null;
     try (Launcher launcher = launcher(spark)) {
       // Before hours of preparation. An embedded master starts beside it, and will have them.
@@ -144,26 +144,20 @@ public final class TrainingRun {
   }
 
   private Launcher launcher(@Nullable SparkApplication spark) {
-    return switch (order.plan().launcher()) {
+    TrainPlan plan = order.plan();
+    return switch (plan.launcher()) {
       case SPARK ->
           new BarrierLauncher(
               java.util.Objects.requireNonNull(spark), new TrainingBody(), progress::say);
-      case PROCESSES -> new ProcessLauncher(jvmOptions());
-      case THREADS -> new ThreadLauncher();
+      case PROCESSES ->
+          new ProcessLauncher(
+              WorkerJvm.children(
+                  ManagementFactory.getRuntimeMXBean().getInputArguments(), plan.device()));
+      case THREADS -> {
+        WorkerJvm.limitThisJvm(plan.device());
+        yield new ThreadLauncher();
+      }
     };
-  }
-
-  /** The modules and limits of this JVM, its heap among them, are right for its children too. */
-  private static List<String> jvmOptions() {
-    return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(
-            option ->
-                option.startsWith("--add-")
-                    || option.startsWith("-XX:")
-                    || option.startsWith("-Xm")
-                    || option.startsWith("-Dorg.bytedeco.")
-                    || option.startsWith("-Dlog4j2."))
-        .toList();
   }
 
   /** Metrics first: what a person reads must already be in the file. */

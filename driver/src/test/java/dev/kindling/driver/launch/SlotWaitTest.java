@@ -20,7 +20,11 @@ class SlotWaitTest {
   private final AtomicInteger slots = new AtomicInteger();
 
   private SlotWait slots(Duration timeout) {
-    return new SlotWait("spark://h:7077", timeout, slots::get);
+    return new SlotWait(terms(timeout, FailureKind.CONFIGURATION, ""), slots::get);
+  }
+
+  private static SlotWait.Terms terms(Duration timeout, FailureKind never, String hint) {
+    return new SlotWait.Terms("spark://h:7077", timeout, never, hint);
   }
 
   private void refused(SlotWait wait, FailureKind kind, String message) {
@@ -43,8 +47,22 @@ class SlotWaitTest {
   }
 
   @Test
+  void gpusThatNeverCameAreADeviceFailureWithAHint() throws InterruptedException {
+    SlotWait wait = new SlotWait(terms(BRIEF, FailureKind.DEVICE, "; look there"), slots::get);
+    String message = "ranks: needs 3 slots, 2 present on spark://h:7077; waited 0 s";
+    slots.set(2);
+    refused(wait, FailureKind.DEVICE, message + "; look there");
+    slots.set(3);
+    wait.await(3, StopSignal.NEVER, notices::add);
+    slots.set(2);
+    refused(wait, FailureKind.COMMUNICATION, message);
+  }
+
+  @Test
   void slotsThatComeLateAreWaitedFor() throws InterruptedException {
-    SlotWait wait = new SlotWait("m", Duration.ofMinutes(2), slots::incrementAndGet);
+    SlotWait wait =
+        new SlotWait(
+            terms(Duration.ofMinutes(2), FailureKind.CONFIGURATION, ""), slots::incrementAndGet);
     wait.await(3, StopSignal.NEVER, notices::add);
     assertThat(slots).hasValue(3);
     assertThat(notices).isEmpty();

@@ -3,9 +3,12 @@ package dev.kindling.driver.launch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.driver.plugin.GpuDiscovery;
 import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.SparkSpec;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.SparkConf;
@@ -15,8 +18,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class SparkSettingsTest {
   private static SparkConf of(SparkConf submitted, Map<String, String> yaml) {
+    return of(submitted, yaml, Device.CPU);
+  }
+
+  private static SparkConf of(SparkConf submitted, Map<String, String> yaml, Device device) {
     SparkSpec spec = new SparkSpec(Optional.empty(), Duration.ofSeconds(300), yaml);
-    return SparkSettings.of(submitted, spec, 2, "/lib/kindling.jar");
+    return SparkSettings.of(submitted, spec, new Workers(2, device), "/lib/kindling.jar");
   }
 
   @Test
@@ -82,6 +89,104 @@ class SparkSettingsTest {
         .isInstanceOf(AttemptFailedException.class)
         .hasMessageContaining("spark.executor.memory: the configuration says 2g")
         .hasMessageContaining("spark.dynamicAllocation.enabled");
+  }
+
+  @Test
+  void aCpuRunAsksForNoGpuAndCarriesNoBindings() {
+    for (SparkConf submitted :
+        List.of(new SparkConf(false), new SparkConf(false).set("spark.master", "yarn"))) {
+      SparkConf conf = of(submitted, Map.of());
+      assertThat(conf.toDebugString()).doesNotContain("gpu", "cuda", "memoryOverhead");
+      assertThat(conf.get("spark.executor.extraJavaOptions"))
+          .contains("javacpp.maxBytes=0", "javacpp.maxPhysicalBytes=0")
+          .doesNotContain("noPointerGC");
+    }
+  }
+
+  @Test
+  void theEmbeddedMasterOffersAGpuARankAndTheBindings() {
+    SparkConf conf = of(new SparkConf(false), Map.of(), Device.CUDA);
+    assertThat(conf.get("spark.master")).isEqualTo("local-cluster[1,2,4096]");
+    assertThat(conf.get("spark.worker.resource.gpu.amount")).isEqualTo("2");
+    assertThat(conf.get("spark.executor.resource.gpu.amount")).isEqualTo("1");
+    assertThat(conf.get("spark.resources.discoveryPlugin")).isEqualTo(GpuDiscovery.class.getName());
+    // Preparing data needs no GPU: the claim of a rank stands in its stage's own profile.
+    assertThat(conf.contains("spark.task.resource.gpu.amount")).isFalse();
+    assertThat(conf.get("spark.executor.extraClassPath"))
+        .contains("jcuda-natives", "cuda-13", "linux-x86_64")
+        .endsWith(":/lib/kindling.jar");
+    assertThat(conf.get("spark.executor.extraJavaOptions"))
+        .contains("-Dorg.bytedeco.javacpp.noPointerGC=true", "javacpp.maxPhysicalBytes=0");
+  }
+
+  @Test
+  void aClusterBringsItsGpusAndFetchesTheBindings() {
+    SparkConf standalone =
+        of(new SparkConf(false).set("spark.master", "spark://h:7077"), Map.of(), Device.CUDA);
+    assertThat(standalone.get("spark.executor.resource.gpu.amount")).isEqualTo("1");
+    assertThat(standalone.contains("spark.resources.discoveryPlugin")).isFalse();
+    assertThat(standalone.contains("spark.worker.resource.gpu.amount")).isFalse();
+    assertThat(standalone.get("spark.jars"))
+        .startsWith("/lib/kindling.jar,")
+        .contains("jcuda-natives-");
+    assertThat(standalone.get("spark.executor.memory")).isEqualTo("2g");
+    assertThat(standalone.get("spark.executor.memoryOverhead")).isEqualTo("8g");
+    SparkConf yarn = of(new SparkConf(false).set("spark.master", "yarn"), Map.of(), Device.CUDA);
+    assertThat(yarn.get("spark.resources.discoveryPlugin")).isEqualTo(GpuDiscovery.class.getName());
+    SparkConf script =
+        new SparkConf(false)
+            .set("spark.master", "yarn")
+            .set("spark.executor.resource.gpu.discoveryScript", "/gpus.sh");
+    assertThat(of(script, Map.of(), Device.CUDA).contains("spark.resources.discoveryPlugin"))
+        .isFalse();
+  }
+
+  @Test
+  void theDriversLibraryPathReachesExecutorsOnlyWhereNothingElseIsSaid() {
+    Map<String, String> environment = Map.of("LD_LIBRARY_PATH", "/cuda/lib64");
+    SparkConf conf = new SparkConf(false).set("spark.master", "spark://h:7077");
+    GpuSettings.submitted(conf, List.of(), environment);
+    assertThat(conf.get("spark.executorEnv.LD_LIBRARY_PATH")).isEqualTo("/cuda/lib64");
+    SparkConf own =
+        new SparkConf(false)
+            .set("spark.master", "spark://h:7077")
+            .set("spark.executorEnv.LD_LIBRARY_PATH", "/own");
+    GpuSettings.submitted(own, List.of(), environment);
+    assertThat(own.get("spark.executorEnv.LD_LIBRARY_PATH")).isEqualTo("/own");
+    SparkConf without = new SparkConf(false).set("spark.master", "spark://h:7077");
+    GpuSettings.submitted(without, List.of(), Map.of());
+    assertThat(without.contains("spark.executorEnv.LD_LIBRARY_PATH")).isFalse();
+  }
+
+  @Test
+  void aRankClaimsAWholeExecutorAndItsGpu() {
+    SparkConf cores = new SparkConf(false).set("spark.executor.cores", "4");
+    cores.set("spark.master", "spark://h:7077");
+    assertThat(taskAmounts(of(cores, Map.of(), Device.CUDA)))
+        .containsExactlyInAnyOrder("cpus 4.0", "gpu 1.0");
+    assertThat(taskAmounts(of(cores, Map.of(), Device.CPU))).containsExactly("cpus 4.0");
+    SparkConf embedded = of(new SparkConf(false), Map.of(), Device.CUDA);
+    assertThat(taskAmounts(embedded)).containsExactlyInAnyOrder("cpus 1.0", "gpu 1.0");
+    assertThat(BarrierLauncher.claim(of(new SparkConf(false), Map.of()))).isEmpty();
+  }
+
+  @Test
+  void gpusMayBeLeftOutOfSparksHands() {
+    Map<String, String> none = Map.of("spark.executor.resource.gpu.amount", "0");
+    SparkConf standalone = new SparkConf(false).set("spark.master", "spark://h:7077");
+    assertThat(BarrierLauncher.claim(of(standalone, none, Device.CUDA))).isEmpty();
+    SparkConf embedded = of(new SparkConf(false), none, Device.CUDA);
+    assertThat(BarrierLauncher.claim(embedded)).isEmpty();
+    assertThat(embedded.contains("spark.worker.resource.gpu.amount")).isFalse();
+    SparkConf local = of(new SparkConf(false).setMaster("local[2]"), Map.of(), Device.CUDA);
+    assertThat(local.contains("spark.executor.resource.gpu.amount")).isFalse();
+    assertThat(BarrierLauncher.claim(local)).isEmpty();
+  }
+
+  private static List<String> taskAmounts(SparkConf conf) {
+    return BarrierLauncher.claim(conf).orElseThrow().taskResourcesJMap().values().stream()
+        .map(request -> request.resourceName() + " " + request.amount())
+        .toList();
   }
 
   @ParameterizedTest

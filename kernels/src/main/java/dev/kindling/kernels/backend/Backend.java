@@ -2,11 +2,13 @@ package dev.kindling.kernels.backend;
 
 import dev.kindling.kernels.backend.cpu.CpuBackend;
 import dev.kindling.kernels.backend.cuda.CudaBackend;
+import dev.kindling.kernels.backend.cuda.image.MissingLibrary;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Variable;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * A device: memory for variables and programs over it. Close programs, then memory, then the
@@ -41,19 +43,33 @@ public interface Backend extends AutoCloseable {
   @Override
   void close();
 
+  /** As {@link #cuda(CudaOptions, Consumer)} for a caller that nobody watches. */
+  static Backend cuda(CudaOptions options) {
+    return cuda(options, line -> {});
+  }
+
   /**
    * One GPU; needs the CUDA bindings on the class path.
    *
+   * @param notices hears, a line each, what takes long
    * @throws DeviceException if there is no such GPU, driver or library
    */
-  static Backend cuda(CudaOptions options) {
+  static Backend cuda(CudaOptions options, Consumer<String> notices) {
     try {
-      return new CudaBackend(options);
-    } catch (NoClassDefFoundError missing) {
+      return new CudaBackend(options, notices);
+    } catch (LinkageError missing) {
+      if (missing.getCause() instanceof ClassNotFoundException) {
+        throw new DeviceException(
+            "cuda: the CUDA bindings are not on the class path; expected kindling-cuda-VERSION.jar"
+                + " beside the application jar (spark-submit: --jars), found no class "
+                + missing.getMessage(),
+            missing);
+      }
       throw new DeviceException(
-          "cuda: the CUDA bindings are not on the class path; expected the jars of JCuda 12.6.0 and"
-              + " bytedeco cuda 13.1-9.19-1.5.13, found no class "
-              + missing.getMessage(),
+          "cuda: a library of CUDA 13 cannot be loaded; expected it on LD_LIBRARY_PATH or in"
+              + " /usr/local/cuda/lib64, found: "
+              + MissingLibrary.reason(missing)
+              + "; bin/kindling doctor --device cuda lists them all",
           missing);
     }
   }

@@ -6,9 +6,12 @@ import dev.kindling.kernels.graph.Ones;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.Span;
 import java.nio.charset.StandardCharsets;
+import java.util.stream.LongStream;
 
 /** First values of parameters. Element i depends only on seed, parameter name and i. */
 public final class Initialization {
+  private static final long PIECE_PAIRS = 1L << 16;
+
   private Initialization() {}
 
   /** Fills the span of this parameter: fp32, {@code param.shape()}. */
@@ -45,11 +48,22 @@ public final class Initialization {
     }
   }
 
-  /** Pairs at a time: the same numbers as {@link Philox#normal} one by one, at half the cost. */
+  /** On all cores: a billion elements take one core a minute and a half. */
   private static void normal(long key, double std, long from, Span span) {
+    long firstPair = from >>> 1;
+    long endPair = (from + span.bytes() / Float.BYTES + 1) >>> 1;
+    LongStream.range(0, (endPair - firstPair + PIECE_PAIRS - 1) / PIECE_PAIRS)
+        .map(piece -> firstPair + piece * PIECE_PAIRS)
+        .parallel()
+        .forEach(
+            first -> pairs(first, Math.min(first + PIECE_PAIRS, endPair), key, std, from, span));
+  }
+
+  /** Pairs at a time: the same numbers as {@link Philox#normal} one by one, at half the cost. */
+  private static void pairs(long first, long endPair, long key, double std, long from, Span span) {
     int[] words = new int[4];
     long end = from + span.bytes() / Float.BYTES;
-    for (long pair = from >>> 1; 2 * pair < end; pair++) {
+    for (long pair = first; pair < endPair; pair++) {
       words[0] = (int) pair;
       words[1] = (int) (pair >>> 32);
       words[2] = 0;

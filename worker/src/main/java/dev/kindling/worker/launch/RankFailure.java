@@ -3,6 +3,7 @@ package dev.kindling.worker.launch;
 import dev.kindling.configs.yaml.ConfigException;
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.data.DataException;
@@ -40,7 +41,7 @@ public record RankFailure(FailureKind kind, int rank, String message, String tra
     if (failure instanceof ConfigException || failure instanceof PlanException) {
       return FailureKind.CONFIGURATION;
     }
-    if (failure instanceof DataException) {
+    if (failure instanceof DataException || failure instanceof InputException) {
       return FailureKind.DATA;
     }
     if (failure instanceof CheckpointException) {

@@ -2,6 +2,7 @@ package dev.kindling.worker.loop;
 
 import dev.kindling.comm.rendezvous.Rendezvous;
 import dev.kindling.worker.event.EventSink;
+import java.util.OptionalInt;
 
 /**
  * The world around one rank, as a launcher provides it.
@@ -11,10 +12,29 @@ import dev.kindling.worker.event.EventSink;
  * @param events where the rank reports
  * @param stop whether it should end early
  * @param ranksOnThisHost how many ranks share the cores of this machine
+ * @param gpu ordinal of the rank's GPU among those that its process sees, where the launcher hands
+ *     GPUs out; empty: consecutive ranks of a host take consecutive GPUs
  */
 public record RankContext(
     Rendezvous rendezvous,
     Connector connector,
     EventSink events,
     StopSignal stop,
-    int ranksOnThisHost) {}
+    int ranksOnThisHost,
+    OptionalInt gpu) {
+
+  /** A rank whose launcher hands out no GPUs. */
+  public RankContext(
+      Rendezvous rendezvous,
+      Connector connector,
+      EventSink events,
+      StopSignal stop,
+      int ranksOnThisHost) {
+    this(rendezvous, connector, events, stop, ranksOnThisHost, OptionalInt.empty());
+  }
+
+  /** Ordinal of the rank's GPU among those that its process sees. */
+  public int gpuOrdinal() {
+    return gpu.orElse(rendezvous.rank() % ranksOnThisHost);
+  }
+}

@@ -16,6 +16,7 @@ import dev.kindling.worker.data.BatchSlice;
 import dev.kindling.worker.data.CacheFolder;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.Phase;
 import dev.kindling.worker.event.PhaseEntered;
 import dev.kindling.worker.model.Full;
@@ -162,10 +163,11 @@ public final class WorkerTask {
       case CUDA ->
           Backend.cuda(
               new CudaOptions(
-                  rank % context.ranksOnThisHost(),
+                  context.gpuOrdinal(),
                   Precision.BF16,
                   true,
-                  plan.determinism() != Determinism.EXACT));
+                  plan.determinism() != Determinism.EXACT),
+              this::say);
     };
   }
 
@@ -178,6 +180,13 @@ public final class WorkerTask {
 
   static void write(Batch batch, StepInputs inputs) {
     batch.copyTo(inputs.tokens(), inputs.targets(), inputs.positions(), inputs.segments());
+  }
+
+  /** For people, so the first rank alone says it. */
+  private void say(String line) {
+    if (rank == 0) {
+      context.events().emit(new LogLine(rank, LogLine.Level.WARN, line));
+    }
   }
 
   private void enter(Phase phase) {

@@ -3,6 +3,7 @@ package dev.kindling.worker.launch;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.kernels.backend.CollectiveException;
+import dev.kindling.kernels.backend.InputException;
 import dev.kindling.worker.data.DataException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -22,6 +23,13 @@ class RankFailureTest {
     assertThat(RankFailure.decode("<<kindling-failure data x y kindling-failure>>")).isEmpty();
     assertThat(RankFailure.decode("<<kindling-failure data 1 999 short kindling-failure>>"))
         .isEmpty();
+  }
+
+  @Test
+  void aTokenIdThatNoTableHasIsAFaultOfTheData() {
+    RankFailure failure = RankFailure.of(0, new InputException("token id at position 3", 50, 60));
+    assertThat(failure.kind()).isEqualTo(FailureKind.DATA);
+    assertThat(failure.message()).isEqualTo("token id at position 3: expected 0 to 49, found 60");
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.kindling.kernels.backend.cpu;
 
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Node;
@@ -62,7 +63,7 @@ final class CpuProgram implements Program {
     for (int i = 0; i < nodes.length; i++) {
       try {
         nodes[i].run();
-      } catch (CollectiveException | DeviceException named) {
+      } catch (CollectiveException | DeviceException | InputException named) {
         throw named;
       } catch (RuntimeException thrown) {
         throw new DeviceException(graph.nodes().get(i) + ": " + thrown.getMessage(), thrown);

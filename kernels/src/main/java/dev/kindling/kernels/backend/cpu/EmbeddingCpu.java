@@ -1,6 +1,6 @@
 package dev.kindling.kernels.backend.cpu;
 
-import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.backend.cpu.vector.ElementKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
@@ -66,13 +66,7 @@ final class EmbeddingCpu {
   private static int checked(Operand ids, int t, int rows) {
     int id = ids.getInt(t);
     if (id < 0 || id >= rows) {
-      throw new DeviceException(
-          "Embedding: token id at position "
-              + t
-              + ": expected 0 to "
-              + (rows - 1)
-              + ", found "
-              + id);
+      throw new InputException("Embedding: token id at position " + t, rows, id);
     }
     return id;
   }

@@ -1,8 +1,10 @@
 package dev.kindling.kernels.backend.cpu;
 
+import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.backend.cpu.vector.ElementKernels;
 import dev.kindling.kernels.backend.cpu.vector.LossKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
+import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
 
 /** Cross entropy; row losses in fp32, their sum in fp64 with a fixed order. */
@@ -40,10 +42,12 @@ final class LossCpu {
     Workers workers = binding.workers();
     int[] counted = new int[workers.count()];
     Workers.Task task =
-        (from, to, worker) ->
-            counted[worker] =
-                kernels.crossEntropy(
-                    logits, targets, losses, vocabulary, vocabulary, 1f, gradient, from, to);
+        (from, to, worker) -> {
+          check(targets, vocabulary, from, to);
+          counted[worker] =
+              kernels.crossEntropy(
+                  logits, targets, losses, vocabulary, vocabulary, 1f, gradient, from, to);
+        };
     return () -> {
       java.util.Arrays.fill(counted, 0);
       workers.run(task, tokens, Grain.rows(vocabulary));
@@ -54,5 +58,14 @@ final class LossCpu {
       lossSum.set(0, (float) elements.sum(losses, 0, tokens));
       tokenCount.set(0, total);
     };
+  }
+
+  private static void check(Operand targets, int vocabulary, int from, int to) {
+    for (int row = from; row < to; row++) {
+      int target = targets.getInt(row);
+      if (target != CrossEntropy.IGNORED && (target < 0 || target >= vocabulary)) {
+        throw new InputException("CrossEntropy: target of row " + row, vocabulary, target);
+      }
+    }
   }
 }

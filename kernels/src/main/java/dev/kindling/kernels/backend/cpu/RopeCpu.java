@@ -1,6 +1,6 @@
 package dev.kindling.kernels.backend.cpu;
 
-import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.backend.cpu.vector.AttentionKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.backend.cpu.vector.RopeTable;
@@ -49,13 +49,7 @@ final class RopeCpu implements CpuKernel, AutoCloseable {
     for (int t = from; t < to; t++) {
       int position = positions.getInt(t);
       if (position < 0 || position >= length) {
-        throw new DeviceException(
-            "Rope: position of token "
-                + t
-                + ": expected 0 to "
-                + (length - 1)
-                + ", found "
-                + position);
+        throw new InputException("Rope: position of token " + t, length, position);
       }
     }
   }

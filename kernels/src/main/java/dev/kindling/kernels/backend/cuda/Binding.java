@@ -1,5 +1,7 @@
 package dev.kindling.kernels.backend.cuda;
 
+import static dev.kindling.kernels.backend.cuda.Cuda.check;
+
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.Element;
@@ -15,6 +17,9 @@ import dev.kindling.kernels.graph.op.Op;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All that a kernel needs to bind one group of nodes: where the values lie, and where its commands
@@ -33,11 +38,15 @@ final class Binding {
   private final Group group;
   private final boolean dry;
   private final long scratch;
+  private final Address.Stream stream;
   private long scratchBytes;
   private final List<Command> commands = new ArrayList<>();
+  private final List<Command> behind = new ArrayList<>();
+  private @Nullable CollectiveCalls collective;
   private final List<Product> owned = new ArrayList<>();
 
-  private Binding(Place place, Group group, boolean dry, long scratch) {
+  private Binding(Place place, Group group, boolean dry, long scratch, Address.Stream stream) {
+    this.stream = stream;
     this.place = place;
     this.group = group;
     this.dry = dry;
@@ -45,11 +54,16 @@ final class Binding {
   }
 
   static Binding dry(Place place, Group group) {
-    return new Binding(place, group, true, 0);
+    return new Binding(place, group, true, 0, new Address.Stream());
   }
 
   static Binding of(Place place, Group group, long scratch) {
-    return new Binding(place, group, false, scratch);
+    return new Binding(place, group, false, scratch, place.engine().device().stream());
+  }
+
+  /** On the communication lane, where there is no scratch: another group may be using it. */
+  static Binding onLane(Place place, Group group, Address.Stream lane) {
+    return new Binding(place, group, false, 0, lane);
   }
 
   Group group() {
@@ -106,6 +120,15 @@ final class Binding {
     return at(node.output(index));
   }
 
+  /**
+   * Device word that a kernel lowers to the first place whose number lies outside its table.
+   *
+   * @param what the numbers are, up to the place
+   */
+  long fault(String what, Value numbers, int rows) {
+    return dry ? 0 : place.memory().faults().word(what, place.layout().variableOf(numbers), rows);
+  }
+
   /** Address of memory that nobody keeps anything in between two groups; one request per group. */
   long scratch(long bytes) {
     if (scratchBytes != 0) {
@@ -137,8 +160,8 @@ final class Binding {
 
   /** A kernel to be launched here; the caller adds grid and arguments. */
   Launch launch(String kernel) {
-    Launch launch = place.engine().launch(kernel);
-    commands.add(launch);
+    Launch launch = place.engine().launch(kernel, stream);
+    command(launch);
     return launch;
   }
 
@@ -162,11 +185,41 @@ final class Binding {
   }
 
   void command(Command command) {
-    commands.add(command);
+    (collective == null ? commands : behind).add(command);
   }
 
+  /** The calls of a node that meets other ranks; what is launched after it stands behind them. */
+  void collective(CollectiveCalls calls) {
+    collective = calls;
+  }
+
+  /** Zeroes a dense operand. */
+  void zero(Operand operand) {
+    Address.Device at = Address.Device.at(operand.address());
+    long bytes = operand.elements() * operand.element().bytes();
+    command(
+        () ->
+            check(
+                JCudaDriver.cuMemsetD8Async(at, (byte) 0, bytes, stream),
+                "cuMemsetD8Async " + bytes));
+  }
+
+  Address.Stream stream() {
+    return stream;
+  }
+
+  /** Of a node that meets other ranks: those before its calls. */
   List<Command> commands() {
     return List.copyOf(commands);
+  }
+
+  /** Those behind the calls of a node that meets other ranks. */
+  List<Command> behind() {
+    return List.copyOf(behind);
+  }
+
+  Optional<CollectiveCalls> collective() {
+    return Optional.ofNullable(collective);
   }
 
   List<Product> owned() {

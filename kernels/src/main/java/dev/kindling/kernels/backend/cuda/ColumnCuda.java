@@ -77,17 +77,22 @@ final class ColumnCuda {
     return address;
   }
 
-  /**
-   * Adds up partial rows in order.
-   *
-   * @param pairs partials, out, then a second such pair or zeros
-   * @param accumulate bit 0: the first out is added to; bit 1: the second
-   */
-  static void sumPartials(Binding b, long[] pairs, int parts, int width, int accumulate) {
+  /** Rows of partial sums, where their total goes, and whether it is added to what is there. */
+  record Partials(long rows, long total, boolean accumulate) {}
+
+  /** Adds up one to three sets of partial rows in order. */
+  static void sumPartials(Binding b, List<Partials> sets, int parts, int width) {
+    long[] pairs = new long[6];
+    int accumulate = 0;
+    for (int i = 0; i < sets.size(); i++) {
+      pairs[2 * i] = sets.get(i).rows();
+      pairs[2 * i + 1] = sets.get(i).total();
+      accumulate |= sets.get(i).accumulate() ? 1 << i : 0;
+    }
     b.launch("sum_partials_f32")
         .at(pairs)
         .ints(parts, width, accumulate)
-        .grid((width + 31) / 32, pairs[2] == 0 ? 1 : 2, 32)
+        .grid((width + 31) / 32, sets.size(), 32)
         .block(32, PARTIAL_LANES)
         .ready();
   }

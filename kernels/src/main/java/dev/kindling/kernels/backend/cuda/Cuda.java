@@ -1,6 +1,7 @@
 package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.cuda.image.MissingLibrary;
 import jcuda.CudaException;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
@@ -23,18 +24,30 @@ final class Cuda {
   /**
    * Loads the driver bindings once; afterwards codes come back instead of JCuda's exceptions.
    *
-   * @throws DeviceException if the driver library or the bindings are missing
+   * @throws DeviceException if the driver library or the bindings are missing, or the driver cannot
+   *     run what this build ships
    */
   static void initialize() {
+    int[] version = new int[1];
+    int code;
     try {
-      JCudaDriver.setExceptionsEnabled(false);
-      check(JCudaDriver.cuInit(0), "cuInit");
+      JcudaLibrary.load();
+      check(JCudaDriver.cuDriverGetVersion(version), "cuDriverGetVersion");
+      code = JCudaDriver.cuInit(0);
     } catch (CudaException | LinkageError missing) {
+      if (missing.getCause() instanceof ClassNotFoundException) {
+        throw missing; // No jar of the bindings: whoever chose this backend knows what to say.
+      }
       throw new DeviceException(
-          "cuda: the driver API cannot be loaded; expected libcuda.so.1 of an NVIDIA driver and the"
-              + " jcuda jars on the class path, found "
-              + missing,
+          "cuda: the driver cannot be loaded; expected libcuda.so.1 of an NVIDIA driver, found: "
+              + MissingLibrary.reason(missing),
           missing);
+    }
+    String refusal =
+        DriverGate.refusal(
+            code, version[0], System.getenv().getOrDefault("CUDA_VISIBLE_DEVICES", ""));
+    if (!refusal.isEmpty()) {
+      throw new DeviceException("cuda: " + refusal);
     }
   }
 }

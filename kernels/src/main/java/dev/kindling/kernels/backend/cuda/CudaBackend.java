@@ -15,6 +15,7 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.GraphCheck;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** One GPU as a device. One backend belongs to one rank and one thread at a time. */
 public final class CudaBackend implements Backend {
@@ -23,12 +24,13 @@ public final class CudaBackend implements Backend {
   private final Engine engine;
 
   /**
+   * @param notices hears, a line each, what takes long
    * @throws dev.kindling.kernels.backend.DeviceException if there is no such GPU, driver or library
    */
-  public CudaBackend(CudaOptions options) {
+  public CudaBackend(CudaOptions options, Consumer<String> notices) {
     this.options = options;
     device = new CudaDevice(options.ordinal());
-    engine = new Engine(device, options.measured());
+    engine = new Engine(device, options.measured(), notices);
   }
 
   @Override

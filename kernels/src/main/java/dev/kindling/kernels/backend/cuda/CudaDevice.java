@@ -11,6 +11,7 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One GPU: its primary context, which the libraries share, one stream, the kernels, and every block
@@ -21,7 +22,9 @@ final class CudaDevice implements AutoCloseable {
   private final CUdevice device = new CUdevice();
   private final CUcontext context = new CUcontext();
   private final Address.Stream stream = new Address.Stream();
+  private final Peers peers = new Peers();
   private final List<Address.Device> blocks = new ArrayList<>();
+  private Address.@Nullable Stream lane;
   private long reserved;
 
   /**
@@ -35,9 +38,14 @@ final class CudaDevice implements AutoCloseable {
     check(JCudaDriver.cuDeviceGetCount(count), "cuDeviceGetCount");
     if (ordinal < 0 || ordinal >= count[0]) {
       throw new DeviceException(
-          "cuda: expected GPU " + ordinal + ", found " + count[0] + " GPU(s) in this process");
+          "cuda: expected GPU %d, found %d GPU(s) in this process; use at most %d rank(s) a machine"
+              .formatted(ordinal, count[0], count[0]));
     }
     check(JCudaDriver.cuDeviceGet(device, ordinal), "cuDeviceGet " + ordinal);
+    String refusal = DriverGate.refusal(capability(), name());
+    if (!refusal.isEmpty()) {
+      throw new DeviceException("cuda: " + refusal);
+    }
     check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
     makeCurrent();
     int nonBlocking = CUstream_flags.CU_STREAM_NON_BLOCKING;
@@ -51,6 +59,30 @@ final class CudaDevice implements AutoCloseable {
 
   Address.Stream stream() {
     return stream;
+  }
+
+  /** The communication lane, a second stream whose kernels go first; made on first use. */
+  Address.Stream lane() {
+    Address.Stream made = lane;
+    if (made == null) {
+      made = new Address.Stream();
+      makeCurrent();
+      int[] least = new int[1];
+      int[] greatest = new int[1];
+      check(
+          JCudaDriver.cuCtxGetStreamPriorityRange(least, greatest), "cuCtxGetStreamPriorityRange");
+      int nonBlocking = CUstream_flags.CU_STREAM_NON_BLOCKING;
+      check(
+          JCudaDriver.cuStreamCreateWithPriority(made, nonBlocking, greatest[0]),
+          "cuStreamCreateWithPriority " + greatest[0]);
+      lane = made;
+    }
+    return made;
+  }
+
+  /** The other ranks that programs of this device meet. */
+  Peers peers() {
+    return peers;
   }
 
   String name() {
@@ -120,7 +152,11 @@ final class CudaDevice implements AutoCloseable {
 
   /** Waits for everything on the stream; errors of earlier launches surface here. */
   void synchronize(String what) {
-    check(JCudaDriver.cuStreamSynchronize(stream), what);
+    if (peers.isEmpty()) {
+      check(JCudaDriver.cuStreamSynchronize(stream), what);
+    } else {
+      peers.await(() -> JCudaDriver.cuStreamQuery(stream), peers.handed(), what);
+    }
   }
 
   @Override
@@ -130,11 +166,18 @@ final class CudaDevice implements AutoCloseable {
 
   @Override
   public void close() {
+    if (peers.givenUp()) {
+      // To free anything would wait for kernels that never end; the process ends instead.
+      return;
+    }
     makeCurrent();
     for (Address.Device block : blocks) {
       check(JCudaDriver.cuMemFree(block), "cuMemFree");
     }
     blocks.clear();
+    if (lane != null) {
+      check(JCudaDriver.cuStreamDestroy(lane), "cuStreamDestroy");
+    }
     check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
     check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
   }

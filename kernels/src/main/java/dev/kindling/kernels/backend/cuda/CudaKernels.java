@@ -5,10 +5,13 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
+import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.AllToAll;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.Broadcast;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.Copy;
@@ -28,6 +31,8 @@ import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.RandomNormal;
+import dev.kindling.kernels.graph.op.Reduce;
+import dev.kindling.kernels.graph.op.ReduceScatter;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
@@ -64,6 +69,7 @@ final class CudaKernels {
       case LINEAR_WEIGHT_GRADIENT -> LinearCuda.packedWeightGradient(binding);
       case LINEAR_GELU -> LinearCuda.forwardGelu(binding);
       case LINEAR_INPUT_GRADIENT_GELU -> LinearCuda.inputGradientGelu(binding);
+      case LAYER_NORM_GRADIENT_BIAS -> NormCuda.layerGradientBias(binding);
       case NODE, UPDATE, TENSORS -> {
         Binder binder = TABLE.get(node.op().getClass());
         if (binder == null) {
@@ -84,10 +90,13 @@ final class CudaKernels {
     table.put(Accumulate.class, ElementCuda::accumulate);
     table.put(AdamW.class, UpdateCuda::adamW);
     table.put(Add.class, ElementCuda::add);
+    table.put(AllGather.class, CollectiveCuda::allGather);
     table.put(AllReduce.class, CollectiveCuda::allReduce);
+    table.put(AllToAll.class, CollectiveCuda::allToAll);
     table.put(Attention.class, AttentionCuda::forward);
     table.put(AttentionGradient.class, AttentionCuda::gradient);
     table.put(BiasGradient.class, LinearCuda::biasGradient);
+    table.put(Broadcast.class, CollectiveCuda::broadcast);
     table.put(ClipScale.class, UpdateCuda::clipScale);
     table.put(ConcatColumns.class, ColumnCuda::concat);
     table.put(Copy.class, ElementCuda::copy);
@@ -106,6 +115,8 @@ final class CudaKernels {
     table.put(LinearInputGradient.class, LinearCuda::inputGradient);
     table.put(LinearWeightGradient.class, LinearCuda::weightGradient);
     table.put(RandomNormal.class, RandomCuda::normal);
+    table.put(Reduce.class, CollectiveCuda::reduce);
+    table.put(ReduceScatter.class, CollectiveCuda::reduceScatter);
     table.put(ResidualLayerNorm.class, NormCuda::residualLayer);
     table.put(ResidualRmsNorm.class, NormCuda::residualRms);
     table.put(RmsNorm.class, NormCuda::rms);

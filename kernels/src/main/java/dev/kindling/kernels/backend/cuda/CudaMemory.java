@@ -14,6 +14,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.BiFunction;
+import java.util.function.IntSupplier;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
@@ -40,8 +42,15 @@ final class CudaMemory implements Memory {
   private final Map<String, Span> views = new HashMap<>();
   private final Map<Role, List<PinnedArena>> pinned = new EnumMap<>(Role.class);
   private final List<CUevent> ended = new ArrayList<>();
+  private final List<IntSupplier> queries = new ArrayList<>();
+  private final long[] handed = new long[SLOTS];
+
+  /** Made once: awaiting a run leaves no garbage. */
+  private final List<BiFunction<Variable, Integer, Integer>> inputs = new ArrayList<>();
+
   private final boolean bf16;
   private final long copies;
+  private final FaultWords faults;
   private long workspace;
   private long workspaceBytes;
 
@@ -57,22 +66,39 @@ final class CudaMemory implements Memory {
       sizes.put(variable.role(), offset + Span.aligned(variable.type().bytes()));
     }
     for (Role role : Role.values()) {
-      arenas.put(role, device.reserve(bytes(role), role + " arena"));
+      arenas.put(role, device.reserve(transferBytes(role), role + " arena"));
     }
+    faults = new FaultWords(arena(Role.OUTPUT, arenas) + bytes(Role.OUTPUT));
+    faults.reset();
     copies = bf16 ? device.reserve(bytes(Role.PARAMETER) / 2, "bf16 copy of the parameters") : 0;
     for (Role role : List.of(Role.INPUT, Role.STEP, Role.OUTPUT)) {
       List<PinnedArena> slots = new ArrayList<>();
       for (int slot = 0; slot < SLOTS; slot++) {
-        slots.add(new PinnedArena(device, bytes(role)));
+        slots.add(new PinnedArena(device, transferBytes(role)));
       }
       pinned.put(role, slots);
+    }
+    for (PinnedArena outputs : slots(Role.OUTPUT)) {
+      FaultWords.reset(outputs.span(), bytes(Role.OUTPUT));
     }
     for (int slot = 0; slot < SLOTS; slot++) {
       CUevent event = new CUevent();
       int flags = CUevent_flags.CU_EVENT_DISABLE_TIMING;
       check(JCudaDriver.cuEventCreate(event, flags), "cuEventCreate");
       ended.add(event);
+      queries.add(() -> JCudaDriver.cuEventQuery(event));
+      int own = slot;
+      inputs.add((variable, place) -> input(variable, place, own));
     }
+  }
+
+  /** Outputs have the fault words behind them. */
+  private long transferBytes(Role role) {
+    return bytes(role) + (role == Role.OUTPUT ? FaultWords.BYTES : 0);
+  }
+
+  FaultWords faults() {
+    return faults;
   }
 
   /** Device address of this very variable; another type or role under its name is an error. */
@@ -152,6 +178,7 @@ final class CudaMemory implements Memory {
   /** Everything submitted so far belongs to the run of this slot, or to earlier ones. */
   void submitted(int slot) {
     check(JCudaDriver.cuEventRecord(ended.get(slot), device.stream()), "cuEventRecord");
+    handed[slot] = device.peers().handed();
   }
 
   @Override
@@ -162,7 +189,18 @@ final class CudaMemory implements Memory {
   @Override
   public void await(int slot) {
     device.makeCurrent();
-    check(JCudaDriver.cuEventSynchronize(ended.get(slot)), "a run");
+    if (device.peers().isEmpty()) {
+      check(JCudaDriver.cuEventSynchronize(ended.get(slot)), "a run");
+    } else {
+      device.peers().await(queries.get(slot), handed[slot], "a run");
+    }
+    Span outputs = slots(Role.OUTPUT).get(slot).span();
+    faults.check(outputs, bytes(Role.OUTPUT), inputs.get(slot));
+  }
+
+  /** The number at a place of an input of this slot. */
+  private int input(Variable variable, int place, int slot) {
+    return span(variable.name(), slot).getInt(place);
   }
 
   @Override
@@ -177,7 +215,8 @@ final class CudaMemory implements Memory {
 
   @Override
   public Span arena(Role role, int slot) {
-    return slots(role).get(slot).span();
+    Span whole = slots(role).get(slot).span();
+    return role == Role.OUTPUT ? whole.slice(0, bytes(role)) : whole;
   }
 
   @Override
@@ -257,6 +296,9 @@ final class CudaMemory implements Memory {
 
   @Override
   public void close() {
+    if (device.peers().givenUp()) {
+      return;
+    }
     device.makeCurrent();
     pinned.values().forEach(slots -> slots.forEach(PinnedArena::close));
     for (CUevent event : ended) {

@@ -3,16 +3,20 @@ package dev.kindling.kernels.backend.cuda;
 import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.backend.DeviceCommunicator;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.backend.cuda.layout.Group;
 import dev.kindling.kernels.backend.cuda.layout.Layout;
+import dev.kindling.kernels.backend.cuda.layout.Timetable;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Role;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
@@ -21,7 +25,8 @@ import jcuda.driver.JCudaDriver;
 
 /**
  * A graph bound to device memory. The first run captures every group; every run is then the copies
- * of the slot's inputs and step scalars, one launch, and the copy of the outputs.
+ * of the slot's inputs and step scalars, one launch, and the copy of the outputs. Collectives run
+ * on the communication lane. A program that holds some is captured by its second run.
  */
 final class CudaProgram implements Program {
   private final Graph graph;
@@ -33,10 +38,15 @@ final class CudaProgram implements Program {
   private final List<List<Command>> uploads = new ArrayList<>();
   private final List<List<Command>> downloads = new ArrayList<>();
   private final List<Product> owned = new ArrayList<>();
+  private final Map<DeviceCommunicator, Long> sentBytes = new LinkedHashMap<>();
+  private final Lane lane;
+  private final String name;
   private final Command refreshCopies;
+  private final BiConsumer<DeviceCommunicator, Long> announce;
   private final CUgraph recorded = new CUgraph();
   private final CUgraphExec executable = new CUgraphExec();
   private boolean ready;
+  private boolean warm;
 
   CudaProgram(
       Graph graph,
@@ -50,6 +60,8 @@ final class CudaProgram implements Program {
     this.engine = engine;
     this.memory = memory;
     this.captured = captured;
+    lane = new Lane(engine.device());
+    name = "program of " + graph.nodes().size() + " nodes";
     long arena = memory.workspace(layout.activationBytes());
     // Bound twice: the first pass only tells how much scratch the largest node wants.
     long scratchBytes = 0;
@@ -60,31 +72,79 @@ final class CudaProgram implements Program {
       scratchBytes = Math.max(scratchBytes, binding.scratchBytes());
     }
     long scratch = engine.scratch(scratchBytes);
-    for (Group group : layout.groups()) {
-      Binding binding = Binding.of(place, group, scratch);
-      CudaKernels.bind(binding);
-      commands.addAll(binding.commands());
-      owned.addAll(binding.owned());
-    }
+    layout.timetable().entries().forEach(entry -> add(entry, place, scratch));
     for (int slot = 0; slot < memory.slots(); slot++) {
       uploads.add(transfers(slot, List.of(Role.INPUT, Role.STEP), memory::upload));
       downloads.add(transfers(slot, List.of(Role.OUTPUT), memory::download));
     }
+    Peers peers = engine.device().peers();
+    announce = (communicator, bytes) -> peers.submit(communicator, name, bytes);
     refreshCopies = ElementCuda.refreshCopies(engine, memory);
+  }
+
+  private void add(Timetable.Entry entry, Binding.Place place, long scratch) {
+    List<Group> groups = layout.groups().subList(entry.first(), entry.last() + 1);
+    switch (entry.what()) {
+      case JOIN -> {
+        if (lane.has(entry.last())) {
+          commands.add(lane.join(entry.last()));
+        }
+      }
+      case RUN ->
+          groups.forEach(group -> commands.addAll(bound(Binding.of(place, group, scratch))));
+      case ISSUE -> {
+        if (CollectiveCuda.meets(groups.get(0).last(), place.communicators())) {
+          depart(groups, place, entry.last());
+        } else {
+          groups.forEach(group -> commands.addAll(bound(Binding.of(place, group, scratch))));
+        }
+      }
+    }
+  }
+
+  private List<Command> bound(Binding binding) {
+    CudaKernels.bind(binding);
+    owned.addAll(binding.owned());
+    return binding.commands();
+  }
+
+  /** Puts collectives that start together on the lane. */
+  private void depart(List<Group> groups, Binding.Place place, int last) {
+    List<Command> behind = new ArrayList<>();
+    List<CollectiveCalls> members = new ArrayList<>();
+    commands.add(lane.fork());
+    for (Group group : groups) {
+      Binding binding = Binding.onLane(place, group, lane.stream());
+      commands.addAll(bound(binding));
+      binding.collective().ifPresent(members::add);
+      behind.addAll(binding.behind());
+      if (binding.scratchBytes() > 0) {
+        throw new IllegalStateException(group + ": scratch belongs to the main stream");
+      }
+    }
+    Convoy convoy = new Convoy(members.get(0).communicator(), members);
+    commands.add(convoy);
+    commands.addAll(behind);
+    commands.add(lane.land(last));
+    sentBytes.merge(convoy.communicator(), convoy.sentBytes(), Long::sum);
+    engine.device().peers().meet(convoy.communicator());
   }
 
   private List<Command> transfers(
       int slot, List<Role> roles, BiFunction<Role, Integer, Command> transfer) {
-    return roles.stream()
-        .filter(role -> graph.variables().stream().anyMatch(v -> v.role() == role))
-        .map(role -> transfer.apply(role, slot))
-        .toList();
+    return roles.stream().filter(this::travels).map(role -> transfer.apply(role, slot)).toList();
+  }
+
+  private boolean travels(Role role) {
+    return graph.variables().stream().anyMatch(v -> v.role() == role)
+        || (role == Role.OUTPUT && memory.faults().watched());
   }
 
   @Override
   public void run() {
     submit(0);
-    engine.device().synchronize("program of " + graph.nodes().size() + " nodes");
+    engine.device().synchronize(name);
+    memory.await(0);
   }
 
   @Override
@@ -93,14 +153,17 @@ final class CudaProgram implements Program {
     if (memory.takeStaleCopies()) {
       refreshCopies.issue();
     }
-    if (captured && !ready) {
+    // Libraries of collectives connect and allocate at their first call, which belongs outside.
+    if (captured && !ready && (warm || sentBytes.isEmpty())) {
       capture();
     }
+    sentBytes.forEach(announce);
     issue(uploads.get(slot));
-    if (captured) {
+    if (ready) {
       check(JCudaDriver.cuGraphLaunch(executable, engine.device().stream()), "cuGraphLaunch");
     } else {
       issue(commands);
+      warm = true;
     }
     issue(downloads.get(slot));
     memory.submitted(slot);
@@ -113,10 +176,17 @@ final class CudaProgram implements Program {
   }
 
   private void capture() {
+    Address.Stream stream = engine.device().stream();
     int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-    check(JCudaDriver.cuStreamBeginCapture(engine.device().stream(), mode), "cuStreamBeginCapture");
-    issue(commands);
-    check(JCudaDriver.cuStreamEndCapture(engine.device().stream(), recorded), "cuStreamEndCapture");
+    check(JCudaDriver.cuStreamBeginCapture(stream, mode), "cuStreamBeginCapture");
+    try {
+      issue(commands);
+    } catch (RuntimeException failure) {
+      // Whatever became of the others: the stream must not stay in capture.
+      JCudaDriver.cuStreamEndCapture(stream, recorded);
+      throw failure;
+    }
+    check(JCudaDriver.cuStreamEndCapture(stream, recorded), "cuStreamEndCapture");
     check(JCudaDriver.cuGraphInstantiate(executable, recorded, 0), "cuGraphInstantiate");
     ready = true;
   }
@@ -143,9 +213,10 @@ final class CudaProgram implements Program {
     return times;
   }
 
+  /** In the order of this device, which is also that of the calls that ranks must agree on. */
   @Override
   public Graph graph() {
-    return graph;
+    return layout.graph();
   }
 
   @Override
@@ -163,5 +234,6 @@ final class CudaProgram implements Program {
     for (Product product : owned) {
       product.close();
     }
+    lane.close();
   }
 }

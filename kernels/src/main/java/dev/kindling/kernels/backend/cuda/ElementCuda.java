@@ -5,6 +5,7 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Fill;
+import java.util.List;
 
 /** Kernels of element.cu. */
 final class ElementCuda {
@@ -114,6 +115,18 @@ final class ElementCuda {
       table.add(new TensorTable.Entry(sum.address(), b.in(each, 1).address(), sum.elements()));
     }
     b.launch("accumulate_tensors_f32", table).ready();
+  }
+
+  /** Makes the bf16 copies of these parameters again, after something else wrote the masters. */
+  static void refreshCopies(Binding b, List<Value> parameters) {
+    TensorTable table = new TensorTable();
+    for (Value parameter : parameters) {
+      long master = b.at(parameter).address();
+      long copy = b.copyAddress(parameter);
+      long elements = b.at(parameter).elements();
+      table.add(new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0]));
+    }
+    b.launch("copy_tensors_f32", table).ready();
   }
 
   /** Makes the bf16 copies of all parameters again, after the host wrote the masters. */

@@ -16,7 +16,8 @@ final class EmbeddingCuda {
     Operand y = b.out(node, 0);
     Operand table = y.variant().equals("_bf16") ? b.copyOf(node.input(0)) : b.in(node, 0);
     b.launch("embedding" + y.variant())
-        .at(table.address(), b.in(node, 1).address(), 0, 0, y.address(), 0)
+        .at(table.address(), b.in(node, 1).address(), 0, 0, y.address())
+        .at(b.fault("Embedding: token id at position", node.input(1), table.rows()))
         .ints(y.rows(), y.columns(), table.rows(), 0)
         .grid((y.elements() + 2047) / 2048, THREADS)
         .ready();

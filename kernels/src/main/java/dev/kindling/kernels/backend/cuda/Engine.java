@@ -2,6 +2,7 @@ package dev.kindling.kernels.backend.cuda;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** What all programs of a device share: kernels, libraries, and scratch memory within one node. */
 final class Engine implements AutoCloseable {
@@ -13,10 +14,14 @@ final class Engine implements AutoCloseable {
   private long scratch;
   private long scratchBytes;
 
-  Engine(CudaDevice device, boolean measured) {
+  /**
+   * @param measured whether the algorithms of products are timed
+   * @param notices hears what takes long
+   */
+  Engine(CudaDevice device, boolean measured, Consumer<String> notices) {
     this.device = device;
     multiprocessors = device.multiprocessors();
-    kernels = new KernelModule(device);
+    kernels = new KernelModule(device, notices);
     blas = new CublasLt(device, measured);
   }
 
@@ -33,7 +38,11 @@ final class Engine implements AutoCloseable {
   }
 
   Launch launch(String kernel) {
-    return new Launch(kernel, kernels, device.stream());
+    return launch(kernel, device.stream());
+  }
+
+  Launch launch(String kernel, Address.Stream stream) {
+    return new Launch(kernel, kernels, stream);
   }
 
   int multiprocessors() {

@@ -3,19 +3,20 @@ package dev.kindling.kernels.backend.cuda;
 import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
 import dev.kindling.kernels.backend.DeviceException;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
+import dev.kindling.kernels.backend.cuda.image.ImageCache;
+import dev.kindling.kernels.backend.cuda.image.KernelImages;
+import dev.kindling.kernels.backend.cuda.image.Nvrtc;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
 import jcuda.driver.CUmodule;
 import jcuda.driver.JCudaDriver;
 
-/** Our kernels, compiled ahead: one fat binary per source file, found as a resource of the jar. */
+/** Our kernels, one module per source file. */
 final class KernelModule implements AutoCloseable {
   /** One name per file of {@code src/main/cuda}. */
   static final List<String> FAMILIES =
@@ -35,28 +36,20 @@ final class KernelModule implements AutoCloseable {
   private final List<CUmodule> modules = new ArrayList<>();
   private final Map<String, CUfunction> functions = new HashMap<>();
 
-  KernelModule(CudaDevice device) {
+  /**
+   * @param notices hears it if kernels have to be compiled first
+   */
+  KernelModule(CudaDevice device, Consumer<String> notices) {
     this.device = device;
+    KernelImages images = new KernelImages(ImageCache.ofUser(System.getenv()), Nvrtc::new, notices);
+    Map<String, byte[]> loaded = images.load(FAMILIES, device.capability());
     device.makeCurrent();
-    for (String family : FAMILIES) {
-      CUmodule module = new CUmodule();
-      check(
-          JCudaDriver.cuModuleLoadData(module, resource("/cuda/" + family + ".fatbin")),
-          "cuModuleLoadData " + family);
-      modules.add(module);
-    }
-  }
-
-  private static byte[] resource(String name) {
-    try (InputStream stream = KernelModule.class.getResourceAsStream(name)) {
-      if (stream == null) {
-        throw new DeviceException(
-            "cuda: this build holds no compiled kernels (" + name + "); build it where nvcc is");
-      }
-      return stream.readAllBytes();
-    } catch (IOException unreadable) {
-      throw new UncheckedIOException(unreadable);
-    }
+    loaded.forEach(
+        (family, image) -> {
+          CUmodule module = new CUmodule();
+          check(JCudaDriver.cuModuleLoadData(module, image), "cuModuleLoadData " + family);
+          modules.add(module);
+        });
   }
 
   /** The kernel of this name; each is looked up once. */

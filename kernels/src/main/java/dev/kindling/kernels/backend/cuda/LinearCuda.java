@@ -182,8 +182,9 @@ final class LinearCuda {
         .grid(blocksX, parts, 32)
         .block(32, 8)
         .ready();
-    int accumulate = Binding.op(node, BiasGradient.class).accumulate() ? 1 : 0;
-    ColumnCuda.sumPartials(
-        b, new long[] {partials, b.out(node, 0).address(), 0, 0}, parts, dy.columns(), accumulate);
+    boolean accumulate = Binding.op(node, BiasGradient.class).accumulate();
+    ColumnCuda.Partials sum =
+        new ColumnCuda.Partials(partials, b.out(node, 0).address(), accumulate);
+    ColumnCuda.sumPartials(b, List.of(sum), parts, dy.columns());
   }
 }

@@ -34,7 +34,8 @@ final class LossCuda {
       b.engine().kernels().allowShared(name, shared);
     }
     b.launch(name)
-        .at(logits.address(), targets, losses, 0)
+        .at(logits.address(), targets, losses)
+        .at(b.fault("CrossEntropy: target of row", node.input(1), logits.columns()))
         .ints(logits.columns(), logits.stride())
         .grid(logits.rows(), THREADS)
         .shared(shared)

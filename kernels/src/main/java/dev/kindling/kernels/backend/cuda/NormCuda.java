@@ -2,12 +2,15 @@ package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.Accumulation;
+import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Kernels of norm.cu. */
 final class NormCuda {
@@ -103,49 +106,67 @@ final class NormCuda {
         .block(team, rowsPerBlock(team))
         .ready();
     if (wantsGain) {
-      int accumulate = op.gain() == Accumulation.INTO_VARIABLE ? 1 : 0;
-      long[] pairs = {partials, b.out(node, 1).address(), 0, 0};
-      ColumnCuda.sumPartials(b, pairs, blocks, x.columns(), accumulate);
+      boolean accumulate = op.gain() == Accumulation.INTO_VARIABLE;
+      ColumnCuda.Partials sum =
+          new ColumnCuda.Partials(partials, b.out(node, 1).address(), accumulate);
+      ColumnCuda.sumPartials(b, List.of(sum), blocks, x.columns());
     }
   }
 
   static void layerGradient(Binding b, Node node) {
+    layerGradient(b, node, List.of());
+  }
+
+  /** As above; the column sums of dx are the gradient of a bias in front of the norm. */
+  static void layerGradientBias(Binding b) {
+    Node bias = b.group().last();
+    boolean accumulate = Binding.op(bias, BiasGradient.class).accumulate();
+    long total = b.out(bias, 0).address();
+    layerGradient(
+        b, b.group().nodes().get(0), List.of(new ColumnCuda.Partials(0, total, accumulate)));
+  }
+
+  /**
+   * @param ofDx where the column sums of dx go, if anywhere; its rows are filled in here
+   */
+  private static void layerGradient(Binding b, Node node, List<ColumnCuda.Partials> ofDx) {
     LayerNormGradient op = Binding.op(node, LayerNormGradient.class);
     Operand x = b.in(node, 0);
     int team = team(x.columns());
     int blocks = gradientBlocks(b, x.rows(), team, true);
-    boolean wantsGain = op.gain() != Accumulation.NONE;
-    boolean wantsBias = op.bias() != Accumulation.NONE;
+    List<ColumnCuda.Partials> totals = new ArrayList<>();
+    addTotal(b, node, op.gain(), 1, totals);
+    addTotal(b, node, op.bias(), op.biasOutput(), totals);
+    totals.addAll(ofDx);
     long bytes = (long) blocks * x.columns() * Float.BYTES;
-    long scratch = wantsGain || wantsBias ? b.scratch(2 * bytes) : 0;
-    long gains = wantsGain ? scratch : 0;
-    long biases = wantsBias ? scratch + bytes : 0;
+    long scratch = totals.isEmpty() ? 0 : b.scratch(totals.size() * bytes);
+    List<ColumnCuda.Partials> sums = new ArrayList<>();
+    for (ColumnCuda.Partials each : totals) {
+      long rows = scratch + sums.size() * bytes;
+      sums.add(new ColumnCuda.Partials(rows, each.total(), each.accumulate()));
+    }
+    int bias = op.gain() == Accumulation.NONE ? 0 : 1;
     long carried = op.residual() ? b.in(node, 4).address() : 0;
     b.launch("layer_norm_gradient" + x.variant())
         .at(x.address(), b.in(node, 1).address(), b.in(node, 2).address())
-        .at(b.in(node, 3).address(), carried, b.out(node, 0).address(), gains, biases)
+        .at(b.in(node, 3).address(), carried, b.out(node, 0).address())
+        .at(op.gain() == Accumulation.NONE ? 0 : sums.get(0).rows())
+        .at(op.bias() == Accumulation.NONE ? 0 : sums.get(bias).rows())
+        .at(ofDx.isEmpty() ? 0 : sums.get(sums.size() - 1).rows())
         .ints(x.rows(), x.columns(), x.stride())
         .grid(blocks, team)
         .block(team, rowsPerBlock(team))
         .ready();
-    sums(b, node, op, gains, biases, blocks);
+    if (!sums.isEmpty()) {
+      ColumnCuda.sumPartials(b, sums, blocks, x.columns());
+    }
   }
 
-  private static void sums(
-      Binding b, Node node, LayerNormGradient op, long gains, long biases, int blocks) {
-    int width = b.in(node, 0).columns();
-    int gainInto = op.gain() == Accumulation.INTO_VARIABLE ? 1 : 0;
-    int biasInto = op.bias() == Accumulation.INTO_VARIABLE ? 1 : 0;
-    if (gains != 0 && biases != 0) {
-      long biasOut = b.out(node, op.biasOutput()).address();
-      long[] pairs = {gains, b.out(node, 1).address(), biases, biasOut};
-      ColumnCuda.sumPartials(b, pairs, blocks, width, gainInto | biasInto << 1);
-    } else if (gains != 0) {
-      long[] pairs = {gains, b.out(node, 1).address(), 0, 0};
-      ColumnCuda.sumPartials(b, pairs, blocks, width, gainInto);
-    } else if (biases != 0) {
-      long[] pairs = {biases, b.out(node, op.biasOutput()).address(), 0, 0};
-      ColumnCuda.sumPartials(b, pairs, blocks, width, biasInto);
+  private static void addTotal(
+      Binding b, Node node, Accumulation mode, int output, List<ColumnCuda.Partials> totals) {
+    if (mode != Accumulation.NONE) {
+      boolean accumulate = mode == Accumulation.INTO_VARIABLE;
+      totals.add(new ColumnCuda.Partials(0, b.out(node, output).address(), accumulate));
     }
   }
 }

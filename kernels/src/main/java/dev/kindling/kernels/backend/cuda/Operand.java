@@ -22,6 +22,12 @@ record Operand(long address, Element element, Shape shape, int stride) {
     return shape.elements();
   }
 
+  /** All elements as one row; it must be dense. */
+  Operand flat() {
+    int count = Math.toIntExact(elements());
+    return new Operand(address, element, Shape.of(1, count), count);
+  }
+
   boolean dense() {
     return shape.rank() < 2 || stride == columns();
   }

@@ -32,7 +32,8 @@ final class RopeCuda {
     long items =
         (long) x.rows() * ((heads + HEADS - 1) / HEADS) * (op.headDim() / 2 / (wide ? 8 : 1));
     b.launch("rope" + x.variant())
-        .at(x.address(), 0, y.address(), 0, b.in(node, 1).address(), table, 0)
+        .at(x.address(), 0, y.address(), 0, b.in(node, 1).address(), table)
+        .at(b.fault("Rope: position of token", node.input(1), rows))
         .ints(x.rows(), heads, 0, op.headDim(), x.stride(), 0, y.stride(), 0)
         .ints(rows, op.inverse() ? 1 : 0, wide ? 1 : 0)
         .grid((items + THREADS - 1) / THREADS, THREADS)

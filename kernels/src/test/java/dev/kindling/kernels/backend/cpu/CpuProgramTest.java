@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CpuOptions;
-import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
@@ -144,13 +144,13 @@ class CpuProgramTest {
       AllocationProbe.load(graph, memory);
       memory.span("ids").putInt(77, 211);
       assertThatThrownBy(program::run)
-          .isInstanceOf(DeviceException.class)
+          .isInstanceOf(InputException.class)
           .hasMessageContaining("77")
           .hasMessageContaining("211");
       memory.span("ids").putInt(77, 5);
       memory.span("targets").putInt(3, 400);
       assertThatThrownBy(program::run)
-          .isInstanceOf(DeviceException.class)
+          .isInstanceOf(InputException.class)
           .hasMessageContaining("CrossEntropy")
           .hasMessageContaining("400");
     }

@@ -42,7 +42,8 @@ class CudaOperationsTest {
   @BeforeAll
   static void open() {
     for (Precision precision : Precision.values()) {
-      BACKENDS.put(precision, new CudaBackend(new CudaOptions(0, precision, true, true)));
+      BACKENDS.put(
+          precision, new CudaBackend(new CudaOptions(0, precision, true, true), line -> {}));
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cuda;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -13,5 +14,17 @@ class CudaTest {
     assertThatThrownBy(() -> Cuda.check(2, "cuMemAlloc 8"))
         .isInstanceOf(DeviceException.class)
         .hasMessage("cuda: cuMemAlloc 8: CUDA_ERROR_OUT_OF_MEMORY (2)");
+  }
+
+  @Test
+  void aMachineWithoutADriverIsToldWhatIsMissing() {
+    try {
+      Cuda.initialize();
+    } catch (DeviceException refused) {
+      assertThat(refused).hasMessageStartingWith("cuda: ").hasMessageContaining("expected ");
+      assertThat(String.valueOf(refused.getMessage()).lines()).hasSize(1);
+      // A class whose initialisation failed says something else when it is asked again.
+      assertThatThrownBy(Cuda::initialize).isInstanceOf(DeviceException.class);
+    }
   }
 }

@@ -35,6 +35,8 @@ public record Group(Kind kind, List<Node> nodes) {
     LINEAR_GELU,
     /** LinearInputGradient, then GeluGradient; the gradient between them is not stored. */
     LINEAR_INPUT_GRADIENT_GELU,
+    /** LayerNormGradient, then the BiasGradient of its dx. */
+    LAYER_NORM_GRADIENT_BIAS,
     /** AdamW nodes of equal betas and eps, or Sgd nodes of equal momentum: many tensors. */
     UPDATE,
     /** Copy nodes, or Accumulate nodes, of fp32 variables, independent of each other. */
@@ -43,6 +45,11 @@ public record Group(Kind kind, List<Node> nodes) {
 
   public Group {
     nodes = List.copyOf(nodes);
+  }
+
+  /** Whether outputs of the first node may lie over inputs of it as its operation says. */
+  boolean mayReuse() {
+    return kind == Kind.NODE || kind == Kind.LAYER_NORM_GRADIENT_BIAS;
   }
 
   /** The last node: the one whose outputs leave the group in a chain. */

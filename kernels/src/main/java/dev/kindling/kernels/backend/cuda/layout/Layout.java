@@ -67,6 +67,16 @@ public record Layout(
     return new Value(stored(value).root(), value.type());
   }
 
+  /** Which group runs on which stream, and where one waits for the other. */
+  public Timetable timetable() {
+    return Timetable.of(groups, this::blockOf);
+  }
+
+  private @Nullable Integer blockOf(Value value) {
+    Stored found = stored.get(value.id());
+    return found == null ? null : found.root();
+  }
+
   /** Size of the arenas. */
   public long activationBytes() {
     return memory.totalBytes();

@@ -18,13 +18,15 @@ import java.util.Set;
 /**
  * Proves a layout by running it on labels: each byte column of a block is labelled with the value
  * column last written there, and every input must still carry its labels when its group runs. It
- * also proves that the nodes are those of the graph in a legal order and that no launch writes over
- * what it reads, except where the operation allows that.
+ * also proves that the nodes are those of the graph in a legal order, that no launch writes over
+ * what it reads, except where the operation allows that, and that nobody touches the memory of a
+ * collective that is under way: neither what it reads, by writing, nor what it writes.
  */
 public final class LayoutCheck {
   private final Layout layout;
   private final Origins origins;
   private final Map<Region, long[]> labels = new HashMap<>();
+  private final List<Group> underWay = new ArrayList<>();
 
   private LayoutCheck(Layout layout) {
     this.layout = layout;
@@ -45,7 +47,64 @@ public final class LayoutCheck {
         write(value);
       }
     }
-    layout.groups().forEach(this::run);
+    int next = 0;
+    for (Timetable.Entry entry : layout.timetable().entries()) {
+      List<Group> groups = layout.groups().subList(entry.first(), entry.last() + 1);
+      if (entry.what() == Timetable.What.JOIN) {
+        underWay.subList(0, underWay.indexOf(groups.get(groups.size() - 1)) + 1).clear();
+        continue;
+      }
+      if (entry.first() != next) {
+        throw new PlanException(groups + ": expected group " + next);
+      }
+      next = entry.last() + 1;
+      for (Group group : groups) {
+        if (entry.what() == Timetable.What.RUN) {
+          underWay.forEach(flight -> keepsOff(group, flight));
+        }
+        run(group);
+      }
+      if (entry.what() == Timetable.What.ISSUE) {
+        together(groups);
+        underWay.addAll(groups);
+      }
+    }
+    if (next != layout.groups().size() || !underWay.isEmpty()) {
+      throw new PlanException("group " + next + " does not run, or nobody waits for " + underWay);
+    }
+  }
+
+  /** Collectives that start together: no one touches what another one writes. */
+  private void together(List<Group> groups) {
+    for (Group group : groups) {
+      groups.stream()
+          .filter(other -> !other.equals(group))
+          .forEach(other -> keepsOff(group, other));
+    }
+  }
+
+  private void keepsOff(Group group, Group flight) {
+    if (group.kind() == Group.Kind.VIEW) {
+      return;
+    }
+    for (Node node : group.nodes()) {
+      for (Value output : node.outputs()) {
+        refuse(group, output, flight, flight.last().inputs());
+        refuse(group, output, flight, flight.last().outputs());
+      }
+      for (Value input : node.inputs()) {
+        refuse(group, input, flight, flight.last().outputs());
+      }
+    }
+  }
+
+  private void refuse(Group group, Value touched, Group flight, List<Value> held) {
+    for (Value value : held) {
+      if (layout.isStored(touched) && region(touched).overlaps(region(value))) {
+        throw new PlanException(
+            group + ": touches " + touched + ", which " + flight + " still holds as " + value);
+      }
+    }
   }
 
   private void sameNodes(Graph graph) {
@@ -96,7 +155,10 @@ public final class LayoutCheck {
 
   private static void chained(Group group, Node node) {
     switch (group.kind()) {
-      case LINEAR_GELU, LINEAR_INPUT_GRADIENT, LINEAR_INPUT_GRADIENT_GELU -> {}
+      case LINEAR_GELU,
+          LINEAR_INPUT_GRADIENT,
+          LINEAR_INPUT_GRADIENT_GELU,
+          LAYER_NORM_GRADIENT_BIAS -> {}
       default -> throw new PlanException(group + ": " + node + " depends on another node of it");
     }
   }
@@ -138,8 +200,7 @@ public final class LayoutCheck {
     return out >= 0
         && in >= 0
         && once
-        && (node.op().alias(out) == in
-            || (group.kind() == Group.Kind.NODE && node.op().mayReuse(out, in)));
+        && (node.op().alias(out) == in || (group.mayReuse() && node.op().mayReuse(out, in)));
   }
 
   private void expectLabels(Value value, Node node) {

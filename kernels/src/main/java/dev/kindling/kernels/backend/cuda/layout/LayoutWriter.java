@@ -39,6 +39,7 @@ final class LayoutWriter {
     }
     if (rules.epilogues()) {
       GeluEpilogue.apply(graph, storage, candidates);
+      NormBias.apply(graph, storage, candidates);
     }
     if (rules.tensors()) {
       MergeTensors.apply(graph, storage, candidates);
@@ -67,9 +68,24 @@ final class LayoutWriter {
     }
     Map<Integer, Integer> roots = new HashMap<>();
     stored.forEach((value, place) -> roots.put(value, place.root()));
+    holdWhileUnderWay(uses, groups, roots);
     MemoryPlan memory = MemoryPlan.of(uses, roots, bytes, graph.contents(), Long.MAX_VALUE);
     Graph reordered = new Graph(graph.variables(), graph.params(), graph.contents(), nodes);
     return new Layout(reordered, precision, groups, stored, memory);
+  }
+
+  /** Blocks of a collective are in use until the main stream has waited for it. */
+  private static void holdWhileUnderWay(
+      List<BlockUse> uses, List<Group> groups, Map<Integer, Integer> roots) {
+    for (Timetable.Flight flight : Timetable.flights(groups, value -> roots.get(value.id()))) {
+      int last = flight.join() - 1;
+      if (last > flight.issue()) {
+        List<Integer> held = new ArrayList<>(uses.get(last).reads());
+        held.addAll(flight.reads());
+        held.addAll(flight.writes());
+        uses.set(last, new BlockUse(held, uses.get(last).writes(), uses.get(last).takeovers()));
+      }
+    }
   }
 
   /** Values that a later node of the group reads and nobody else: they never reach memory. */
@@ -97,8 +113,8 @@ final class LayoutWriter {
           .filter(value -> !inside.contains(value.id()))
           .forEach(value -> writes.add(storage.stored(value).root()));
     }
-    boolean single = group.kind() == Group.Kind.NODE;
-    return new BlockUse(reads, writes, single ? takeovers(group.last()) : List.of());
+    return new BlockUse(
+        reads, writes, group.mayReuse() ? takeovers(group.nodes().get(0)) : List.of());
   }
 
   /** Only whole dense blocks of equal element type change hands. */

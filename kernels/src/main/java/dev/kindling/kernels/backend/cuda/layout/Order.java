@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.graph.op.Op;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -18,8 +19,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * Execution order of groups: each as early in the old order as what it needs allows. A node needs
  * the writers of what it reads and, if it writes in place, every other reader of what it
- * overwrites; collectives keep their order, which ranks must agree on. A group that would wait for
- * itself is dissolved.
+ * overwrites. A collective stands right behind the last node it needs, so that it has the most to
+ * hide behind; one that needs none (it gathers what variables hold) stays where its sentence put
+ * it, because its result takes memory. The order is a function of the graph alone: ranks with equal
+ * graphs meet in the same collectives in the same order. A group that would wait for itself is
+ * dissolved.
  */
 final class Order {
   private final Graph graph;
@@ -40,14 +44,7 @@ final class Order {
       }
       node.outputs().forEach(output -> writers.put(output.id(), node.index()));
     }
-    int collective = -1;
     for (Node node : graph.nodes()) {
-      if (node.op() instanceof Collective) {
-        if (collective >= 0) {
-          before.get(node.index()).add(collective);
-        }
-        collective = node.index();
-      }
       for (int i = 0; i < node.outputs().size(); i++) {
         if (node.op().alias(i) != Op.OWN_MEMORY) {
           int old = node.input(node.op().alias(i)).id();
@@ -91,6 +88,17 @@ final class Order {
     return renumbered;
   }
 
+  /** Places of the old order count double: between two of them is room for a collective. */
+  private int turn(Group unit, int first) {
+    if (unit.last().op() instanceof Collective) {
+      int needed = before.get(first).stream().mapToInt(Integer::intValue).max().orElse(-1);
+      if (needed >= 0) {
+        return 2 * needed + 1;
+      }
+    }
+    return 2 * first;
+  }
+
   /** Topological order of the groups, or null if they wait for each other. */
   private @Nullable List<Group> sorted(List<Group> candidates) {
     Group[] units = new Group[graph.nodes().size()];
@@ -120,7 +128,10 @@ final class Order {
         }
       }
     }
-    PriorityQueue<Integer> ready = new PriorityQueue<>();
+    PriorityQueue<Integer> ready =
+        new PriorityQueue<>(
+            Comparator.comparingInt((Integer unit) -> turn(units[unit], unit))
+                .thenComparingInt(unit -> unit));
     int count = 0;
     for (int unit = 0; unit < units.length; unit++) {
       if (unitOf[unit] == unit) {

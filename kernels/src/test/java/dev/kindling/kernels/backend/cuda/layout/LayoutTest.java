@@ -111,6 +111,8 @@ class LayoutTest {
     assertThat(kinds.get(Group.Kind.VIEW)).isEqualTo(4);
     assertThat(kinds.get(Group.Kind.LINEAR_GELU)).isEqualTo(2);
     assertThat(kinds.get(Group.Kind.LINEAR_INPUT_GRADIENT_GELU)).isEqualTo(2);
+    // Both projections of a layer end in the residual stream.
+    assertThat(kinds.get(Group.Kind.LAYER_NORM_GRADIENT_BIAS)).isEqualTo(4);
     assertThat(executed(layout, SplitColumns.class)).isZero();
     assertThat(executed(layout, ConcatColumns.class)).isZero();
     assertThat(products(layout)).isEqualTo(2 * 4 * 3 + 3);

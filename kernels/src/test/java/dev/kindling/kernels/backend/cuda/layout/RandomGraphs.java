@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cuda.layout;
 
+import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
@@ -11,10 +12,15 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.AllGather;
+import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.AllToAll;
+import dev.kindling.kernels.graph.op.Broadcast;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.GeluGradient;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.ReduceScatter;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.ArrayList;
@@ -71,7 +77,7 @@ final class RandomGraphs {
   private void step() {
     Value a = pick();
     Value b = like(a);
-    switch (random.nextInt(11)) {
+    switch (random.nextInt(14)) {
       case 0 -> values.add(builder.add(a, b));
       case 1 -> values.add(builder.gelu(a));
       case 2 -> split(a);
@@ -81,6 +87,9 @@ final class RandomGraphs {
       case 7 -> inputGradients(a);
       case 8 -> values.addAll(builder.add(new SwiGluGradient(), a, b, like(a)));
       case 9 -> values.add(builder.add(new GeluGradient(), b, a).get(0));
+      case 10 -> values.addAll(builder.add(new AllReduce(Axis.DATA, false), a));
+      case 11 -> scatterAndGather(a);
+      case 12 -> inPlace(a);
       default -> {
         if (!a.equals(b)) {
           values.remove(a);
@@ -88,6 +97,22 @@ final class RandomGraphs {
         }
       }
     }
+  }
+
+  /** With other nodes between the two, so that both are under way at times. */
+  private void scatterAndGather(Value a) {
+    Value shard = builder.add(new ReduceScatter(Axis.DATA, 2), a).get(0);
+    values.add(builder.gelu(pick()));
+    values.addAll(builder.add(new AllGather(Axis.DATA, 2, false), shard));
+    values.addAll(builder.add(new AllToAll(Axis.DATA, 2), a));
+  }
+
+  /** Of a value that nobody else may read afterwards, and of one of the gradients. */
+  private void inPlace(Value a) {
+    int index = random.nextInt(gradients.size());
+    gradients.set(index, builder.add(new AllReduce(Axis.DATA), gradients.get(index)).get(0));
+    values.remove(a);
+    values.addAll(builder.add(new Broadcast(Axis.DATA, 1), a));
   }
 
   private void split(Value a) {

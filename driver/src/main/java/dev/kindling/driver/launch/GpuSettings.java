@@ -1,0 +1,95 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.driver.plugin.GpuDiscovery;
+import dev.kindling.worker.plan.Device;
+import java.io.File;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.apache.spark.SparkConf;
+
+/**
+ * What {@code device: cuda} asks of Spark: executors of one GPU each, the CUDA bindings on their
+ * class path, the libraries' folder in their environment. One executor JVM is one GPU is one rank;
+ * the task's claim stands in a profile of its own, so that preparing data needs no GPU. {@code
+ * spark.executor.resource.gpu.amount: 0} leaves GPUs out of Spark's hands: consecutive ranks of a
+ * host then take its consecutive GPUs.
+ */
+final class GpuSettings {
+  static final String GPU = "gpu";
+  static final String AMOUNT = "spark.executor.resource.gpu.amount";
+
+  private static final String WORKER_AMOUNT = "spark.worker.resource.gpu.amount";
+  private static final String DISCOVERY = "spark.resources.discoveryPlugin";
+  private static final String SCRIPT = "spark.executor.resource.gpu.discoveryScript";
+  private static final String LIBRARIES = "LD_LIBRARY_PATH";
+  private static final String EXECUTOR_LIBRARIES = "spark.executorEnv." + LIBRARIES;
+
+  private GpuSettings() {}
+
+  /**
+   * For executors that the embedded master starts on this machine.
+   *
+   * @param bindings jars of the CUDA bindings
+   */
+  static void embedded(SparkConf conf, int ranks, List<Path> bindings) {
+    heap(conf);
+    String jars =
+        bindings.stream().map(Path::toString).collect(Collectors.joining(File.pathSeparator));
+    if (!jars.isEmpty()) {
+      SparkSettings.append(conf, "spark.executor.extraClassPath", File.pathSeparator, jars);
+    }
+    conf.setIfMissing(AMOUNT, "1");
+    if (scheduled(conf)) {
+      conf.setIfMissing(WORKER_AMOUNT, String.valueOf(ranks * conf.getInt(AMOUNT, 1)));
+      conf.setIfMissing(DISCOVERY, GpuDiscovery.class.getName());
+    }
+  }
+
+  /**
+   * For executors of a cluster.
+   *
+   * @param bindings jars of the CUDA bindings, added to {@code spark.jars}
+   */
+  static void submitted(SparkConf conf, List<Path> bindings, Map<String, String> environment) {
+    heap(conf);
+    // Pinned buffers, context and libraries lie outside the heap; YARN and Kubernetes kill more.
+    conf.setIfMissing("spark.executor.memoryOverhead", "8g");
+    for (Path jar : bindings) {
+      if (!conf.get("spark.jars", "").contains(String.valueOf(jar.getFileName()))) {
+        SparkSettings.append(conf, "spark.jars", ",", jar.toString());
+      }
+    }
+    String libraries = environment.getOrDefault(LIBRARIES, "");
+    if (!libraries.isEmpty()) {
+      conf.setIfMissing(EXECUTOR_LIBRARIES, libraries);
+    }
+    if (SparkSettings.isLocal(conf)) {
+      return; // Tasks are threads here and get no addresses.
+    }
+    conf.setIfMissing(AMOUNT, "1");
+    boolean workersDiscover = conf.get("spark.master", "").startsWith("spark://");
+    if (scheduled(conf) && !workersDiscover && !conf.contains(SCRIPT)) {
+      conf.setIfMissing(DISCOVERY, GpuDiscovery.class.getName());
+    }
+  }
+
+  private static void heap(SparkConf conf) {
+    conf.setIfMissing("spark.executor.memory", "2g");
+  }
+
+  /** Whether Spark hands out GPUs to the ranks. */
+  static boolean scheduled(SparkConf conf) {
+    return !SparkSettings.isLocal(conf) && conf.getInt(AMOUNT, 0) > 0;
+  }
+
+  /** What a run that got no executors should look at; empty for a CPU run. */
+  static String hint(SparkConf conf, Device device) {
+    if (device != Device.CUDA || !scheduled(conf)) {
+      return "";
+    }
+    return "; each needs an executor with %s GPU: do the cluster's workers offer them (standalone: spark.worker.resource.gpu.amount)? %s: 0 takes GPUs without Spark's scheduling"
+        .formatted(conf.get(AMOUNT), AMOUNT);
+  }
+}

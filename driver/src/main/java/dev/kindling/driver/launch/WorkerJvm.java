@@ -1,0 +1,100 @@
+package dev.kindling.driver.launch;
+
+import dev.kindling.worker.plan.Device;
+import java.io.IOException;
+import java.net.JarURLConnection;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/** What the JVM of a rank needs beside our classes, whoever starts it. */
+final class WorkerJvm {
+  private static final String JAVACPP = "org.bytedeco.javacpp.";
+
+  /** One class or library of each jar of the CUDA bindings, which may be one jar or several. */
+  private static final List<String> BINDINGS =
+      List.of(
+          "org/bytedeco/cuda/global/nvrtc.class",
+          "org/bytedeco/cuda/linux-x86_64/libjnicudart.so",
+          "jcuda/driver/JCudaDriver.class",
+          "lib/libJCudaDriver-12.6.0-linux-x86_64.so");
+
+  private WorkerJvm() {}
+
+  /**
+   * Limits that do not fit. Tensors of the CPU are direct buffers; JavaCPP counts the whole
+   * process, pinned memory and mapped libraries too, and would collect and sleep at each allocation
+   * and then refuse it. With a GPU every native object is closed by hand, so that no queue of
+   * phantom references is kept for them either.
+   */
+  static List<String> limits(Device device) {
+    List<String> options = new ArrayList<>();
+    options.add("-XX:MaxDirectMemorySize=1t");
+    options.add("-D" + JAVACPP + "maxBytes=0");
+    options.add("-D" + JAVACPP + "maxPhysicalBytes=0");
+    if (device == Device.CUDA) {
+      options.add("-D" + JAVACPP + "noPointerGC=true");
+    }
+    return options;
+  }
+
+  /**
+   * Options for plain processes: the modules and limits of this JVM, its heap among them, are right
+   * for its children too, and come before ours.
+   *
+   * @param own arguments of this JVM
+   */
+  static List<String> children(List<String> own, Device device) {
+    List<String> options =
+        new ArrayList<>(
+            own.stream()
+                .filter(
+                    option ->
+                        option.startsWith("--add-")
+                            || option.startsWith("-XX:")
+                            || option.startsWith("-Xm")
+                            || option.startsWith("-D" + JAVACPP)
+                            || option.startsWith("-Dlog4j2."))
+                .toList());
+    for (String limit : limits(device)) {
+      String name = limit.substring(0, limit.indexOf('=') + 1);
+      if (options.stream().noneMatch(option -> option.startsWith(name))) {
+        options.add(limit);
+      }
+    }
+    return options;
+  }
+
+  /**
+   * For ranks that are threads of this JVM; too late once a native class is loaded, and without
+   * effect on a property that the user set.
+   */
+  static void limitThisJvm(Device device) {
+    for (String limit : limits(device)) {
+      if (limit.startsWith("-D")) {
+        String[] property = limit.substring(2).split("=", 2);
+        System.getProperties().putIfAbsent(property[0], property[1]);
+      }
+    }
+  }
+
+  /** Jars of the CUDA bindings on the class path of the loader; none where they are missing. */
+  static List<Path> bindings(ClassLoader loader) {
+    Set<Path> jars = new LinkedHashSet<>();
+    for (String name : BINDINGS) {
+      URL url = loader.getResource(name);
+      try {
+        if (url != null && url.openConnection() instanceof JarURLConnection jar) {
+          jars.add(Path.of(jar.getJarFileURL().toURI()));
+        }
+      } catch (IOException | URISyntaxException unreadable) {
+        throw new IllegalStateException("a jar that is on the class path: " + url, unreadable);
+      }
+    }
+    return List.copyOf(jars);
+  }
+}

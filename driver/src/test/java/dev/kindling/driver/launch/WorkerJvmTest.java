@@ -1,0 +1,51 @@
+package dev.kindling.driver.launch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kindling.worker.plan.Device;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class WorkerJvmTest {
+  @Test
+  void childrenTakeOurModulesAndLimitsAndTheOnesThatWeLack() {
+    List<String> own =
+        List.of(
+            "--add-modules=jdk.incubator.vector",
+            "-Xmx3g",
+            "-Dorg.bytedeco.javacpp.maxBytes=7g",
+            "-Dfile.encoding=UTF-8",
+            "-javaagent:/x.jar",
+            "-XX:MaxDirectMemorySize=9g",
+            "-Dlog4j2.configurationFile=/l");
+    assertThat(WorkerJvm.children(own, Device.CPU))
+        .containsExactly(
+            "--add-modules=jdk.incubator.vector",
+            "-Xmx3g",
+            "-Dorg.bytedeco.javacpp.maxBytes=7g",
+            "-XX:MaxDirectMemorySize=9g",
+            "-Dlog4j2.configurationFile=/l",
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0");
+    assertThat(WorkerJvm.children(List.of(), Device.CUDA))
+        .containsExactly(
+            "-XX:MaxDirectMemorySize=1t",
+            "-Dorg.bytedeco.javacpp.maxBytes=0",
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+            "-Dorg.bytedeco.javacpp.noPointerGC=true");
+  }
+
+  @Test
+  void theBindingsAreTheJarsThatHoldTheClassesAndLibrariesThatWeLoad() throws Exception {
+    assertThat(WorkerJvm.bindings(WorkerJvmTest.class.getClassLoader()))
+        .extracting(jar -> String.valueOf(jar.getFileName()))
+        .anyMatch(name -> name.matches("cuda-13.*\\.jar"))
+        .anyMatch(name -> name.startsWith("jcuda-natives-"))
+        .hasSize(4)
+        .doesNotHaveDuplicates();
+    try (URLClassLoader nothing = new URLClassLoader(new URL[0], null)) {
+      assertThat(WorkerJvm.bindings(nothing)).isEmpty();
+    }
+  }
+}

@@ -44,7 +44,7 @@ class ShardingTest {
     Sharding sharding = new Sharding(2, 3);
     Variable master = sharding.master(MATRIX);
     assertThat(master.name()).isEqualTo("m");
-    assertThat(master.role()).isEqualTo(Role.PARAMETER);
+    assertThat(master.role()).isEqualTo(Role.SHARD);
     long next = 0;
     for (int rank = 0; rank < 3; rank++) {
       Held held = sharding.held(MATRIX, master, rank);

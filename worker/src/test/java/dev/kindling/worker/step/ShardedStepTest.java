@@ -213,6 +213,29 @@ class ShardedStepTest {
     assertSameBits(buckets.weights(), together.weights());
   }
 
+  /** Stages 0 and 1 end a step differently; 2 and 3 differ in programs before the last. */
+  @Test
+  void theFingerprintCoversEveryProgram() {
+    List<String> prints = new ArrayList<>();
+    for (int stage = 0; stage < 4; stage++) {
+      StepGraphs graphs = StepRank.graphs(1, ADAMW, 2, 2, new Sharding(stage, 2));
+      List<Communicator> world = LoopbackCommunicator.create(2);
+      try (StepRank rank = new StepRank(graphs, world.get(0));
+          StepRank other = new StepRank(graphs, world.get(1))) {
+        assertThat(other.program().fingerprint()).isEqualTo(rank.program().fingerprint());
+        prints.add(rank.program().fingerprint());
+      }
+    }
+    assertThat(prints).doesNotHaveDuplicates();
+    List<List<String>> lines = prints.stream().map(print -> print.lines().toList()).toList();
+    assertThat(lines.get(0))
+        .extracting(line -> line.split(" ", 2)[0])
+        .containsExactly("accumulate", "finish", "evaluate", "spread");
+    // Stage 2 scatters in every micro-step; stage 3 gathers in validation too.
+    assertThat(lines.get(2).get(0)).isNotEqualTo(lines.get(1).get(0));
+    assertThat(lines.get(3).get(2)).isNotEqualTo(lines.get(2).get(2));
+  }
+
   @Test
   void aStepOfAnotherLengthIsRefused() {
     StepGraphs graphs = StepRank.graphs(1, ADAMW, 2, 2, Sharding.none());

@@ -6,6 +6,7 @@
 #   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order
 # Environment:
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
+#   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
 #   LIMIT   seconds after which a command is stopped; default 540
@@ -79,8 +80,24 @@ for stage in $stages; do
       done
       ;;
     host) bench host gpu-host ;;
-    attention) bench attention gpu-attention ;;
-    losses) ;;
+    attention)
+      bench attention gpu-attention
+      # Which forms cuDNN takes, and its times, beside ours.
+      java cudnn dev.kindling.kernels.backend.cuda.cudnn.CudnnAttentionCheck "${CUDNN_SECONDS:-60}"
+      sed -n '/==== TABLE ====/,$p' "$out/cudnn.log"
+      ;;
+    losses)
+      # The script against our fp32 first: whoever is wrong there is not bf16.
+      bench losses-tiny-cpu gpu-losses tiny 2 128 --folder "$out/losses-tiny.data" --device cpu &&
+        attempt torch-losses-tiny-cpu python3 "$(find "$kit" -name torch_losses.py | head -n 1)" "$out/losses-tiny.data" gpu-losses.tiny-cpu
+      rm -rf "$out/losses-tiny.data"
+      for model in ${LOSSES:-gpt2:4:1024 llama130m:4:1024}; do
+        IFS=: read -r name micro sequence <<<"$model"
+        bench "losses-$name" gpu-losses "$name" "$micro" "$sequence" --folder "$out/losses-$name.data" &&
+          attempt "torch-losses-$name" python3 "$(find "$kit" -name torch_losses.py | head -n 1)" "$out/losses-$name.data" "gpu-losses.$name"
+        rm -rf "$out/losses-$name.data"
+      done
+      ;;
     peers)
       for model in $models; do
         IFS=: read -r name micro sequence <<<"$model"
@@ -101,7 +118,7 @@ awk '
   function quoted(text) { gsub(/\\/, "\\\\", text); gsub(/"/, "\\\"", text); return "\"" text "\"" }
   $1 == "FACT" { value = $0; sub(/^FACT [^ ]+ /, "", value); facts = facts sprintf("  %s: %s,\n", quoted($2), quoted(value)) }
   $1 == "RESULT" {
-    value = $3 ~ /^-?[0-9.]+$/ ? $3 : quoted($3)
+    value = $3 ~ /^-?[0-9.]+(e[-+]?[0-9]+)?$/ ? $3 : quoted($3)
     results = results (results == "" ? "" : ",\n") sprintf("    {\"name\": %s, \"value\": %s, \"unit\": %s}", quoted($2), value, quoted($4))
   }
   END { printf "{\n%s  \"results\": [\n%s\n  ]\n}\n", facts, results }' "$out/results.txt" >"$out/results.json"

@@ -19,6 +19,7 @@ import java.util.SplittableRandom;
  */
 final class GpuTraining implements AutoCloseable {
   private static final int SEED = 1;
+  private static final double LEARNING_RATE = 1e-4;
 
   private final Communicator alone = LoopbackCommunicator.create(1).get(0);
   private final CudaBackend backend;
@@ -32,7 +33,7 @@ final class GpuTraining implements AutoCloseable {
    *     fit
    */
   GpuTraining(GpuModel model, int micro, int sequence, boolean captured) {
-    StepGraphs graphs = model.graphs(micro, sequence);
+    StepGraphs graphs = model.graphs(micro, sequence, LEARNING_RATE);
     backend = new CudaBackend(new CudaOptions(0, Precision.BF16, captured, true), line -> {});
     program = StepProgram.compile(graphs, backend, alone);
     for (Param param : program.params()) {
@@ -74,6 +75,11 @@ final class GpuTraining implements AutoCloseable {
   /** Device bytes reserved, the context excluded. */
   long reservedBytes() {
     return backend.reservedBytes();
+  }
+
+  /** Device bytes that nobody holds, other processes included. */
+  long freeBytes() {
+    return backend.freeBytes();
   }
 
   int tokens() {

@@ -14,6 +14,7 @@ import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
+import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
@@ -37,11 +38,13 @@ import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Rope;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -90,6 +93,7 @@ public final class OpCases {
       edges();
     }
     columns();
+    rows();
     linear();
     tables();
     norms();
@@ -177,6 +181,18 @@ public final class OpCases {
           f32(NORMAL, d[0], d[2]),
           f32(NORMAL, d[0], d[3]));
       add("some", new GatherColumns(new Columns(List.of(width - 1, 0, 5))), 1, joint);
+    }
+  }
+
+  private void rows() {
+    for (int[] d : shapes(new int[][] {{5, 1, 3, 7}}, 4096, 1024, 3072, 768)) {
+      int count = d[0] + d[1] + d[2];
+      OpCase.Input whole = f32(NORMAL, count, d[3]);
+      OpCase.Input[] pieces = new OpCase.Input[3];
+      Arrays.setAll(pieces, i -> f32(NORMAL, d[i], d[3]));
+      add("three", new ConcatRows(), 1, pieces);
+      add("middle", new SliceRows(d[0], d[1]), 1, whole);
+      add("numbers", new SliceRows(d[0], d[1]), 1, ids(9, count));
     }
   }
 

@@ -65,14 +65,20 @@ public final class WorkerTask {
   private WorkerResult run() {
     enter(Phase.RENDEZVOUS);
     TokenShards shards = TokenShards.open(Path.of(assignment.dataDir()));
-    try (Communicator data = context.connector().connect(plan, assignment, context.rendezvous());
-        Backend backend = backend()) {
+    // The communicator may connect devices: it is opened after the backend and closed before it.
+    try (Backend backend = backend();
+        Communicator data =
+            context.connector().connect(plan, assignment, context.rendezvous(), backend)) {
       enter(Phase.COMPILE);
-      StepGraphs graphs = graphs(plan, shards);
+      MemoryAgreement memory =
+          new MemoryAgreement(
+              plan.memory(), backend, data, context.events(), Path.of(assignment.runDir()));
+      StepGraphs graphs = memory.agree(graphs(plan, shards));
       StoredChoices choices =
           new StoredChoices(Path.of(assignment.runDir()), CacheFolder.of("devices"));
       try (StepProgram program =
           choices.compile(backend, data, () -> StepProgram.compile(graphs, backend, data))) {
+        memory.report(program);
         FingerprintCheck.check(data, program.fingerprint());
         return train(program, shards, data);
       }

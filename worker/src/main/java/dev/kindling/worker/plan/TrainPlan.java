@@ -35,6 +35,7 @@ public record TrainPlan(
     Schedule schedule,
     SyncSpec sync,
     MeshSpec mesh,
+    MemorySpec memory,
     CheckpointSpec checkpoint,
     ValidationSpec validation,
     LogSpec log,
@@ -62,6 +63,11 @@ public record TrainPlan(
     errors.atLeast("logical_shards", logicalShards, 1);
     boolean counts = errors.holds();
     errors.atLeast("threads", threads, 0);
+    errors.that(
+        device != Device.CUDA || determinism != Determinism.EXACT || ranks <= 1,
+        "determinism",
+        "replay with device cuda and several ranks (NCCL adds in an order of its own)",
+        determinism);
     if (counts) {
       new Batches(ranks, globalBatch, microBatch, logicalShards, sequenceLength)
           .check(determinism, errors);
@@ -167,6 +173,7 @@ public record TrainPlan(
         schedule,
         sync,
         mesh,
+        memory,
         checkpoint,
         validation,
         log,
@@ -191,6 +198,7 @@ public record TrainPlan(
         Map.entry("schedule", new Cosine(0, 0.1)),
         Map.entry("sync", new EveryStep()),
         Map.entry("mesh", new MeshSpec(0)),
+        Map.entry("memory", new MemorySpec(Recomputation.AUTO, Optional.empty(), Optional.empty())),
         Map.entry("checkpoint", new CheckpointSpec(200, 2)),
         Map.entry("validation", new ValidationSpec(100, 8)),
         Map.entry("log", new LogSpec(1)),

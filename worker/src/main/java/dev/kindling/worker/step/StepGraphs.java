@@ -48,6 +48,20 @@ import java.util.Set;
  * last. {@code stash} exists only in exact mode, where it is a binary counter over the logical
  * shards (reliability.md 5.2).
  *
+ * <p>Passes, each written for what the ones before it leave:
+ *
+ * <pre>
+ * shard          each read of a sharded parameter is a gather or a working copy ({@link Sharding})
+ * fuse
+ * differentiate  transposes of the gathers included
+ * save memory    loss in chunks, forward values a second time ({@link MemorySaving}): these read the
+ *                weights that forward gathered
+ * settle         gathers taken out, or again in backward and a layer ahead, for all readers so far
+ * overwrite      the first sum into each gradient, also that of a chunk, becomes a write
+ * reduce, update, clear, then each reduction behind the last writer of its inputs
+ * schedule
+ * </pre>
+ *
  * @param model with its vocabulary fixed
  */
 public record StepGraphs(
@@ -66,6 +80,29 @@ public record StepGraphs(
   public static final String GRAD_NORM = "out/grad_norm";
   public static final String SCALE = "out/scale";
   public static final String STOPS = "out/stop_votes";
+
+  /** The same sentences for a step that saves memory. */
+  public StepGraphs with(MemorySaving saving) {
+    return with(shape.with(saving));
+  }
+
+  StepGraphs with(StepShape other) {
+    return new StepGraphs(model, projection, rule, other, sharding);
+  }
+
+  /**
+   * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread.
+   */
+  public List<Graph> programs() {
+    List<Graph> programs = new ArrayList<>(microSteps());
+    programs.add(finish());
+    for (int level = 0; level < shape.levels(); level++) {
+      programs.add(stash(level));
+    }
+    programs.add(evaluate());
+    programs.add(spread());
+    return programs;
+  }
 
   public Graph accumulate() {
     return accumulate(false);
@@ -173,6 +210,7 @@ public record StepGraphs(
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
     LossValues loss = forward(b);
+    shape.saving().apply(b);
     places.settle(b, model.layers());
     b.output(LOSS_SUM, loss.lossSum());
     b.output(TOKEN_COUNT, loss.tokenCount());
@@ -199,6 +237,7 @@ public record StepGraphs(
 
   private Map<Param, Value> backward(GraphBuilder b, ParameterPlaces places) {
     Map<Param, Value> gradients = Autodiff.gradients(b, forward(b).lossSum());
+    shape.saving().apply(b);
     places.settle(b, model.layers());
     b.variable(scalar(STOP_VOTES));
     return gradients;

@@ -15,10 +15,10 @@ import dev.kindling.worker.shard.Held;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -31,15 +31,16 @@ public final class StepProgram implements AutoCloseable {
       List.of(Role.PARAMETER, Role.SHARD, Role.WORKING, Role.GRADIENT, Role.STATE, Role.PARTIAL);
 
   private final StepGraphs graphs;
-  private final Map<String, Variable> variables;
+  private final Map<String, Variable> variables = new HashMap<>();
   private final Memory memory;
   private final Program finish;
   private final Program evaluate;
   private final Program spread;
   private final int rank;
-  private final List<Program> micro = new ArrayList<>();
-  private final List<Program> stash = new ArrayList<>();
+  private final List<Program> micro;
+  private final List<Program> stash;
   private final List<StepInputs> inputs = new ArrayList<>();
+  private final long bytesPeak;
   private int slot;
 
   /** Micro-steps of this step so far. */
@@ -52,19 +53,22 @@ public final class StepProgram implements AutoCloseable {
 
   private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
-    List<Graph> micros = graphs.microSteps();
-    List<Graph> folds =
-        IntStream.range(0, graphs.shape().levels()).mapToObj(graphs::stash).toList();
-    List<Graph> others = List.of(graphs.finish(), graphs.evaluate(), graphs.spread());
+    List<Graph> all = graphs.programs();
+    int levels = graphs.shape().levels();
+    int micros = all.size() - levels - 3;
     rank = data.rank();
-    variables = union(Stream.of(micros, others, folds).flatMap(List::stream).toList());
-    memory = backend.allocate(List.copyOf(variables.values()));
+    List<Variable> declared = variables(all);
+    declared.forEach(variable -> variables.put(variable.name(), variable));
+    memory = backend.allocate(declared, all);
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
-    micros.forEach(graph -> micro.add(backend.compile(graph, memory, axes)));
-    finish = backend.compile(others.get(0), memory, axes);
-    folds.forEach(graph -> stash.add(backend.compile(graph, memory, axes)));
-    evaluate = backend.compile(others.get(1), memory, axes);
-    spread = backend.compile(others.get(2), memory, axes);
+    List<Program> compiled =
+        all.stream().map(graph -> backend.compile(graph, memory, axes)).toList();
+    micro = compiled.subList(0, micros);
+    finish = compiled.get(micros);
+    stash = compiled.subList(micros + 1, micros + 1 + levels);
+    evaluate = compiled.get(micros + 1 + levels);
+    spread = compiled.get(micros + 2 + levels);
+    bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
     }
@@ -81,7 +85,7 @@ public final class StepProgram implements AutoCloseable {
   }
 
   /** Every variable of every program, once, in order of first declaration. */
-  private static Map<String, Variable> union(List<Graph> graphs) {
+  public static List<Variable> variables(List<Graph> graphs) {
     Map<String, Variable> byName = new LinkedHashMap<>();
     for (Graph graph : graphs) {
       for (Variable variable : graph.variables()) {
@@ -91,7 +95,7 @@ public final class StepProgram implements AutoCloseable {
         }
       }
     }
-    return byName;
+    return List.copyOf(byName.values());
   }
 
   /** Where the host writes the next micro-batch; waits until the device has left that place. */
@@ -281,8 +285,15 @@ public final class StepProgram implements AutoCloseable {
     }
   }
 
-  /** Planned bytes of one rank: all arenas and the largest activation arena. */
+  /**
+   * Bytes of one rank: what its device reserved, or where nobody counts, all arenas and the largest
+   * activation arena.
+   */
   public long bytesPeak() {
+    return bytesPeak;
+  }
+
+  private static long plannedBytes(Memory memory, Program finish) {
     long variables = 0;
     for (Role role : Role.values()) {
       variables += memory.bytes(role);

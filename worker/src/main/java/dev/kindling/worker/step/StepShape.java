@@ -12,13 +12,15 @@ import dev.kindling.kernels.graph.PlanException;
  *     1 outside exact mode
  * @param microSteps of every step, so that the first may write over the gradients of the step
  *     before; 0 = any number, the gradients are cleared behind each step
+ * @param saving what it does to need less memory
  */
 public record StepShape(
-    int microTokens, int sequence, boolean maskDocuments, int localShards, int microSteps) {
-  public StepShape(int microTokens, int sequence, boolean maskDocuments, int localShards) {
-    this(microTokens, sequence, maskDocuments, localShards, 0);
-  }
-
+    int microTokens,
+    int sequence,
+    boolean maskDocuments,
+    int localShards,
+    int microSteps,
+    MemorySaving saving) {
   public StepShape {
     if (microTokens < 1 || sequence < 1 || microTokens % sequence != 0) {
       throw new PlanException(
@@ -34,6 +36,29 @@ public record StepShape(
       throw new PlanException(
           "logical_shards per rank: expected a power of two, found " + localShards);
     }
+  }
+
+  /** Any number of micro-steps; keeps everything that backward reads. */
+  public StepShape(int microTokens, int sequence, boolean maskDocuments, int localShards) {
+    this(microTokens, sequence, maskDocuments, localShards, 0);
+  }
+
+  /** Keeps everything that backward reads. */
+  public StepShape(
+      int microTokens, int sequence, boolean maskDocuments, int localShards, int microSteps) {
+    this(microTokens, sequence, maskDocuments, localShards, microSteps, MemorySaving.NONE);
+  }
+
+  /** The same step with less memory. */
+  public StepShape with(MemorySaving other) {
+    return new StepShape(microTokens, sequence, maskDocuments, localShards, microSteps, other);
+  }
+
+  /** The same step with micro-batches of so many sequences, of which it takes more or fewer. */
+  StepShape ofSequences(int sequences) {
+    int tokens = sequences * sequence;
+    int steps = (int) (((long) microSteps * microTokens + tokens - 1) / tokens);
+    return new StepShape(tokens, sequence, maskDocuments, localShards, steps, saving);
   }
 
   /** Waiting partial sums that a binary counter over the local shards needs. */

@@ -73,6 +73,8 @@ class TrainPlanTest {
               type: every_step
             mesh:
               zero: 0
+            memory:
+              recompute: auto
             checkpoint:
               every_steps: 200
               keep: 2
@@ -104,7 +106,8 @@ class TrainPlanTest {
   void defaultsOfSectionsAndOfThePlanAgree() {
     String sections =
         SMALLEST
-            + "mesh: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type: cosine}\n";
+            + "mesh: {}\nmemory: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type:"
+            + " cosine}\n";
     assertThat(plan(sections)).isEqualTo(plan(SMALLEST));
     TrainPlan sgd = plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "schedule.type=linear");
     assertThat(RecordRenderer.render(sgd))
@@ -163,6 +166,11 @@ class TrainPlanTest {
             exp.yaml:7:15 global_batch: expected a multiple of logical_shards * micro_batch = 8 * 256 = 2048, found 1024 (nearest: 2048)
             --set:2:7 ranks: expected a divisor of logical_shards 8, found 3 (nearest: 2 or 4)
             --set:3:9 threads: expected 0 or 1 with determinism exact (more threads change the order of sums), found 2""");
+    assertThat(
+            refused(SMALLEST, "determinism=exact", "device=cuda", "ranks=2", "global_batch=4096"))
+        .isEqualTo(
+            "--set:1:13 determinism: expected replay with device cuda and several ranks (NCCL adds"
+                + " in an order of its own), found EXACT");
     assertThat(
             refused(SMALLEST, "determinism=exact", "global_batch=2048", "ranks=2", "mesh.zero=1"))
         .isEqualTo(

@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cuda;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.DeviceCommunicator;
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.PlanException;
@@ -18,9 +19,26 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** Collectives. In a world of one they are copies, if anything. */
+/**
+ * Collectives. In a world of one they are copies, if anything. A dry binding meets no rank: what
+ * they ask for besides the calls is the same in every world.
+ */
 final class CollectiveCuda {
   private CollectiveCuda() {}
+
+  /** The calls, and behind them the bf16 copies of parameters that they wrote. */
+  static CudaKernels.Binder binder(CudaKernels.Binder calls) {
+    return (b, node) -> {
+      if (!b.dry()) {
+        calls.bind(b, node);
+      }
+      List<Value> parameters =
+          node.outputs().stream().filter(output -> b.copyAddress(output) != 0).toList();
+      if (!parameters.isEmpty()) {
+        ElementCuda.refreshCopies(b, parameters);
+      }
+    };
+  }
 
   /** Whether the node needs other ranks. */
   static boolean meets(Node node, Map<Axis, Communicator> communicators) {
@@ -81,38 +99,23 @@ final class CollectiveCuda {
 
   /** One input and one output, of which one holds a piece for each rank. */
   private static void pieces(Binding b, Node node, Communicator communicator) {
-    Operand from = b.in(node, 0).flat();
     Operand to = b.out(node, 0).flat();
+    // A gather that is read by products sends the bf16 copy of the piece, half the bytes.
+    Operand from = (to.element() == Element.BF16 ? b.copyOf(node.input(0)) : b.in(node, 0)).flat();
     if (communicator.worldSize() == 1) {
       ElementCuda.move(b, from, to);
     } else if (from.element() != to.element()) {
-      from = narrowed(b, node, from, to, communicator.rank());
+      throw new DeviceException(
+          "cuda: " + node + ": expected one element type, found " + from + " and " + to);
     }
     call(b, node, List.of(Stretch.of(from, to)), communicator);
   }
 
-  /** A piece that is gathered in another type is converted where it belongs in the whole. */
-  private static Operand narrowed(Binding b, Node node, Operand from, Operand to, int rank) {
-    if (!(node.op() instanceof AllGather)) {
-      throw new DeviceException(
-          "cuda: " + node + ": expected one element type, found " + from + " and " + to);
-    }
-    long address = to.address() + rank * from.elements() * to.element().bytes();
-    Operand own = new Operand(address, to.element(), from.shape(), from.stride());
-    ElementCuda.move(b, from, own);
-    return own;
-  }
-
   private static void call(
       Binding b, Node node, List<Stretch> stretches, Communicator communicator) {
-    if (communicator.worldSize() > 1 && !b.dry()) {
+    if (communicator.worldSize() > 1) {
       DeviceCommunicator between = between(node, communicator);
       b.collective(new CollectiveCalls(node.op(), stretches, between, b.stream().number()));
-    }
-    List<Value> parameters =
-        node.outputs().stream().filter(output -> b.copyAddress(output) != 0).toList();
-    if (!parameters.isEmpty()) {
-      ElementCuda.refreshCopies(b, parameters);
     }
   }
 

@@ -8,13 +8,22 @@ import jcuda.driver.JCudaDriver;
 
 /** Turns return codes of the driver into exceptions. */
 final class Cuda {
+  /** Counted for benchmarks; threads may lose some of each other's. */
+  private static long calls;
+
   private Cuda() {}
+
+  /** Calls of the driver that were checked so far. */
+  static long calls() {
+    return calls;
+  }
 
   /**
    * @param call what was called, with its arguments as far as they tell something
    * @throws DeviceException if the code is not CUDA_SUCCESS
    */
   static void check(int code, String call) {
+    calls++;
     if (code != CUresult.CUDA_SUCCESS) {
       throw new DeviceException(
           "cuda: " + call + ": " + CUresult.stringFor(code) + " (" + code + ")");

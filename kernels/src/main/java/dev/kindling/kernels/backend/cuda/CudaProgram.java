@@ -13,6 +13,7 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Role;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,7 @@ import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A graph bound to device memory. The first run captures every group; every run is then the copies
@@ -38,6 +40,7 @@ final class CudaProgram implements Program {
   private final List<List<Command>> uploads = new ArrayList<>();
   private final List<List<Command>> downloads = new ArrayList<>();
   private final List<Product> owned = new ArrayList<>();
+  private final Map<Command, Group> origins = new IdentityHashMap<>();
   private final Map<DeviceCommunicator, Long> sentBytes = new LinkedHashMap<>();
   private final Lane lane;
   private final String name;
@@ -105,6 +108,7 @@ final class CudaProgram implements Program {
   private List<Command> bound(Binding binding) {
     CudaKernels.bind(binding);
     owned.addAll(binding.owned());
+    binding.commands().forEach(command -> origins.put(command, binding.group()));
     return binding.commands();
   }
 
@@ -192,10 +196,24 @@ final class CudaProgram implements Program {
   }
 
   /**
+   * @param group that the command belongs to, null for what orders streams
+   */
+  record Timed(Command command, @Nullable Group group, float micros) {}
+
+  Layout layout() {
+    return layout;
+  }
+
+  /** Whether products read bf16 copies of the parameters. */
+  boolean narrowCopies() {
+    return memory.copies() != 0;
+  }
+
+  /**
    * Every command with its median time in microseconds, in order, for benchmarks. Commands are
    * timed in whole passes, because some read what the one before them leaves behind.
    */
-  List<Map.Entry<String, Float>> profile(int passes) {
+  List<Timed> profile(int passes) {
     engine.device().makeCurrent();
     float[][] micros = new float[commands.size()][passes];
     try (EventTimer timer = new EventTimer(engine.device())) {
@@ -205,10 +223,11 @@ final class CudaProgram implements Program {
         }
       }
     }
-    List<Map.Entry<String, Float>> times = new ArrayList<>();
+    List<Timed> times = new ArrayList<>();
     for (int i = 0; i < micros.length; i++) {
       Arrays.sort(micros[i]);
-      times.add(Map.entry(commands.get(i).toString(), micros[i][passes / 2]));
+      Command command = commands.get(i);
+      times.add(new Timed(command, origins.get(command), micros[i][passes / 2]));
     }
     return times;
   }

@@ -24,6 +24,7 @@ public sealed interface Op
         Broadcast,
         ClipScale,
         ConcatColumns,
+        ConcatRows,
         Copy,
         CrossEntropy,
         CrossEntropyWithGradient,
@@ -48,6 +49,7 @@ public sealed interface Op
         RmsNormGradient,
         Rope,
         Sgd,
+        SliceRows,
         SplitColumns,
         SwiGlu,
         SwiGluGradient {

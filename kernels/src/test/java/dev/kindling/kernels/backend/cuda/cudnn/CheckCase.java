@@ -183,6 +183,22 @@ final class CheckCase {
     return widen(found);
   }
 
+  /** q, k, v or dO as a dense matrix. */
+  double[] input(int piece) {
+    return widen(host[piece]);
+  }
+
+  double[] output() {
+    short[] found = new short[rows * widths[0]];
+    device.download(o, found);
+    return widen(found);
+  }
+
+  /** Of q, k or v, as a dense matrix. */
+  double[] gradient(int piece) {
+    return gradient(piece, gradientBits());
+  }
+
   AttentionReference reference() {
     return new AttentionReference(
         layout, widen(host[0]), widen(host[1]), widen(host[2]), widen(host[3]));

@@ -135,6 +135,8 @@ final class CheckDevice implements AutoCloseable {
   @Override
   public void close() {
     synchronize();
+    // The setting is the process's; the backend beside this one reads codes.
+    JCudaDriver.setExceptionsEnabled(false);
     blocks.values().forEach(JCudaDriver::cuMemFree);
     blocks.clear();
     JCudaDriver.cuStreamDestroy(stream);

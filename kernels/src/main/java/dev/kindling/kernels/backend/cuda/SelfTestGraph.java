@@ -1,0 +1,157 @@
+package dev.kindling.kernels.backend.cuda;
+
+import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.graph.AttentionShape;
+import dev.kindling.kernels.graph.Columns;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.Accumulation;
+import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.Attention;
+import dev.kindling.kernels.graph.op.AttentionGradient;
+import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.ClipScale;
+import dev.kindling.kernels.graph.op.ConcatColumns;
+import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.CrossEntropy;
+import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.GatherColumns;
+import dev.kindling.kernels.graph.op.Gelu;
+import dev.kindling.kernels.graph.op.GeluGradient;
+import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.LayerNorm;
+import dev.kindling.kernels.graph.op.LayerNormGradient;
+import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.RandomNormal;
+import dev.kindling.kernels.graph.op.RmsNorm;
+import dev.kindling.kernels.graph.op.RmsNormGradient;
+import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.SwiGlu;
+import dev.kindling.kernels.graph.op.SwiGluGradient;
+import java.util.List;
+
+/**
+ * Sentences in which every kernel of ours speaks once, over a few tokens; products are the
+ * library's and stay out. All variables hold small numbers that bf16 holds too.
+ */
+final class SelfTestGraph {
+  static final int TOKENS = 24;
+  private static final int SEQUENCE = 12;
+  private static final int WIDTH = 128;
+  private static final int ROWS = 40;
+  private static final float EPS = 1e-5f;
+
+  private final GraphBuilder b = new GraphBuilder();
+  private int outputs;
+  private int variables;
+
+  private SelfTestGraph() {}
+
+  static Graph of(Precision precision) {
+    SelfTestGraph test = new SelfTestGraph();
+    Value x = test.activation();
+    Value y = test.activation();
+    test.elements(x, y);
+    test.columns(x);
+    test.norms(x, y);
+    test.tables(x);
+    test.updates();
+    if (precision == Precision.BF16) {
+      test.attention(x, y, 64);
+      test.attention(x, y, 128);
+    }
+    return test.b.build();
+  }
+
+  /** A matrix that a node wrote: rows of a table. */
+  private Value activation() {
+    return b.embedding(floats(Role.PARAMETER, ROWS, WIDTH), ids());
+  }
+
+  private Value ids() {
+    return b.variable(new Variable("ids", ValueType.i32(TOKENS), Role.INPUT));
+  }
+
+  private Value floats(Role role, int... dims) {
+    return b.variable(new Variable("v" + variables++, ValueType.f32(dims), role));
+  }
+
+  /** Appends the operation and shows all its outputs. */
+  private List<Value> show(Op op, Value... inputs) {
+    List<Value> values = b.add(op, inputs);
+    values.forEach(value -> b.output("out" + outputs++, value));
+    return values;
+  }
+
+  private void elements(Value x, Value y) {
+    b.output("out" + outputs++, b.add(x, y));
+    show(new Gelu(), x);
+    show(new GeluGradient(), x, y);
+    show(new SwiGlu(), x, y);
+    show(new SwiGluGradient(), x, y, b.add(x, y));
+    show(new RandomNormal(dev.kindling.kernels.graph.Shape.of(7, 3), 11), b.step());
+    Value sum = floats(Role.STATE, 9, 5);
+    show(new Accumulate(), sum, floats(Role.STATE, 9, 5));
+    show(new Copy(), floats(Role.STATE, 9, 5), floats(Role.STATE, 9, 5));
+    show(new Fill(0.5f), floats(Role.STATE, 9, 5), floats(Role.STATE, 3));
+  }
+
+  private void columns(Value x) {
+    List<Value> pieces = show(new SplitColumns(List.of(3, WIDTH - 3)), x);
+    show(new ConcatColumns(), pieces.get(1), pieces.get(0));
+    show(new GatherColumns(new Columns(List.of(WIDTH - 1, 0, 5))), x);
+    show(new BiasGradient(true), x, floats(Role.GRADIENT, WIDTH));
+  }
+
+  private void norms(Value x, Value y) {
+    Value gain = floats(Role.PARAMETER, WIDTH);
+    Value bias = floats(Role.PARAMETER, WIDTH);
+    List<Value> rms = show(new RmsNorm(EPS), x, gain);
+    show(new RmsNormGradient(true, Accumulation.FRESH), x, gain, rms.get(1), y, x);
+    List<Value> layer = show(new LayerNorm(EPS), x, gain, bias);
+    Accumulation fresh = Accumulation.FRESH;
+    show(new LayerNormGradient(true, fresh, fresh), x, gain, layer.get(1), y, x);
+  }
+
+  private void tables(Value x) {
+    show(new EmbeddingGradient(ROWS, false), x, ids());
+    show(new Rope(64, 10000, false), x, positions());
+    show(new Rope(64, 10000, true), x, positions());
+    show(new CrossEntropy(), x, ids());
+    show(new CrossEntropyWithGradient(false), x, ids());
+  }
+
+  private Value positions() {
+    return b.variable(new Variable("positions", ValueType.i32(TOKENS), Role.INPUT));
+  }
+
+  private void updates() {
+    Value gradient = floats(Role.GRADIENT, 17, 9);
+    Value count = floats(Role.STATE, 1);
+    Value norm = show(new GlobalNorm(), gradient, count).get(0);
+    Value scale = show(new ClipScale(), norm, count, b.step()).get(0);
+    Value param = floats(Role.PARAMETER, 17, 9);
+    Value m = floats(Role.STATE, 17, 9);
+    Value v = floats(Role.STATE, 17, 9);
+    show(new AdamW(0.9f, 0.95f, 1e-3f, 0.1f), param, gradient, m, v, scale, b.step());
+    Value other = floats(Role.PARAMETER, 17, 9);
+    Value buffer = floats(Role.STATE, 17, 9);
+    show(new Sgd(0.9f, 0.1f, true), other, gradient, buffer, scale, b.step());
+  }
+
+  private void attention(Value x, Value y, int headDim) {
+    AttentionShape shape = new AttentionShape(WIDTH / headDim, WIDTH / headDim, headDim, SEQUENCE);
+    Value segments = b.variable(new Variable("segments", ValueType.i32(TOKENS), Role.INPUT));
+    List<Value> o = show(new Attention(shape, true), x, y, x, segments);
+    show(new AttentionGradient(shape, true), x, y, x, o.get(0), o.get(1), b.add(x, y), segments);
+  }
+}

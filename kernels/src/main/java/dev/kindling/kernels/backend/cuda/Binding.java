@@ -106,9 +106,9 @@ final class Binding {
     if (!bf16() || variable == null || variable.role() != Role.PARAMETER) {
       return at(value);
     }
-    Operand master = at(value);
-    return new Operand(
-        place.variables().copyAddress(variable), Element.BF16, master.shape(), master.stride());
+    int stride = place.layout().stored(value).rowStride();
+    long copy = place.variables().copyAddress(variable);
+    return new Operand(copy, Element.BF16, value.type().shape(), stride);
   }
 
   /** Device address of the bf16 copy of a value that lives in a parameter, 0 if there is none. */

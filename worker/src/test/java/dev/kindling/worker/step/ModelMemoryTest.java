@@ -48,7 +48,11 @@ class ModelMemoryTest {
 
   private static double gib(ModelFamily model, int sequences, MemorySaving saving) {
     StepShape shape = new StepShape(sequences * 1024, 1024, false, 1, 1, saving);
-    AdamW rule = new AdamW(1e-4, 0.9, 0.95, 1e-8, 0.1, 1.0);
+    return gib(model, shape, true);
+  }
+
+  private static double gib(ModelFamily model, StepShape shape, boolean master) {
+    AdamW rule = new AdamW(1e-4, 0.9, 0.95, 1e-8, 0.1, 1.0, master);
     List<Graph> programs = new StepGraphs(model, new Full(), rule, shape).programs();
     return CudaBytes.of(
                 StepProgram.variables(programs),
@@ -87,5 +91,18 @@ class ModelMemoryTest {
     assertThat(gib(model, sequences, ACTIVATIONS)).isCloseTo(activations, within(0.01));
     assertThat(gib(model, sequences, ELEMENTS)).isCloseTo(elements, within(0.01));
     assertThat(gib(model, sequences, BLOCKS)).isCloseTo(blocks, within(0.01));
+  }
+
+  /** Every kernel that binds a matrix must do with its bf16 copy. */
+  @Test
+  void withoutMastersAMatrixTakesTwoBytesInsteadOfSix() {
+    StepShape shape = new StepShape(8 * 1024, 1024, false, 1);
+    ModelFamily large = llama(2048, 24, 32, 5461);
+    double matrices = 1_338_982_400;
+    double saved = gib(large, shape, true) - gib(large, shape, false);
+    // And in each of three programs no table that makes their copies again: 16 bytes a piece.
+    double tables = 3 * 16 * matrices / 16384;
+    assertThat(saved).isCloseTo((4 * matrices + tables) / GIB, within(0.0001));
+    assertThat(gib(GPT2, shape, true)).isGreaterThan(gib(GPT2, shape, false) + 0.4);
   }
 }

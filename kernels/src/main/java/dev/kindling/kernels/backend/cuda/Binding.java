@@ -122,8 +122,8 @@ final class Binding {
       return at(value);
     }
     int stride = place.layout().stored(value).rowStride();
-    return new Operand(
-        place.variables().copyAddress(variable), Element.BF16, value.type().shape(), stride);
+    long copy = place.variables().copyAddress(variable);
+    return new Operand(copy, Element.BF16, value.type().shape(), stride);
   }
 
   /** Device address of the bf16 copy of a value that lives in a parameter, 0 if there is none. */

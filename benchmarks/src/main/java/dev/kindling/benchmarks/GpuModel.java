@@ -52,7 +52,7 @@ record GpuModel(
   /** The sentences of a step over {@code micro} sequences of {@code sequence} tokens. */
   StepGraphs graphs(int micro, int sequence, double lr) {
     AdamW rule = new AdamW(lr, 0.9, 0.95, 1e-8, 0.1, 1.0);
-    StepShape shape = new StepShape(Math.multiplyExact(micro, sequence), sequence, false, 1);
+    StepShape shape = new StepShape(Math.multiplyExact(micro, sequence), sequence, false, 1, 1);
     return new StepGraphs(family(sequence), new Full(), rule, shape);
   }
 }

@@ -37,7 +37,7 @@ final class StartWeights {
   /** The sentences of a step of this shape. */
   static StepGraphs graphs(TrainShape shape) {
     AdamW rule = new AdamW(LEARNING_RATE, 0.9, 0.999, 1e-8, 0.01, CLIP_NORM);
-    StepShape step = new StepShape(shape.microTokens(), shape.sequence(), false, 1);
+    StepShape step = new StepShape(shape.microTokens(), shape.sequence(), false, 1, 1);
     return new StepGraphs(family(shape), new Full(), rule, step);
   }
 

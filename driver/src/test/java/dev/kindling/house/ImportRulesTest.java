@@ -77,7 +77,10 @@ class ImportRulesTest {
   static final ArchRule native_calls_live_in_backends =
       noClasses()
           .that()
-          .resideOutsideOfPackages("dev.kindling.kernels.backend..", "dev.kindling.benchmarks..")
+          .resideOutsideOfPackages(
+              "dev.kindling.kernels.backend..",
+              "dev.kindling.comm.nccl..",
+              "dev.kindling.benchmarks..")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("org.bytedeco..");

@@ -3,6 +3,7 @@ package dev.kindling.driver.cli;
 import dev.kindling.configs.yaml.Bound;
 import dev.kindling.configs.yaml.RecordRenderer;
 import dev.kindling.configs.yaml.ValueOrigin;
+import dev.kindling.kernels.backend.cuda.CudaBytes;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.worker.data.DataSpec;
 import dev.kindling.worker.data.Jsonl;
@@ -13,7 +14,9 @@ import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.BatchArithmetic;
+import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.step.MemoryFit;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepStages;
 import java.nio.file.Path;
@@ -34,9 +37,11 @@ final class ExplainPage {
   String text() {
     values();
     batches();
-    StepStages step = StepStages.of(graphs(plan), plan.arithmetic().accumulation());
+    StepMemory memory = StepMemory.of(plan, graphs(plan));
+    StepStages step =
+        StepStages.of(memory.chosen(), plan.arithmetic().accumulation(), memory::activationBytes);
     stages(step);
-    memory(step);
+    memory(step, memory);
     work(step);
     return out.toString();
   }
@@ -106,13 +111,39 @@ final class ExplainPage {
     }
   }
 
-  private void memory(StepStages step) {
-    section("memory of one rank, bytes");
-    for (Map.Entry<Role, Long> entry : step.variableBytes().entrySet()) {
-      row(entry.getKey().name().toLowerCase(Locale.ROOT), entry.getValue(), "");
+  private void memory(StepStages step, StepMemory memory) {
+    if (plan.device() == Device.CUDA) {
+      deviceMemory(memory.deviceBytes());
+    } else {
+      section("memory of one rank, bytes");
+      for (Map.Entry<Role, Long> entry : step.variableBytes().entrySet()) {
+        row(entry.getKey().name().toLowerCase(Locale.ROOT), entry.getValue(), "");
+      }
+      row("activations", step.activationBytes(), "largest arena of any program");
+      row("all", step.rankBytes(), "");
     }
-    row("activations", step.activationBytes(), "largest arena of any program");
-    row("all", step.rankBytes(), "");
+    section("ways to fit, fastest first, bytes of one rank; limit: " + memory.limitText());
+    for (MemoryFit.Candidate candidate : memory.candidates()) {
+      boolean taken = candidate.saving().equals(memory.chosen().shape().saving());
+      line("  %-38s %,20d  %s", candidate.saving(), candidate.bytes(), taken ? "taken" : "");
+    }
+  }
+
+  private void deviceMemory(CudaBytes bytes) {
+    section("memory that one rank reserves on its GPU, bytes, the context apart");
+    for (Role role : Role.values()) {
+      long arena = bytes.variables().getOrDefault(role, 0L);
+      if (arena > 0) {
+        row(role.name().toLowerCase(Locale.ROOT), arena, "");
+      }
+    }
+    row("bf16 copies", bytes.copies(), "of the parameters");
+    row("activations", bytes.activations(), "largest arena of any program");
+    row("scratch", bytes.scratch(), "of one node, on 132 multiprocessors");
+    row("workspace", bytes.workspace(), "of matrix products");
+    row("tables", bytes.ropeTables() + bytes.constants(), "rotary angles, addresses of tensors");
+    row("all", bytes.total(), "");
+    row("page-locked on the host", bytes.pinnedHost(), "not counted above");
   }
 
   private void work(StepStages step) {

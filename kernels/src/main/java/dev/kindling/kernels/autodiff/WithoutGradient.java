@@ -5,6 +5,7 @@ import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.ClipScale;
+import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
@@ -20,6 +21,7 @@ import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import java.util.Map;
 
@@ -29,6 +31,8 @@ public final class WithoutGradient {
       "is part of a backward pass; second derivatives are not offered";
   private static final String UPDATE = "changes parameters after the gradients are complete";
 
+  private static final String CHUNKS = "cuts a loss into chunks after differentiation";
+
   /** Reason per operation. */
   public static final Map<Class<? extends Op>, String> REASONS =
       Map.ofEntries(
@@ -37,6 +41,7 @@ public final class WithoutGradient {
           Map.entry(AttentionGradient.class, SECOND_ORDER),
           Map.entry(BiasGradient.class, SECOND_ORDER),
           Map.entry(ClipScale.class, UPDATE),
+          Map.entry(ConcatRows.class, CHUNKS),
           Map.entry(Copy.class, "publishes a value to the host; nothing downstream reads it"),
           Map.entry(
               CrossEntropy.class,
@@ -53,6 +58,7 @@ public final class WithoutGradient {
           Map.entry(Reduce.class, SECOND_ORDER),
           Map.entry(RmsNormGradient.class, SECOND_ORDER),
           Map.entry(Sgd.class, UPDATE),
+          Map.entry(SliceRows.class, CHUNKS),
           Map.entry(SwiGluGradient.class, SECOND_ORDER));
 
   private WithoutGradient() {}

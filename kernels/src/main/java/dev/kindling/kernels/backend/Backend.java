@@ -8,6 +8,7 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Variable;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 /**
@@ -19,6 +20,32 @@ public interface Backend extends AutoCloseable {
 
   /** Zeroed memory for the variables; several programs may share it. */
   Memory allocate(List<Variable> variables);
+
+  /**
+   * As above, and reserves at once what these programs will need, so that compiling them reserves
+   * next to nothing.
+   *
+   * @throws DeviceException if the device has too little memory; nothing was reserved then
+   */
+  default Memory allocate(List<Variable> variables, List<Graph> programs) {
+    return allocate(variables);
+  }
+
+  /** Bytes that {@link #allocate} and {@link #compile} of these programs would reserve. */
+  long bytesNeeded(List<Variable> variables, List<Graph> programs);
+
+  /**
+   * Bytes that this backend has reserved so far, what a driver keeps for itself not counted; empty
+   * where nobody counts.
+   */
+  default OptionalLong bytesReserved() {
+    return OptionalLong.empty();
+  }
+
+  /** Bytes that this backend could have reserved in all; empty where nobody can tell. */
+  default OptionalLong bytesAvailable() {
+    return OptionalLong.empty();
+  }
 
   /**
    * Resolves every node once. The memory must hold all variables of the graph, and each axis that a

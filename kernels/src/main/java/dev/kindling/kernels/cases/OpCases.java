@@ -1,7 +1,6 @@
 package dev.kindling.kernels.cases;
 
 import dev.kindling.kernels.graph.AttentionShape;
-import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Columns;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.StepScalar;
@@ -10,15 +9,12 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Accumulation;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
-import dev.kindling.kernels.graph.op.AllGather;
-import dev.kindling.kernels.graph.op.AllReduce;
-import dev.kindling.kernels.graph.op.AllToAll;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
-import dev.kindling.kernels.graph.op.Broadcast;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
+import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
@@ -36,28 +32,27 @@ import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.RandomNormal;
-import dev.kindling.kernels.graph.op.Reduce;
-import dev.kindling.kernels.graph.op.ReduceScatter;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Rope;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * The case table. {@link #all} has odd, even, tiny and extreme inputs for tests; {@link #large} has
  * the same lines, without those that are about edges, in one shape of a small model for speed.
  */
 public final class OpCases {
-  private static final OpCase.Draw NORMAL = (random, i) -> gaussian(random);
+  static final OpCase.Draw NORMAL = (random, i) -> gaussian(random);
   private static final OpCase.Draw POSITIVE = (random, i) -> random.nextDouble(0.1, 2);
   private static final OpCase.Draw EXTREME = (random, i) -> random.nextBoolean() ? 100 : -100;
   private static final OpCase.Draw SAME = (random, i) -> 0.5;
@@ -98,13 +93,14 @@ public final class OpCases {
       edges();
     }
     columns();
+    rows();
     linear();
     tables();
     norms();
     attention();
     losses();
     updates();
-    collectives();
+    CollectiveCases.add(this, large);
     return List.copyOf(cases);
   }
 
@@ -117,7 +113,7 @@ public final class OpCases {
     return radius * Math.cos(2 * Math.PI * random.nextDouble());
   }
 
-  private static OpCase.Input f32(OpCase.Draw draw, int... dims) {
+  static OpCase.Input f32(OpCase.Draw draw, int... dims) {
     return new OpCase.Input(ValueType.f32(dims), draw);
   }
 
@@ -125,7 +121,7 @@ public final class OpCases {
     return new OpCase.Input(ValueType.i32(count), draw);
   }
 
-  private static OpCase.Input ids(int bound, int count) {
+  static OpCase.Input ids(int bound, int count) {
     return i32((random, i) -> random.nextInt(bound), count);
   }
 
@@ -133,7 +129,7 @@ public final class OpCases {
     together(name, 1, op, reduction, inputs);
   }
 
-  private void together(String name, int ranks, Op op, int reduction, OpCase.Input... inputs) {
+  void together(String name, int ranks, Op op, int reduction, OpCase.Input... inputs) {
     String full = op.getClass().getSimpleName() + " " + name + " #" + cases.size();
     cases.add(new OpCase(full, op, List.of(inputs), Math.max(1, reduction), ranks));
   }
@@ -188,6 +184,18 @@ public final class OpCases {
     }
   }
 
+  private void rows() {
+    for (int[] d : shapes(new int[][] {{5, 1, 3, 7}}, 4096, 1024, 3072, 768)) {
+      int count = d[0] + d[1] + d[2];
+      OpCase.Input whole = f32(NORMAL, count, d[3]);
+      OpCase.Input[] pieces = new OpCase.Input[3];
+      Arrays.setAll(pieces, i -> f32(NORMAL, d[i], d[3]));
+      add("three", new ConcatRows(), 1, pieces);
+      add("middle", new SliceRows(d[0], d[1]), 1, whole);
+      add("numbers", new SliceRows(d[0], d[1]), 1, ids(9, count));
+    }
+  }
+
   private void linear() {
     int[][] shapes =
         shapes(new int[][] {{1, 1, 1}, {7, 13, 5}, {13, 207, 33}, {65, 48, 96}}, 1024, 512, 1376);
@@ -206,11 +214,13 @@ public final class OpCases {
         add(layout + " adds", new LinearInputGradient(layout, true), outs, dy, w, x);
         add(layout + "", new LinearWeightGradient(layout, false), tokens, x, dy);
         add(layout + " adds", new LinearWeightGradient(layout, true), tokens, x, dy, w);
+        add(layout + " over", new LinearWeightGradient(layout, false, true), tokens, x, dy, w);
       }
     }
     for (int[] d : matrices) {
       add("", new BiasGradient(false), d[0], f32(NORMAL, d));
       add("adds", new BiasGradient(true), d[0], f32(NORMAL, d), f32(NORMAL, d[1]));
+      add("over", new BiasGradient(false, true), d[0], f32(NORMAL, d), f32(NORMAL, d[1]));
     }
   }
 
@@ -222,6 +232,7 @@ public final class OpCases {
       add("random", new Embedding(), 1, table, ids(rows, d[0]));
       add("random", new EmbeddingGradient(rows, false), d[0], dy, ids(rows, d[0]));
       add("adds", new EmbeddingGradient(rows, true), d[0], dy, ids(rows, d[0]), table);
+      add("over", new EmbeddingGradient(rows, false, true), d[0], dy, ids(rows, d[0]), table);
       OpCase.Input hot = i32((random, i) -> 3, d[0]);
       add("one hot token", new EmbeddingGradient(rows, true), d[0], dy, hot, table);
     }
@@ -251,6 +262,7 @@ public final class OpCases {
       add("frozen gain", new RmsNormGradient(false, Accumulation.NONE), n, x, g, r, x);
       add("fresh", new RmsNormGradient(true, Accumulation.FRESH), n, x, g, r, x, x);
       add("adds", new RmsNormGradient(true, Accumulation.INTO_VARIABLE), n, x, g, r, x, x, b);
+      add("over", new RmsNormGradient(true, Accumulation.OVER_VARIABLE), n, x, g, r, x, x, b);
       for (Accumulation gain : Accumulation.values()) {
         for (Accumulation bias : Accumulation.values()) {
           layerGradient(gain, bias, n, List.of(x, g, moments, x, x), b);
@@ -275,7 +287,7 @@ public final class OpCases {
       OpCase.Input accumulator) {
     List<OpCase.Input> inputs = new ArrayList<>(fixed);
     for (Accumulation mode : List.of(gain, bias)) {
-      if (mode == Accumulation.INTO_VARIABLE) {
+      if (mode.isInPlace()) {
         inputs.add(accumulator);
       }
     }
@@ -348,48 +360,5 @@ public final class OpCases {
       add("nesterov", new Sgd(0.9f, 0, true), 4, x, x, x, scale, step);
       add("skips", new Sgd(0.9f, 0.1f, true), 1, x, x, x, zero, step);
     }
-  }
-
-  /** Dimension 0 in equal pieces, as many as ranks; matrices and a vector. */
-  private void collectives() {
-    for (int ranks : large ? new int[] {2} : new int[] {1, 2, 3, 4}) {
-      for (int[] d : shapes(new int[][] {{1}, {5, 13}, {2, 3, 4}}, 1024, 512)) {
-        OpCase.Input shard = f32(NORMAL, d);
-        int[] rows = d.clone();
-        rows[0] *= ranks;
-        OpCase.Input whole = f32(NORMAL, rows);
-        String name = ranks + " ranks";
-        together(name, ranks, new AllReduce(Axis.DATA), ranks, whole, f32(NORMAL, 3), shard);
-        together(name + " copy", ranks, new AllReduce(Axis.DATA, false), ranks, whole, shard);
-        together(name, ranks, new AllGather(Axis.DATA, ranks, false), 1, shard);
-        together(name + " into", ranks, new AllGather(Axis.DATA, ranks, true), 1, shard, whole);
-        together(name, ranks, new ReduceScatter(Axis.DATA, ranks), ranks, whole);
-        flat(name + " flat", ranks, d);
-        together(name, ranks, new AllToAll(Axis.DATA, ranks), 1, whole);
-        together(name, ranks, new Broadcast(Axis.DATA, ranks - 1), 1, whole, f32(NORMAL, 3));
-        together(name, ranks, new Reduce(Axis.DATA, ranks / 2), ranks, whole);
-      }
-    }
-    if (!large) {
-      flat("odd rows", 2, 3, 5, 2);
-      together("integers", 3, new AllToAll(Axis.DATA, 3), 1, ids(1000, 6));
-      together("integers", 3, new AllGather(Axis.DATA, 3, false), 1, ids(1000, 5));
-      together("integers", 3, new Broadcast(Axis.DATA, 1), 1, ids(1000, 5));
-    }
-  }
-
-  /**
-   * A whole with these extents but for the last, which is as many times as long as there are ranks.
-   */
-  private void flat(String name, int ranks, int... dims) {
-    int[] extents = dims.clone();
-    extents[dims.length - 1] *= ranks;
-    OpCase.Input whole = f32(NORMAL, extents);
-    Shape shape = whole.type().shape();
-    OpCase.Input piece = f32(NORMAL, (int) shape.elements() / ranks);
-    Optional<Shape> flat = Optional.of(shape);
-    together(name, ranks, new AllGather(Axis.DATA, ranks, false, flat), 1, piece);
-    together(name + " into", ranks, new AllGather(Axis.DATA, ranks, true, flat), 1, piece, whole);
-    together(name, ranks, new ReduceScatter(Axis.DATA, ranks, true), ranks, whole);
   }
 }

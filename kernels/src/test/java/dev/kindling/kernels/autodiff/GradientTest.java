@@ -203,6 +203,7 @@ class GradientTest {
             "AttentionGradient",
             "BiasGradient",
             "ClipScale",
+            "ConcatRows",
             "Copy",
             "CrossEntropy",
             "EmbeddingGradient",
@@ -217,6 +218,7 @@ class GradientTest {
             "Reduce",
             "RmsNormGradient",
             "Sgd",
+            "SliceRows",
             "SwiGluGradient");
     assertThat(WithoutGradient.REASONS.values()).allMatch(reason -> reason.length() > 8);
   }

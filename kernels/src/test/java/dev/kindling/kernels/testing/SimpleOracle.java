@@ -6,6 +6,7 @@ import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.random.Philox;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -103,6 +104,17 @@ final class SimpleOracle {
       start += columns;
     }
     return List.of(joint);
+  }
+
+  static List<double[]> sliceRows(Oracle.Call call) {
+    SliceRows op = (SliceRows) call.op();
+    int row = call.in(0).length / call.dim(0, 0);
+    int from = op.from() * row;
+    return List.of(Arrays.copyOfRange(call.in(0), from, from + op.count() * row));
+  }
+
+  static List<double[]> concatRows(Oracle.Call call) {
+    return List.of(call.inputs().stream().flatMapToDouble(Arrays::stream).toArray());
   }
 
   static List<double[]> rope(Oracle.Call call) {

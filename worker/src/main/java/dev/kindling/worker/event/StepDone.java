@@ -10,7 +10,8 @@ package dev.kindling.worker.event;
  * @param lr learning rate of this step
  * @param stepMillis wall time of the step
  * @param tokensPerSecond of all ranks
- * @param deviceBytesPeak planned bytes of one rank (all ranks plan alike)
+ * @param deviceBytesPeak bytes that one rank reserved on its device, planned bytes on a CPU (all
+ *     ranks plan alike)
  * @param commBytes sent by this rank in this step
  * @param commExposedMillis communication that the step waited for
  * @param skipped the non-finite guard left weights and state unchanged

@@ -113,14 +113,14 @@ final class PieceExchange implements AutoCloseable {
       }
       Span piece = fetched(held);
       if (owner == data.rank()) {
-        gather(held, piece);
+        gather(piece);
       } else {
         data.send(piece, owner);
       }
     }
   }
 
-  private void gather(Held held, Span piece) {
+  private void gather(Span piece) {
     long bytes = piece.bytes();
     for (int rank = 0; rank < data.worldSize(); rank++) {
       Span place = staging.slice(rank * bytes, bytes);

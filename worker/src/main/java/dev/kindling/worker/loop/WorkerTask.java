@@ -68,11 +68,15 @@ public final class WorkerTask {
     try (Communicator data = context.connector().connect(plan, assignment, context.rendezvous());
         Backend backend = backend()) {
       enter(Phase.COMPILE);
-      StepGraphs graphs = graphs(plan, shards);
+      MemoryAgreement memory =
+          new MemoryAgreement(
+              plan.memory(), backend, data, context.events(), Path.of(assignment.runDir()));
+      StepGraphs graphs = memory.agree(graphs(plan, shards));
       StoredChoices choices =
           new StoredChoices(Path.of(assignment.runDir()), CacheFolder.of("devices"));
       try (StepProgram program =
           choices.compile(backend, data, () -> StepProgram.compile(graphs, backend, data))) {
+        memory.report(program);
         FingerprintCheck.check(data, program.fingerprint());
         return train(program, shards, data);
       }
@@ -138,7 +142,8 @@ public final class WorkerTask {
             plan.microBatch(),
             plan.sequenceLength(),
             maskDocuments,
-            arithmetic.logicalShardsPerRank());
+            arithmetic.logicalShardsPerRank(),
+            arithmetic.accumulation());
     return new StepGraphs(
         plan.model().withVocabulary(vocabulary),
         new Full(),

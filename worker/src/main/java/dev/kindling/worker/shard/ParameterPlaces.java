@@ -5,6 +5,7 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Placement;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.rewrite.AccumulateLate;
 import dev.kindling.kernels.graph.rewrite.GatherAgain;
 import dev.kindling.kernels.graph.rewrite.GathersAhead;
 import dev.kindling.kernels.graph.rewrite.HoistGathers;
@@ -14,7 +15,8 @@ import java.util.Map;
 /**
  * Where the parameters of one graph lie. Stages 2 and 3 write a gather before every use, so that
  * reverse mode writes its transpose, the reduce-scatter, behind every gradient; {@link #settle}
- * then takes the gathers out again (2) or moves and repeats them (3). For one graph, one thread.
+ * then takes the gathers out again (2) or moves and repeats them (3), and lets sums of scattered
+ * gradients wait while the next ones are computed. For one graph, one thread.
  */
 public final class ParameterPlaces implements Placement {
   private final Sharding sharding;
@@ -52,17 +54,22 @@ public final class ParameterPlaces implements Placement {
   /**
    * The passes behind forward and backward.
    *
-   * @param layers of the model: gathers are written one layer ahead
+   * @param layers of the model: gathers are written one layer ahead, sums one layer behind
    * @return whether there was anything to settle
    */
   public boolean settle(GraphBuilder builder, int layers) {
-    if (!kept.isEmpty()) {
-      builder.rewrite(new HoistGathers(kept));
-    } else if (gathers > 0) {
-      builder.rewrite(new GatherAgain());
-      builder.rewrite(new GathersAhead(gathers / layers));
+    if (gathers == 0) {
+      return false;
     }
-    return gathers > 0;
+    int ofLayer = Math.max(1, gathers / layers);
+    if (sharding.keepsWorking()) {
+      builder.rewrite(new HoistGathers(kept));
+    } else {
+      builder.rewrite(new GatherAgain());
+      builder.rewrite(new GathersAhead(ofLayer));
+    }
+    builder.rewrite(new AccumulateLate(ofLayer));
+    return true;
   }
 
   /** Brings the working copy, if there is one, up to date with the masters of all ranks. */

@@ -15,6 +15,7 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.rewrite.OverwriteFirst;
 import dev.kindling.kernels.graph.rewrite.ReduceEarly;
 import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.optim.rule.UpdateRule;
@@ -26,9 +27,11 @@ import dev.kindling.worker.shard.ParameterPlaces;
 import dev.kindling.worker.shard.Sharding;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The sentences of a training step.
@@ -44,6 +47,20 @@ import java.util.Map;
  * <p>A step is {@code accumulate} for every micro-batch but the last and {@code finish} for the
  * last. {@code stash} exists only in exact mode, where it is a binary counter over the logical
  * shards (reliability.md 5.2).
+ *
+ * <p>Passes, each written for what the ones before it leave:
+ *
+ * <pre>
+ * shard          each read of a sharded parameter is a gather or a working copy ({@link Sharding})
+ * fuse
+ * differentiate  transposes of the gathers included
+ * save memory    loss in chunks, forward values a second time ({@link MemorySaving}): these read the
+ *                weights that forward gathered
+ * settle         gathers taken out, or again in backward and a layer ahead, for all readers so far
+ * overwrite      the first sum into each gradient, also that of a chunk, becomes a write
+ * reduce, update, clear, then each reduction behind the last writer of its inputs
+ * schedule
+ * </pre>
  *
  * @param model with its vocabulary fixed
  */
@@ -64,17 +81,65 @@ public record StepGraphs(
   public static final String SCALE = "out/scale";
   public static final String STOPS = "out/stop_votes";
 
+  /** The same sentences for a step that saves memory. */
+  public StepGraphs with(MemorySaving saving) {
+    return with(shape.with(saving));
+  }
+
+  StepGraphs with(StepShape other) {
+    return new StepGraphs(model, projection, rule, other, sharding);
+  }
+
+  /**
+   * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread.
+   */
+  public List<Graph> programs() {
+    List<Graph> programs = new ArrayList<>(microSteps());
+    programs.add(finish());
+    for (int level = 0; level < shape.levels(); level++) {
+      programs.add(stash(level));
+    }
+    programs.add(evaluate());
+    programs.add(spread());
+    return programs;
+  }
+
   public Graph accumulate() {
+    return accumulate(false);
+  }
+
+  private Graph accumulate(boolean first) {
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
-    backward(b, places);
+    Map<Param, Value> gradients = backward(b, places);
+    if (first) {
+      overwrite(b, gradients);
+    }
     return b.build();
+  }
+
+  /**
+   * Programs of the micro-steps before the last, in order; the last one repeats. The first writes
+   * over the gradients of the step before, where the shape says how many there are.
+   */
+  public List<Graph> microSteps() {
+    if (!shape.overwrites()) {
+      return List.of(accumulate());
+    }
+    return switch (shape.microSteps()) {
+      case 1 -> List.of();
+      case 2 -> List.of(accumulate(true));
+      default -> List.of(accumulate(true), accumulate());
+    };
   }
 
   public Graph finish() {
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
     Map<Param, Value> gradients = backward(b, places);
+    if (shape.overwrites() && shape.microSteps() == 1) {
+      overwrite(b, gradients);
+    }
     List<Param> params = List.copyOf(gradients.keySet());
     List<Value> sums = arena(b, gradients);
     for (int level = 0; level < shape.levels(); level++) {
@@ -95,11 +160,36 @@ public record StepGraphs(
     b.output(STOPS, sums.get(sums.size() - 1));
     b.output(GRAD_NORM, norm);
     b.output(SCALE, scale);
-    b.add(new Fill(0f), arena(b, contents(b, gradients)).toArray(Value[]::new));
+    clear(b, gradients);
     if (sharding.ranks() > 1) {
       b.rewrite(new ReduceEarly());
     }
     return b.build();
+  }
+
+  /**
+   * What nobody writes over in the next step: the votes of the host, and all sums that may grow.
+   */
+  private void clear(GraphBuilder b, Map<Param, Value> gradients) {
+    List<Value> sums = arena(b, contents(b, gradients));
+    List<Value> cleared = shape.overwrites() ? sums.subList(sums.size() - 1, sums.size()) : sums;
+    b.add(new Fill(0f), cleared.toArray(Value[]::new));
+  }
+
+  /** The first sum into each gradient, the loss and the token count becomes a write. */
+  private static void overwrite(GraphBuilder b, Map<Param, Value> gradients) {
+    Set<String> names = new HashSet<>(Set.of(Autodiff.LOSS_SUM, Autodiff.TOKEN_COUNT));
+    gradients.keySet().forEach(param -> names.add("grad/" + param.name()));
+    Set<Integer> contents = new HashSet<>();
+    b.graph()
+        .contents()
+        .forEach(
+            (value, variable) -> {
+              if (names.contains(variable.name())) {
+                contents.add(value);
+              }
+            });
+    b.rewrite(new OverwriteFirst(contents));
   }
 
   /** Keeps the sum of the shards so far in {@code level} until its sibling subtree is complete. */
@@ -120,6 +210,7 @@ public record StepGraphs(
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
     LossValues loss = forward(b);
+    shape.saving().apply(b);
     places.settle(b, model.layers());
     b.output(LOSS_SUM, loss.lossSum());
     b.output(TOKEN_COUNT, loss.tokenCount());
@@ -146,6 +237,7 @@ public record StepGraphs(
 
   private Map<Param, Value> backward(GraphBuilder b, ParameterPlaces places) {
     Map<Param, Value> gradients = Autodiff.gradients(b, forward(b).lossSum());
+    shape.saving().apply(b);
     places.settle(b, model.layers());
     b.variable(scalar(STOP_VOTES));
     return gradients;

@@ -15,10 +15,12 @@ import dev.kindling.worker.shard.Held;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
@@ -30,16 +32,20 @@ public final class StepProgram implements AutoCloseable {
       List.of(Role.PARAMETER, Role.WORKING, Role.GRADIENT, Role.STATE, Role.PARTIAL);
 
   private final StepGraphs graphs;
-  private final Map<String, Variable> variables;
+  private final Map<String, Variable> variables = new HashMap<>();
   private final Memory memory;
-  private final Program accumulate;
   private final Program finish;
   private final Program evaluate;
   private final Program spread;
   private final int rank;
-  private final List<Program> stash = new ArrayList<>();
+  private final List<Program> micro;
+  private final List<Program> stash;
   private final List<StepInputs> inputs = new ArrayList<>();
+  private final long bytesPeak;
   private int slot;
+
+  /** Micro-steps of this step so far. */
+  private int microSteps;
 
   /** Slots of the steps in flight and outcomes that were read early, oldest first. */
   private final Deque<Integer> pending = new ArrayDeque<>();
@@ -48,23 +54,22 @@ public final class StepProgram implements AutoCloseable {
 
   private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
-    List<Graph> all = new ArrayList<>(List.of(graphs.accumulate(), graphs.finish()));
-    for (int level = 0; level < graphs.shape().levels(); level++) {
-      all.add(graphs.stash(level));
-    }
-    all.add(graphs.evaluate());
-    all.add(graphs.spread());
+    List<Graph> all = graphs.programs();
+    int levels = graphs.shape().levels();
+    int micros = all.size() - levels - 3;
     rank = data.rank();
-    variables = union(all);
-    memory = backend.allocate(List.copyOf(variables.values()));
+    List<Variable> declared = variables(all);
+    declared.forEach(variable -> variables.put(variable.name(), variable));
+    memory = backend.allocate(declared, all);
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
-    accumulate = backend.compile(all.get(0), memory, axes);
-    finish = backend.compile(all.get(1), memory, axes);
-    for (int level = 0; level < graphs.shape().levels(); level++) {
-      stash.add(backend.compile(all.get(2 + level), memory, axes));
-    }
-    evaluate = backend.compile(all.get(all.size() - 2), memory, axes);
-    spread = backend.compile(all.get(all.size() - 1), memory, axes);
+    List<Program> compiled =
+        all.stream().map(graph -> backend.compile(graph, memory, axes)).toList();
+    micro = compiled.subList(0, micros);
+    finish = compiled.get(micros);
+    stash = compiled.subList(micros + 1, micros + 1 + levels);
+    evaluate = compiled.get(micros + 1 + levels);
+    spread = compiled.get(micros + 2 + levels);
+    bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
     }
@@ -81,7 +86,7 @@ public final class StepProgram implements AutoCloseable {
   }
 
   /** Every variable of every program, once, in order of first declaration. */
-  private static Map<String, Variable> union(List<Graph> graphs) {
+  public static List<Variable> variables(List<Graph> graphs) {
     Map<String, Variable> byName = new LinkedHashMap<>();
     for (Graph graph : graphs) {
       for (Variable variable : graph.variables()) {
@@ -91,7 +96,7 @@ public final class StepProgram implements AutoCloseable {
         }
       }
     }
-    return byName;
+    return List.copyOf(byName.values());
   }
 
   /** Where the host writes the next micro-batch; waits until the device has left that place. */
@@ -141,9 +146,8 @@ public final class StepProgram implements AutoCloseable {
 
   /** Equal on ranks whose collectives match call for call, in every program. */
   public String fingerprint() {
-    List<Program> programs = new ArrayList<>(List.of(accumulate, finish, evaluate, spread));
-    programs.addAll(stash);
-    return programs.stream()
+    return Stream.of(micro, List.of(finish, evaluate, spread), stash)
+        .flatMap(List::stream)
         .map(program -> program.graph().fingerprintOfCollectives())
         .collect(Collectors.joining(" "));
   }
@@ -169,7 +173,18 @@ public final class StepProgram implements AutoCloseable {
 
   /** Forward and backward of one micro-batch. */
   public void accumulate() {
-    submit(accumulate);
+    requireMicroSteps(microSteps + 1 < graphs.shape().microSteps());
+    submit(micro.get(Math.min(microSteps++, micro.size() - 1)));
+  }
+
+  /** A step of another length would add to the gradients of the step before, or lose some. */
+  private void requireMicroSteps(boolean planned) {
+    if (graphs.shape().overwrites() && !planned) {
+      throw new IllegalStateException(
+          "micro-steps of a step: expected "
+              + graphs.shape().microSteps()
+              + ", found another number");
+    }
   }
 
   /** Begins a run in the current slot and goes on to the next. */
@@ -209,6 +224,8 @@ public final class StepProgram implements AutoCloseable {
    * @param stopVote whether this rank wishes to stop after this step
    */
   public void submit(long update, double lrFactor, boolean stopVote) {
+    requireMicroSteps(microSteps + 1 == graphs.shape().microSteps());
+    microSteps = 0;
     memory.await(slot);
     graphs.rule().fillStep(memory.arena(Role.STEP, slot), update, lrFactor);
     if (stopVote) {
@@ -249,10 +266,9 @@ public final class StepProgram implements AutoCloseable {
     for (int each = 0; each < inputs.size(); each++) {
       inputs.get(each).fillForDryRun();
     }
-    accumulate();
-    for (int level = 0; level < stash.size(); level++) {
-      stash(level);
-    }
+    micro.forEach(this::submit);
+    stash.forEach(this::submit);
+    microSteps = Math.max(0, graphs.shape().microSteps() - 1);
     finish(1, 0.0, false);
     evaluate();
     spread();
@@ -261,8 +277,15 @@ public final class StepProgram implements AutoCloseable {
     }
   }
 
-  /** Planned bytes of one rank: all arenas and the largest activation arena. */
+  /**
+   * Bytes of one rank: what its device reserved, or where nobody counts, all arenas and the largest
+   * activation arena.
+   */
   public long bytesPeak() {
+    return bytesPeak;
+  }
+
+  private static long plannedBytes(Memory memory, Program finish) {
     long variables = 0;
     for (Role role : Role.values()) {
       variables += memory.bytes(role);
@@ -280,7 +303,7 @@ public final class StepProgram implements AutoCloseable {
     evaluate.close();
     stash.forEach(Program::close);
     finish.close();
-    accumulate.close();
+    micro.forEach(Program::close);
     memory.close();
   }
 }

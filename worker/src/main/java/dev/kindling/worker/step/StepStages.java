@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
 
 /**
@@ -59,33 +60,33 @@ public record StepStages(
 
   /** A graph after a pass; {@code activationBytes} is the planned peak of one rank. */
   public record Stage(String pass, int nodes, long activationBytes, long flops, long bytes) {
-    static Stage of(String pass, Graph graph) {
+    static Stage of(String pass, Graph graph, ToLongFunction<Graph> activations) {
       return new Stage(
-          pass,
-          graph.nodes().size(),
-          MemoryPlan.of(graph).totalBytes(),
-          graph.flops(),
-          graph.bytes());
+          pass, graph.nodes().size(), activations.applyAsLong(graph), graph.flops(), graph.bytes());
     }
   }
 
   /**
+   * On the CPU.
+   *
    * @param accumulation micro-steps per step, at least 1
    */
   public static StepStages of(StepGraphs graphs, int accumulation) {
-    List<Stage> stages = forwardAndBackward(graphs);
+    return of(graphs, accumulation, graph -> MemoryPlan.of(graph).totalBytes());
+  }
+
+  /**
+   * @param accumulation micro-steps per step, at least 1
+   * @param activations bytes of the activation arena that a device wants for a graph
+   */
+  public static StepStages of(
+      StepGraphs graphs, int accumulation, ToLongFunction<Graph> activations) {
+    List<Stage> stages = forwardAndBackward(graphs, activations);
     Graph accumulate = graphs.accumulate();
     Graph finish = graphs.finish();
-    stages.add(Stage.of("reduce, update, schedule", finish));
-    List<Graph> programs =
-        new ArrayList<>(List.of(accumulate, finish, graphs.evaluate(), graphs.spread()));
-    for (int level = 0; level < graphs.shape().levels(); level++) {
-      programs.add(graphs.stash(level));
-    }
-    long peak = 0;
-    for (Graph program : programs) {
-      peak = Math.max(peak, MemoryPlan.of(program).totalBytes());
-    }
+    stages.add(Stage.of("reduce, update, schedule", finish, activations));
+    List<Graph> programs = graphs.programs();
+    long peak = programs.stream().mapToLong(activations).max().orElse(0);
     return new StepStages(
         stages,
         variableBytes(programs),
@@ -97,7 +98,8 @@ public record StepStages(
   }
 
   /** The passes that the builder runs by itself, one at a time. */
-  private static List<Stage> forwardAndBackward(StepGraphs graphs) {
+  private static List<Stage> forwardAndBackward(
+      StepGraphs graphs, ToLongFunction<Graph> activations) {
     StepShape shape = graphs.shape();
     ParameterPlaces places = graphs.sharding().places();
     GraphBuilder b = new GraphBuilder(places);
@@ -108,13 +110,17 @@ public record StepStages(
             graphs.model().logits(b, in, graphs.projection()),
             b.input(StepGraphs.TARGETS, Shape.of(shape.microTokens()), DType.I32));
     List<Stage> stages = new ArrayList<>();
-    stages.add(Stage.of("write", b.graph()));
+    stages.add(Stage.of("write", b.graph(), activations));
     b.fuse();
-    stages.add(Stage.of("fuse", b.graph()));
+    stages.add(Stage.of("fuse", b.graph(), activations));
     Autodiff.gradients(b, loss.lossSum());
-    stages.add(Stage.of("differentiate", b.graph()));
+    stages.add(Stage.of("differentiate", b.graph(), activations));
+    if (!shape.saving().equals(MemorySaving.NONE)) {
+      shape.saving().apply(b);
+      stages.add(Stage.of("save memory", b.graph(), activations));
+    }
     if (places.settle(b, graphs.model().layers())) {
-      stages.add(Stage.of("shard", b.graph()));
+      stages.add(Stage.of("shard", b.graph(), activations));
     }
     return stages;
   }

@@ -69,6 +69,11 @@ class StoredChoicesTest {
     }
 
     @Override
+    public long bytesNeeded(List<Variable> variables, List<Graph> programs) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
     public Program compile(Graph graph, Memory memory, Map<Axis, Communicator> communicators) {
       throw new UnsupportedOperationException();
     }

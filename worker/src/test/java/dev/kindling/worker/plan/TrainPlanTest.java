@@ -73,6 +73,8 @@ class TrainPlanTest {
               type: every_step
             mesh:
               zero: 0
+            memory:
+              recompute: auto
             checkpoint:
               every_steps: 200
               keep: 2
@@ -104,7 +106,8 @@ class TrainPlanTest {
   void defaultsOfSectionsAndOfThePlanAgree() {
     String sections =
         SMALLEST
-            + "mesh: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type: cosine}\n";
+            + "mesh: {}\nmemory: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type:"
+            + " cosine}\n";
     assertThat(plan(sections)).isEqualTo(plan(SMALLEST));
     TrainPlan sgd = plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "schedule.type=linear");
     assertThat(RecordRenderer.render(sgd))

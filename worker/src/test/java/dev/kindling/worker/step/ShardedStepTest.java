@@ -1,6 +1,7 @@
 package dev.kindling.worker.step;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kindling.comm.loopback.LoopbackCommunicator;
@@ -47,7 +48,12 @@ class ShardedStepTest {
   private static Run run(int stage, int ranks, UpdateRule rule, int steps, int microSteps)
       throws Exception {
     Sharding sharding = new Sharding(stage, ranks, SMALL_BUCKET);
-    StepGraphs graphs = StepRank.graphs(LAYERS, rule, MICRO_SEQUENCES, sharding);
+    return run(
+        StepRank.graphs(LAYERS, rule, MICRO_SEQUENCES, microSteps, sharding), steps, microSteps);
+  }
+
+  private static Run run(StepGraphs graphs, int steps, int microSteps) throws Exception {
+    int ranks = graphs.sharding().ranks();
     ExecutorService threads = Executors.newFixedThreadPool(ranks);
     List<StepRank> world = new ArrayList<>();
     try {
@@ -176,10 +182,49 @@ class ShardedStepTest {
 
   @Test
   void aWorldOfOneIsNotSharded() {
-    StepGraphs alone = StepRank.graphs(LAYERS, ADAMW, 2, new Sharding(3, 1));
-    StepGraphs plain = StepRank.graphs(LAYERS, ADAMW, 2, Sharding.none());
+    StepGraphs alone = StepRank.graphs(LAYERS, ADAMW, 2, 0, new Sharding(3, 1));
+    StepGraphs plain = StepRank.graphs(LAYERS, ADAMW, 2, 0, Sharding.none());
     assertThat(alone.finish().toString()).isEqualTo(plain.finish().toString());
     assertThat(alone.spread().nodes()).isEmpty();
+  }
+
+  /** x + 0 = x: whether the first micro-step adds to zeros or writes shows in no bit. */
+  @ParameterizedTest
+  @CsvSource({
+    "0, 1, 1", "0, 1, 2", "0, 1, 3", "0, 2, 2", "1, 2, 1", "2, 2, 2", "3, 2, 1", "3, 2, 3"
+  })
+  void writingTheFirstGradientsEqualsAddingThemToZeros(int stage, int ranks, int microSteps)
+      throws Exception {
+    Sharding sharding = new Sharding(stage, ranks);
+    StepGraphs written = StepRank.graphs(LAYERS, ADAMW, 2, microSteps, sharding);
+    StepGraphs added = StepRank.graphs(LAYERS, ADAMW, 2, 0, sharding);
+    Run expected = run(added, 4, microSteps);
+    Run found = run(written, 4, microSteps);
+    assertThat(found.outcomes()).isEqualTo(expected.outcomes());
+    assertSameBits(found.weights(), expected.weights());
+    assertThat(written.microSteps()).hasSize(Math.min(2, microSteps - 1));
+  }
+
+  @Test
+  void bucketsKeepTheBitsOfTwoRanks() throws Exception {
+    Run buckets = run(0, 2, ADAMW, 5, 1);
+    Run together = run(StepRank.graphs(LAYERS, ADAMW, 2, 1, new Sharding(0, 2)), 5, 1);
+    assertThat(buckets.outcomes()).isEqualTo(together.outcomes());
+    assertSameBits(buckets.weights(), together.weights());
+  }
+
+  @Test
+  void aStepOfAnotherLengthIsRefused() {
+    StepGraphs graphs = StepRank.graphs(1, ADAMW, 2, 2, Sharding.none());
+    try (StepRank rank = new StepRank(graphs, LoopbackCommunicator.create(1).get(0))) {
+      rank.fill();
+      assertThatThrownBy(() -> rank.step(0, 2))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("expected 2");
+      assertThatThrownBy(() -> rank.step(0, 6))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("expected 2");
+    }
   }
 
   private static void assertSameBits(Map<String, float[]> found, Map<String, float[]> expected) {

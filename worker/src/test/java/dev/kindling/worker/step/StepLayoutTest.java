@@ -8,7 +8,10 @@ import dev.kindling.kernels.backend.cuda.layout.Layout;
 import dev.kindling.kernels.backend.cuda.layout.LayoutCheck;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.ConcatColumns;
+import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Sgd;
@@ -108,6 +111,24 @@ class StepLayoutTest {
   void copiesAndSumsOfAStashShareLaunches() {
     // Two folds of the lower levels, one copy, one fill.
     assertThat(bf16(llama(ADAMW).stash(2)).groups()).hasSize(4);
+  }
+
+  @Test
+  void aStepOfOneMicroStepPacksItsProductsAndClearsOnlyTheVotes() {
+    for (StepGraphs adding : List.of(llama(ADAMW), gpt2(ADAMW))) {
+      StepShape one = new StepShape(64, 32, true, 1, 1);
+      Graph finish =
+          new StepGraphs(adding.model(), adding.projection(), adding.rule(), one).finish();
+      for (Precision precision : Precision.values()) {
+        LayoutCheck.check(finish, Layout.of(finish, precision, GroupRules.ALL));
+      }
+      assertThat(products(finish)).isEqualTo(3 * (4 * LAYERS + 1));
+      List<Node> fills = finish.nodes().stream().filter(node -> node.op() instanceof Fill).toList();
+      assertThat(fills).singleElement().matches(node -> node.inputs().size() == 1);
+      assertThat(finish.nodes())
+          .noneMatch(
+              node -> node.op() instanceof LinearWeightGradient gradient && gradient.accumulate());
+    }
   }
 
   private static boolean movesColumns(Group group) {

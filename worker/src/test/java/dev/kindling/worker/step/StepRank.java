@@ -47,8 +47,9 @@ final class StepRank implements AutoCloseable {
     return new StepGraphs(model, new Full(), rule, shape);
   }
 
-  /** A model of some layers, sharded. */
-  static StepGraphs graphs(int layers, UpdateRule rule, int sequences, Sharding sharding) {
+  /** A model of some layers, sharded, for steps of some micro-steps or of any number (0). */
+  static StepGraphs graphs(
+      int layers, UpdateRule rule, int sequences, int microSteps, Sharding sharding) {
     Optional<Integer> none = Optional.empty();
     Llama model =
         new Llama(
@@ -64,7 +65,7 @@ final class StepRank implements AutoCloseable {
             0.2,
             1e4,
             1e-5);
-    StepShape shape = new StepShape(sequences * SEQUENCE, SEQUENCE, false, 1);
+    StepShape shape = new StepShape(sequences * SEQUENCE, SEQUENCE, false, 1, microSteps);
     return new StepGraphs(model, new Full(), rule, shape, sharding);
   }
 

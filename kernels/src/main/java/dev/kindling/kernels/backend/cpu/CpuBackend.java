@@ -13,6 +13,7 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.GraphCheck;
 import dev.kindling.kernels.memory.MemoryPlan;
+import dev.kindling.kernels.memory.Span;
 import java.util.List;
 import java.util.Map;
 
@@ -43,6 +44,19 @@ public final class CpuBackend implements Backend {
   @Override
   public Memory allocate(List<Variable> variables) {
     return new CpuMemory(variables);
+  }
+
+  /** Every variable and the largest activation arena; scratch memory of nodes is not counted. */
+  public static long planned(List<Variable> variables, List<Graph> programs) {
+    long arenas = variables.stream().mapToLong(v -> Span.aligned(v.type().bytes())).sum();
+    long activations =
+        programs.stream().mapToLong(graph -> MemoryPlan.of(graph).totalBytes()).max().orElse(0);
+    return arenas + activations;
+  }
+
+  @Override
+  public long bytesNeeded(List<Variable> variables, List<Graph> programs) {
+    return planned(variables, programs);
   }
 
   @Override

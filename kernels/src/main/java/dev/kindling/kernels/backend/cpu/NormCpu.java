@@ -103,7 +103,7 @@ final class NormCpu {
     Operand dgain = binding.out(1);
     Workers.Task gainTask =
         (from, to, worker) -> {
-          if (op.gain() == Accumulation.FRESH) {
+          if (op.gain() != Accumulation.INTO_VARIABLE) {
             elements.fill(0f, dgain, from, to);
           }
           norms.rmsGainGradient(dy, x, r, dgain, tokens, width, from, to);

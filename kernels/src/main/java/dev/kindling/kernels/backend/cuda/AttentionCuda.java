@@ -29,7 +29,7 @@ final class AttentionCuda {
     long starts = op.segments() ? b.scratch((long) q.rows() * Integer.BYTES) : 0;
     segmentStarts(b, op.segments() ? b.in(node, 3) : null, starts, shape);
     String kernel = "attention_c" + shape.headDim() + "_bf16";
-    b.engine().kernels().allowShared(kernel, shared.forward());
+    b.allowShared(kernel, shared.forward());
     b.launch(kernel)
         .at(q.address(), k.address(), b.in(node, 2).address(), starts, o.address())
         .at(b.out(node, 1).address())
@@ -62,7 +62,7 @@ final class AttentionCuda {
     Operand dq = b.out(node, 0);
     Shared shared = shared(shape);
     String kernel = "attention_query_gradient_c" + shape.headDim() + "_bf16";
-    b.engine().kernels().allowShared(kernel, shared.query());
+    b.allowShared(kernel, shared.query());
     int tile = shape.headDim() == 64 ? 128 : 64;
     b.launch(kernel)
         .at(q.address(), k.address(), b.in(node, 2).address(), b.in(node, 3).address())
@@ -86,7 +86,7 @@ final class AttentionCuda {
     Operand dk = b.out(node, 1);
     Shared shared = shared(shape);
     String kernel = "attention_key_gradient_c" + shape.headDim() + "_bf16";
-    b.engine().kernels().allowShared(kernel, shared.key());
+    b.allowShared(kernel, shared.key());
     b.launch(kernel)
         .at(q.address(), k.address(), b.in(node, 2).address(), dOut.address(), starts, stats)
         .at(dk.address(), b.out(node, 2).address())

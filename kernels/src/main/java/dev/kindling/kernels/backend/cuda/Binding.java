@@ -1,7 +1,5 @@
 package dev.kindling.kernels.backend.cuda;
 
-import static dev.kindling.kernels.backend.cuda.Cuda.check;
-
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.Element;
@@ -14,38 +12,58 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Op;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import jcuda.driver.JCudaDriver;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * All that a kernel needs to bind one group of nodes: where the values lie, and where its commands
- * go. Groups are bound twice; the first, dry pass only asks for scratch memory.
+ * go. Groups are bound twice; the first, dry pass touches no device and only tells how much memory
+ * the second one will want.
  */
 final class Binding {
-  /** What the groups of a program share. */
+  /**
+   * What the groups of a program share.
+   *
+   * @param engine null where no device is at hand: then every binding is dry and meets no rank
+   */
   record Place(
       Layout layout,
-      CudaMemory memory,
-      Engine engine,
+      Addresses variables,
+      @Nullable Engine engine,
+      int multiprocessors,
       long arena,
-      Map<Axis, Communicator> communicators) {}
+      Map<Axis, Communicator> communicators) {
+    Place(
+        Layout layout,
+        CudaMemory memory,
+        Engine engine,
+        long arena,
+        Map<Axis, Communicator> communicators) {
+      this(layout, memory, engine, engine.multiprocessors(), arena, communicators);
+    }
+  }
 
   private final Place place;
   private final Group group;
   private final boolean dry;
   private final long scratch;
-  private final Address.Stream stream;
+  private final Address.@Nullable Stream stream;
   private long scratchBytes;
+  private long constantBytes;
+  private final Set<RopeTable> ropeTables = new HashSet<>();
   private final List<Command> commands = new ArrayList<>();
   private final List<Command> behind = new ArrayList<>();
   private @Nullable CollectiveCalls collective;
   private final List<Product> owned = new ArrayList<>();
 
-  private Binding(Place place, Group group, boolean dry, long scratch, Address.Stream stream) {
+  private Binding(
+      Place place, Group group, boolean dry, long scratch, Address.@Nullable Stream stream) {
     this.stream = stream;
     this.place = place;
     this.group = group;
@@ -54,11 +72,15 @@ final class Binding {
   }
 
   static Binding dry(Place place, Group group) {
-    return new Binding(place, group, true, 0, new Address.Stream());
+    return new Binding(place, group, true, 0, null);
   }
 
   static Binding of(Place place, Group group, long scratch) {
-    return new Binding(place, group, false, scratch, place.engine().device().stream());
+    return new Binding(place, group, false, scratch, stream(place));
+  }
+
+  private static Address.Stream stream(Place place) {
+    return java.util.Objects.requireNonNull(place.engine()).device().stream();
   }
 
   /** On the communication lane, where there is no scratch: another group may be using it. */
@@ -80,7 +102,7 @@ final class Binding {
   }
 
   boolean bf16() {
-    return place.memory().copies() != 0;
+    return place.variables().hasCopies();
   }
 
   Operand at(Value value) {
@@ -88,7 +110,7 @@ final class Binding {
     Variable variable = place.layout().variableOf(value);
     long address =
         variable != null
-            ? place.memory().address(variable)
+            ? place.variables().address(variable)
             : place.arena() + place.layout().placeOf(value).offset();
     return new Operand(address, stored.element(), value.type().shape(), stored.rowStride());
   }
@@ -101,14 +123,14 @@ final class Binding {
     }
     Operand master = at(value);
     return new Operand(
-        place.memory().copyAddress(variable), Element.BF16, master.shape(), master.stride());
+        place.variables().copyAddress(variable), Element.BF16, master.shape(), master.stride());
   }
 
   /** Device address of the bf16 copy of a value that lives in a parameter, 0 if there is none. */
   long copyAddress(Value value) {
     Variable variable = place.layout().variableOf(value);
     return bf16() && variable != null && variable.role() == Role.PARAMETER
-        ? place.memory().copyAddress(variable)
+        ? place.variables().copyAddress(variable)
         : 0;
   }
 
@@ -126,7 +148,7 @@ final class Binding {
    * @param what the numbers are, up to the place
    */
   long fault(String what, Value numbers, int rows) {
-    return dry ? 0 : place.memory().faults().word(what, place.layout().variableOf(numbers), rows);
+    return place.variables().faultWord(what, place.layout().variableOf(numbers), rows);
   }
 
   /** Address of memory that nobody keeps anything in between two groups; one request per group. */
@@ -147,7 +169,43 @@ final class Binding {
   }
 
   Engine engine() {
+    if (place.engine() == null) {
+      throw new IllegalStateException(group + ": a dry binding has no device");
+    }
     return place.engine();
+  }
+
+  int multiprocessors() {
+    return place.multiprocessors();
+  }
+
+  /** Lets the kernel use this much dynamic shared memory. */
+  void allowShared(String kernel, int bytes) {
+    if (!dry) {
+      engine().kernels().allowShared(kernel, bytes);
+    }
+  }
+
+  /** Address of the angles of this kind; 0 in a dry binding. */
+  long ropeTable(int headDim, double theta, int rows) {
+    RopeTable table = new RopeTable(headDim, theta, rows);
+    ropeTables.add(table);
+    return dry ? 0 : engine().ropeTable(table);
+  }
+
+  /** Address of this content, which stays as it is; 0 in a dry binding. */
+  long constant(ByteBuffer content, String what) {
+    constantBytes += content.remaining();
+    return dry ? 0 : engine().device().store(content, what);
+  }
+
+  /** Bytes of all constants. */
+  long constantBytes() {
+    return constantBytes;
+  }
+
+  Set<RopeTable> ropeTables() {
+    return Set.copyOf(ropeTables);
   }
 
   Communicator communicator(Axis axis) {
@@ -160,25 +218,22 @@ final class Binding {
 
   /** A kernel to be launched here; the caller adds grid and arguments. */
   Launch launch(String kernel) {
-    Launch launch = place.engine().launch(kernel, stream);
+    Launch launch = dry ? new Launch(kernel, null) : engine().launch(kernel, stream());
     command(launch);
     return launch;
   }
 
   void product(ProductShape shape, long a, long b, long d, long bias, long auxiliary) {
     if (!dry) {
-      Product product = place.engine().blas().product(shape, a, b, d, bias, auxiliary);
-      commands.add(product);
+      Product product = engine().blas().product(shape, a, b, d, bias, auxiliary);
+      command(product);
       owned.add(product);
     }
   }
 
   /** A launch of this kernel over every piece of the table; arguments may follow. */
   Launch launch(String kernel, TensorTable table) {
-    long address = dry ? 0 : place.engine().device().reserve(table.bytes(), "tensor table");
-    if (!dry) {
-      table.publish(address);
-    }
+    long address = constant(table.content(), "tensor table");
     return launch(kernel)
         .grid(table.pieces(), TensorTable.PIECE_THREADS)
         .at(address, table.piecesAt(address));
@@ -195,17 +250,13 @@ final class Binding {
 
   /** Zeroes a dense operand. */
   void zero(Operand operand) {
-    Address.Device at = Address.Device.at(operand.address());
     long bytes = operand.elements() * operand.element().bytes();
-    command(
-        () ->
-            check(
-                JCudaDriver.cuMemsetD8Async(at, (byte) 0, bytes, stream),
-                "cuMemsetD8Async " + bytes));
+    command(engine().zero(operand.address(), bytes, stream()));
   }
 
+  /** Where the commands go; a dry binding has none. */
   Address.Stream stream() {
-    return stream;
+    return java.util.Objects.requireNonNull(stream);
   }
 
   /** Of a node that meets other ranks: those before its calls. */

@@ -18,9 +18,26 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** Collectives. In a world of one they are copies, if anything. */
+/**
+ * Collectives. In a world of one they are copies, if anything. A dry binding meets no rank: what
+ * they ask for besides the calls is the same in every world.
+ */
 final class CollectiveCuda {
   private CollectiveCuda() {}
+
+  /** The calls, and behind them the bf16 copies of parameters that they wrote. */
+  static CudaKernels.Binder binder(CudaKernels.Binder calls) {
+    return (b, node) -> {
+      if (!b.dry()) {
+        calls.bind(b, node);
+      }
+      List<Value> parameters =
+          node.outputs().stream().filter(output -> b.copyAddress(output) != 0).toList();
+      if (!parameters.isEmpty()) {
+        ElementCuda.refreshCopies(b, parameters);
+      }
+    };
+  }
 
   /** Whether the node needs other ranks. */
   static boolean meets(Node node, Map<Axis, Communicator> communicators) {
@@ -105,14 +122,9 @@ final class CollectiveCuda {
 
   private static void call(
       Binding b, Node node, List<Stretch> stretches, Communicator communicator) {
-    if (communicator.worldSize() > 1 && !b.dry()) {
+    if (communicator.worldSize() > 1) {
       DeviceCommunicator between = between(node, communicator);
       b.collective(new CollectiveCalls(node.op(), stretches, between, b.stream().number()));
-    }
-    List<Value> parameters =
-        node.outputs().stream().filter(output -> b.copyAddress(output) != 0).toList();
-    if (!parameters.isEmpty()) {
-      ElementCuda.refreshCopies(b, parameters);
     }
   }
 

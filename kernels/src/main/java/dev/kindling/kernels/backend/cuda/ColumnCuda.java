@@ -1,15 +1,13 @@
 package dev.kindling.kernels.backend.cuda;
 
-import static dev.kindling.kernels.backend.cuda.Cuda.check;
-
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.GatherColumns;
+import dev.kindling.kernels.graph.op.SliceRows;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
-import jcuda.Pointer;
-import jcuda.driver.JCudaDriver;
 
 /** Kernels of column.cu. */
 final class ColumnCuda {
@@ -53,11 +51,38 @@ final class ColumnCuda {
         .ready();
   }
 
+  static void sliceRows(Binding b, Node node) {
+    Operand x = b.in(node, 0);
+    Operand y = b.out(node, 0);
+    copy(b, flat(x, rowBytes(x) * Binding.op(node, SliceRows.class).from(), y), flat(y, 0, y));
+  }
+
+  static void joinRows(Binding b, Node node) {
+    Operand whole = b.out(node, 0);
+    long offset = 0;
+    for (Value input : node.inputs()) {
+      Operand piece = b.at(input);
+      copy(b, flat(piece, 0, piece), flat(whole, offset, piece));
+      offset += piece.elements() * piece.element().bytes();
+    }
+  }
+
+  private static long rowBytes(Operand operand) {
+    return operand.elements() / operand.rows() * operand.element().bytes();
+  }
+
+  /** As many elements as {@code size} has, from an offset on, as one row. */
+  private static Operand flat(Operand operand, long offset, Operand size) {
+    int elements = Math.toIntExact(size.elements());
+    return new Operand(
+        operand.address() + offset, operand.element(), Shape.of(1, elements), elements);
+  }
+
   static void gather(Binding b, Node node) {
     List<Integer> indices = Binding.op(node, GatherColumns.class).columns().indices();
     Operand x = b.in(node, 0);
     Operand y = b.out(node, 0);
-    long table = b.dry() ? 0 : publish(b, indices);
+    long table = b.constant(numbers(indices), "column numbers");
     b.launch("gather_columns" + x.variant())
         .at(x.address(), table, y.address())
         .ints(x.rows(), indices.size(), x.stride(), y.stride())
@@ -65,16 +90,11 @@ final class ColumnCuda {
         .ready();
   }
 
-  private static long publish(Binding b, List<Integer> numbers) {
+  private static ByteBuffer numbers(List<Integer> numbers) {
     int bytes = numbers.size() * Integer.BYTES;
-    long address = b.engine().device().reserve(bytes, "column numbers");
     ByteBuffer table = ByteBuffer.allocateDirect(bytes).order(ByteOrder.LITTLE_ENDIAN);
     numbers.forEach(table::putInt);
-    table.flip();
-    check(
-        JCudaDriver.cuMemcpyHtoD(Address.Device.at(address), Pointer.to(table), bytes),
-        "cuMemcpyHtoD column numbers");
-    return address;
+    return table.flip();
   }
 
   /** Rows of partial sums, where their total goes, and whether it is added to what is there. */

@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cuda;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CudaOptions;
+import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.backend.cuda.layout.GroupRules;
@@ -15,10 +16,14 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.GraphCheck;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 /** One GPU as a device. One backend belongs to one rank and one thread at a time. */
 public final class CudaBackend implements Backend {
+  /** Left to the driver: executable graphs, stacks of kernels, rounding of every block to 2 MiB. */
+  private static final long DRIVER_BYTES = 512L << 20;
+
   private final CudaOptions options;
   private final CudaDevice device;
   private final Engine engine;
@@ -45,6 +50,39 @@ public final class CudaBackend implements Backend {
   @Override
   public Memory allocate(List<Variable> variables) {
     return new CudaMemory(device, variables, options.precision() == Precision.BF16);
+  }
+
+  @Override
+  public Memory allocate(List<Variable> variables, List<Graph> programs) {
+    CudaBytes needed = bytes(variables, programs);
+    long available = bytesAvailable().orElseThrow();
+    if (needed.total() > available) {
+      throw new DeviceException(
+          String.format(
+              java.util.Locale.ROOT,
+              "cuda: these programs need %,d bytes, found %,d that can be reserved on %s",
+              needed.total(),
+              available,
+              device));
+    }
+    CudaMemory memory = new CudaMemory(device, variables, options.precision() == Precision.BF16);
+    memory.workspace(needed.activations());
+    engine.scratch(needed.scratch());
+    return memory;
+  }
+
+  private CudaBytes bytes(List<Variable> variables, List<Graph> programs) {
+    return CudaBytes.of(variables, programs, options.precision(), engine.multiprocessors());
+  }
+
+  @Override
+  public long bytesNeeded(List<Variable> variables, List<Graph> programs) {
+    return bytes(variables, programs).total();
+  }
+
+  @Override
+  public OptionalLong bytesAvailable() {
+    return OptionalLong.of(device.reservedBytes() + device.freeBytes() - DRIVER_BYTES);
   }
 
   @Override
@@ -75,6 +113,11 @@ public final class CudaBackend implements Backend {
   /** Bytes of the GPU that nobody holds now, other processes included. */
   public long freeBytes() {
     return device.freeBytes();
+  }
+
+  @Override
+  public OptionalLong bytesReserved() {
+    return OptionalLong.of(device.reservedBytes());
   }
 
   @Override

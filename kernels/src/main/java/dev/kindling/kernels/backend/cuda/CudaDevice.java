@@ -3,9 +3,11 @@ package dev.kindling.kernels.backend.cuda;
 import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
 import dev.kindling.kernels.backend.DeviceException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
@@ -145,7 +147,19 @@ final class CudaDevice implements AutoCloseable {
     return block.number();
   }
 
-  /** Bytes that nobody holds now, other processes included. */
+  /** Reserves memory for the content and writes it there. */
+  long store(ByteBuffer content, String what) {
+    int bytes = content.remaining();
+    long address = reserve(bytes, what);
+    if (bytes > 0) {
+      check(
+          JCudaDriver.cuMemcpyHtoD(Address.Device.at(address), Pointer.to(content), bytes),
+          "cuMemcpyHtoD " + what);
+    }
+    return address;
+  }
+
+  /** Bytes that the driver could still give. */
   long freeBytes() {
     makeCurrent();
     long[] free = new long[1];

@@ -4,7 +4,6 @@ import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Memory;
-import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
@@ -20,6 +19,7 @@ import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One block of device memory per role, a bf16 copy of the parameters, and the host's views: pinned
@@ -27,18 +27,13 @@ import jcuda.driver.JCudaDriver;
  * others. Working copies of weights are stored in bf16 themselves where the precision is bf16, and
  * have no view.
  */
-final class CudaMemory implements Memory {
-  /** What a matrix product wants of an operand, and twice Span.ALIGNMENT. */
-  static final int ALIGNMENT = 128;
-
+final class CudaMemory implements Memory, Addresses {
   /** One run computes while the host fills the inputs of the next. */
-  private static final int SLOTS = 2;
+  static final int SLOTS = 2;
 
   private final CudaDevice device;
   private final Map<Role, Long> arenas = new EnumMap<>(Role.class);
-  private final Map<Role, Long> sizes = new EnumMap<>(Role.class);
-  private final Map<String, Variable> variables = new HashMap<>();
-  private final Map<String, Long> offsets = new HashMap<>();
+  private final RoleArenas declared;
   private final Map<String, Span> views = new HashMap<>();
   private final Map<Role, List<PinnedArena>> pinned = new EnumMap<>(Role.class);
   private final List<CUevent> ended = new ArrayList<>();
@@ -48,33 +43,24 @@ final class CudaMemory implements Memory {
   /** Made once: awaiting a run leaves no garbage. */
   private final List<BiFunction<Variable, Integer, Integer>> inputs = new ArrayList<>();
 
-  private final boolean bf16;
   private final long copies;
   private final FaultWords faults;
   private long workspace;
   private long workspaceBytes;
 
-  CudaMemory(CudaDevice device, List<Variable> declared, boolean bf16) {
+  CudaMemory(CudaDevice device, List<Variable> variables, boolean bf16) {
     this.device = device;
-    this.bf16 = bf16;
-    for (Variable variable : declared) {
-      if (variables.put(variable.name(), variable) != null) {
-        throw new PlanException("variable " + variable.name() + " declared twice");
-      }
-      long offset = sizes.getOrDefault(variable.role(), 0L);
-      offsets.put(variable.name(), offset);
-      sizes.put(variable.role(), offset + Span.aligned(variable.type().bytes()));
-    }
+    declared = new RoleArenas(variables, bf16);
     for (Role role : Role.values()) {
-      arenas.put(role, device.reserve(transferBytes(role), role + " arena"));
+      arenas.put(role, device.reserve(declared.reservedBytes(role), role + " arena"));
     }
     faults = new FaultWords(arena(Role.OUTPUT, arenas) + bytes(Role.OUTPUT));
     faults.reset();
-    copies = bf16 ? device.reserve(bytes(Role.PARAMETER) / 2, "bf16 copy of the parameters") : 0;
-    for (Role role : List.of(Role.INPUT, Role.STEP, Role.OUTPUT)) {
+    copies = device.reserve(declared.copiesBytes(), "bf16 copy of the parameters");
+    for (Role role : RoleArenas.TRAVELLING) {
       List<PinnedArena> slots = new ArrayList<>();
       for (int slot = 0; slot < SLOTS; slot++) {
-        slots.add(new PinnedArena(device, transferBytes(role)));
+        slots.add(new PinnedArena(device, declared.reservedBytes(role)));
       }
       pinned.put(role, slots);
     }
@@ -92,50 +78,32 @@ final class CudaMemory implements Memory {
     }
   }
 
-  /** Outputs have the fault words behind them. */
-  private long transferBytes(Role role) {
-    return bytes(role) + (role == Role.OUTPUT ? FaultWords.BYTES : 0);
-  }
-
   FaultWords faults() {
     return faults;
   }
 
-  /** Device address of this very variable; another type or role under its name is an error. */
-  long address(Variable variable) {
-    if (!variable.equals(variables.get(variable.name()))) {
-      throw new PlanException(
-          "memory holds " + variables.get(variable.name()) + ", the graph wants " + variable);
-    }
-    return arena(variable.role(), arenas) + offset(variable.name()) / narrowing(variable.role());
+  @Override
+  public long faultWord(String what, @Nullable Variable numbers, int rows) {
+    return faults.word(what, numbers, rows);
   }
 
-  /** How many times smaller than fp32 the variables of a role are. */
-  private int narrowing(Role role) {
-    return bf16 && role == Role.WORKING ? 2 : 1;
+  @Override
+  public long address(Variable variable) {
+    return arena(variable.role(), arenas) + declared.offset(variable);
   }
 
-  /** Device address of the bf16 copy of a parameter. */
-  long copyAddress(Variable variable) {
-    address(variable);
-    return copies + offset(variable.name()) / 2;
+  @Override
+  public long copyAddress(Variable variable) {
+    return copies + declared.offset(variable) / 2;
+  }
+
+  @Override
+  public boolean hasCopies() {
+    return copies != 0;
   }
 
   private static long arena(Role role, Map<Role, Long> of) {
     return Objects.requireNonNull(of.get(role));
-  }
-
-  private long offset(String variable) {
-    Long offset = offsets.get(variable);
-    if (offset == null) {
-      throw new IllegalArgumentException("no variable " + variable + " in this memory");
-    }
-    return offset;
-  }
-
-  private Variable known(String variable) {
-    offset(variable);
-    return Objects.requireNonNull(variables.get(variable));
   }
 
   /** Activation memory; programs run one after the other, so the largest request serves all. */
@@ -205,10 +173,10 @@ final class CudaMemory implements Memory {
 
   @Override
   public Span span(String variable, int slot) {
-    Variable known = known(variable);
+    Variable known = declared.known(variable);
     if (pinned.containsKey(known.role())) {
       Span arena = slots(known.role()).get(slot).span();
-      return arena.slice(offset(variable), known.type().bytes());
+      return arena.slice(declared.offset(known), known.type().bytes());
     }
     return views.computeIfAbsent(variable, name -> Span.allocate(known.type().bytes()));
   }
@@ -227,7 +195,7 @@ final class CudaMemory implements Memory {
   @Override
   public void publish(String variable) {
     copy(variable, false);
-    Variable known = known(variable);
+    Variable known = declared.known(variable);
     if (known.role() == Role.PARAMETER && copies != 0) {
       staleCopies = true;
     }
@@ -242,7 +210,7 @@ final class CudaMemory implements Memory {
   }
 
   private void copy(String variable, boolean toHost) {
-    Variable known = known(variable);
+    Variable known = declared.known(variable);
     if (known.role() == Role.WORKING) {
       throw new DeviceException("cuda: the host has no view of the working copy " + variable);
     }
@@ -290,8 +258,7 @@ final class CudaMemory implements Memory {
 
   @Override
   public long bytes(Role role) {
-    long bytes = sizes.getOrDefault(role, 0L) / narrowing(role);
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return declared.bytes(role);
   }
 
   @Override

@@ -1,9 +1,11 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.SwiGlu;
 import java.util.List;
 
 /** Kernels of element.cu. */
@@ -49,16 +51,22 @@ final class ElementCuda {
     launch.grid(blocks(first), THREADS).ready();
   }
 
+  /** Writes the activation again too where that is in the group. */
   static void swiGluGradient(Binding b, Node node) {
+    Node first = b.group().nodes().get(0);
+    boolean again = first.op() instanceof SwiGlu;
+    long activation = again ? b.out(first, 0).address() : 0;
+    int activationStride = again ? b.out(first, 0).stride() : 0;
     Operand gate = b.in(node, 0);
     Operand up = b.in(node, 1);
     Operand dy = b.in(node, 2);
     Operand dGate = b.out(node, 0);
     Operand dUp = b.out(node, 1);
     b.launch("swiglu_gradient" + gate.variant())
-        .at(gate.address(), up.address(), dy.address(), dGate.address(), dUp.address(), 0)
+        .at(gate.address(), up.address(), dy.address(), dGate.address(), dUp.address())
+        .at(activation)
         .ints(gate.rows(), gate.columns(), gate.stride(), up.stride(), dy.stride())
-        .ints(dGate.stride(), dUp.stride(), 0)
+        .ints(dGate.stride(), dUp.stride(), activationStride)
         .grid(blocks(gate), THREADS)
         .ready();
   }
@@ -69,7 +77,9 @@ final class ElementCuda {
 
   /** Between fp32 tensors, or from a stored activation to an fp32 variable. */
   static void copy(Binding b, Node node) {
-    if (b.group().nodes().size() == 1) {
+    // A vector has no rows to move: one long one is cut into pieces like many tensors.
+    boolean vector = node.input(0).shape().rank() == 1 && b.in(node, 0).element() == Element.F32;
+    if (b.group().nodes().size() == 1 && !vector) {
       move(b, b.in(node, 0), b.out(node, 0));
       return;
     }
@@ -126,25 +136,21 @@ final class ElementCuda {
     b.launch("copy_tensors_f32", table).ready();
   }
 
+  /** One tensor: all parameters, onto themselves and into their bf16 copies. */
+  static TensorTable copies(long masters, long copies, long elements) {
+    float[] none = new float[0];
+    return new TensorTable()
+        .add(new TensorTable.Entry(masters, masters, 0, 0, copies, elements, none));
+  }
+
   /** Makes the bf16 copies of all parameters again, after the host wrote the masters. */
   static Command refreshCopies(Engine engine, CudaMemory memory) {
     long elements = memory.bytes(Role.PARAMETER) / Float.BYTES;
     if (memory.copies() == 0 || elements == 0) {
       return () -> {};
     }
-    TensorTable table =
-        new TensorTable()
-            .add(
-                new TensorTable.Entry(
-                    memory.masters(),
-                    memory.masters(),
-                    0,
-                    0,
-                    memory.copies(),
-                    elements,
-                    new float[0]));
-    long address = engine.device().reserve(table.bytes(), "tensor table");
-    table.publish(address);
+    TensorTable table = copies(memory.masters(), memory.copies(), elements);
+    long address = engine.device().store(table.content(), "tensor table");
     return engine
         .launch("copy_tensors_f32")
         .grid(table.pieces(), TensorTable.PIECE_THREADS)

@@ -1,8 +1,11 @@
 package dev.kindling.kernels.backend.cuda;
 
+import static dev.kindling.kernels.backend.cuda.Cuda.check;
+
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
+import jcuda.driver.JCudaDriver;
 
 /** What all programs of a device share: kernels, libraries, and scratch memory within one node. */
 final class Engine implements AutoCloseable {
@@ -10,7 +13,7 @@ final class Engine implements AutoCloseable {
   private final KernelModule kernels;
   private final CublasLt blas;
   private final int multiprocessors;
-  private final Map<String, Long> ropeTables = new HashMap<>();
+  private final Map<RopeTable, Long> ropeTables = new HashMap<>();
   private long scratch;
   private long scratchBytes;
 
@@ -41,24 +44,23 @@ final class Engine implements AutoCloseable {
     return launch(kernel, device.stream());
   }
 
-  Launch launch(String kernel, Address.Stream stream) {
-    return new Launch(kernel, kernels, stream);
+  Launch launch(String kernel, Address.Stream on) {
+    return new Launch(kernel, launch -> new KernelCall(kernels.function(kernel), on, launch));
+  }
+
+  Command zero(long address, long bytes, Address.Stream stream) {
+    Address.Device at = Address.Device.at(address);
+    return () ->
+        check(JCudaDriver.cuMemsetD8Async(at, (byte) 0, bytes, stream), "cuMemsetD8Async " + bytes);
   }
 
   int multiprocessors() {
     return multiprocessors;
   }
 
-  /** Address of the angles of this kind, computed once for the most positions asked for. */
-  long ropeTable(int headDim, double theta, int rows) {
-    String kind = headDim + " " + theta + " " + rows;
-    return ropeTables.computeIfAbsent(
-        kind,
-        unknown -> {
-          long address = device.reserve(4L * rows * headDim, "rope table");
-          RopeCuda.fill(address, headDim, theta, rows);
-          return address;
-        });
+  /** Address of the angles, computed once for all programs. */
+  long ropeTable(RopeTable table) {
+    return ropeTables.computeIfAbsent(table, kind -> device.store(kind.content(), "rope table"));
   }
 
   /** Memory that nobody keeps anything in between two nodes: nodes run one after the other. */

@@ -1,31 +1,32 @@
 package dev.kindling.kernels.backend.cuda;
 
-import static dev.kindling.kernels.backend.cuda.Cuda.check;
-
 import java.util.ArrayList;
 import java.util.List;
-import jcuda.NativePointerObject;
-import jcuda.Pointer;
-import jcuda.driver.CUfunction;
-import jcuda.driver.JCudaDriver;
+import java.util.Objects;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** One kernel with its grid and its arguments, in the order of its signature. */
 final class Launch implements Command {
+  /** Grid and block of a launch, and bytes of dynamic shared memory. */
+  record Extent(int gridX, int gridY, int block, int blockY, int shared) {}
+
   private final String name;
-  private final CUfunction function;
-  private final Address.Stream stream;
-  private final List<NativePointerObject> values = new ArrayList<>();
+  private final @Nullable Function<Launch, Command> device;
+  private final List<Number> arguments = new ArrayList<>();
   private int gridX = 1;
   private int gridY = 1;
   private int block = 256;
   private int blockY = 1;
   private int shared;
-  private Pointer arguments = new Pointer();
+  private @Nullable Command call;
 
-  Launch(String name, KernelModule kernels, Address.Stream stream) {
+  /**
+   * @param device makes the native call of a finished launch; null where no device is at hand
+   */
+  Launch(String name, @Nullable Function<Launch, Command> device) {
     this.name = name;
-    this.function = kernels.function(name);
-    this.stream = stream;
+    this.device = device;
   }
 
   Launch grid(long blocks, int threads) {
@@ -54,14 +55,14 @@ final class Launch implements Command {
   /** Pointers first: {@code operand} addresses or 0 for null. */
   Launch at(long... addresses) {
     for (long address : addresses) {
-      values.add(Pointer.to(new long[] {address}));
+      arguments.add(address);
     }
     return this;
   }
 
   Launch ints(int... numbers) {
     for (int number : numbers) {
-      values.add(Pointer.to(new int[] {number}));
+      arguments.add(number);
     }
     return this;
   }
@@ -72,23 +73,29 @@ final class Launch implements Command {
 
   Launch floats(float... numbers) {
     for (float number : numbers) {
-      values.add(Pointer.to(new float[] {number}));
+      arguments.add(number);
     }
     return this;
   }
 
-  /** Fixes the arguments. */
+  /** Fixes grid and arguments. */
   Launch ready() {
-    arguments = Pointer.to(values.toArray(NativePointerObject[]::new));
+    call = device == null ? null : device.apply(this);
     return this;
+  }
+
+  Extent extent() {
+    return new Extent(gridX, gridY, block, blockY, shared);
+  }
+
+  /** Longs for pointers and 64-bit numbers, ints, floats. */
+  List<Number> arguments() {
+    return List.copyOf(arguments);
   }
 
   @Override
   public void issue() {
-    check(
-        JCudaDriver.cuLaunchKernel(
-            function, gridX, gridY, 1, block, blockY, 1, shared, stream, arguments, null),
-        toString());
+    Objects.requireNonNull(call, name).issue();
   }
 
   @Override

@@ -172,7 +172,7 @@ final class LinearCuda {
   static void biasGradient(Binding b, Node node) {
     Operand dy = b.in(node, 0);
     int blocksX = (dy.columns() + STRIP - 1) / STRIP;
-    int wanted = Math.max(1, 8 * b.engine().multiprocessors() / blocksX);
+    int wanted = Math.max(1, 8 * b.multiprocessors() / blocksX);
     int rowsPerBlock = Math.max(32, (dy.rows() / wanted + 31) / 32 * 32);
     int parts = (dy.rows() + rowsPerBlock - 1) / rowsPerBlock;
     long partials = b.scratch((long) parts * dy.columns() * Float.BYTES);

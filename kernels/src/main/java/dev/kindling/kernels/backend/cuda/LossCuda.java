@@ -31,7 +31,7 @@ final class LossCuda {
     long losses = b.scratch((long) logits.rows() * Float.BYTES);
     String name = kernel + logits.variant();
     if (shared > 0) {
-      b.engine().kernels().allowShared(name, shared);
+      b.allowShared(name, shared);
     }
     b.launch(name)
         .at(logits.address(), targets, losses)

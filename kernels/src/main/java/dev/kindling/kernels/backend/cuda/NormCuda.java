@@ -87,7 +87,7 @@ final class NormCuda {
   private static int gradientBlocks(Binding b, int rows, int team, boolean layer) {
     int resident = layer ? 2 : 3;
     int perProcessor = team == 32 ? resident : (128 * resident + team - 1) / team;
-    return Math.min(rows, perProcessor * b.engine().multiprocessors());
+    return Math.min(rows, perProcessor * b.multiprocessors());
   }
 
   static void rmsGradient(Binding b, Node node) {

@@ -1,13 +1,7 @@
 package dev.kindling.kernels.backend.cuda;
 
-import static dev.kindling.kernels.backend.cuda.Cuda.check;
-
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.Rope;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import jcuda.Pointer;
-import jcuda.driver.JCudaDriver;
 
 /** Kernels of rope.cu. The angles of each (headDim, theta) lie in one table per device. */
 final class RopeCuda {
@@ -28,7 +22,7 @@ final class RopeCuda {
             && x.address() % 16 == 0
             && y.address() % 16 == 0;
     int rows = x.rows();
-    long table = b.dry() ? 0 : b.engine().ropeTable(op.headDim(), op.theta(), rows);
+    long table = b.ropeTable(op.headDim(), op.theta(), rows);
     long items =
         (long) x.rows() * ((heads + HEADS - 1) / HEADS) * (op.headDim() / 2 / (wide ? 8 : 1));
     b.launch("rope" + x.variant())
@@ -38,22 +32,5 @@ final class RopeCuda {
         .ints(rows, op.inverse() ? 1 : 0, wide ? 1 : 0)
         .grid((items + THREADS - 1) / THREADS, THREADS)
         .ready();
-  }
-
-  /** [rows, headDim] fp32: headDim / 2 cosines, then as many sines, computed in fp64. */
-  static void fill(long address, int headDim, double theta, int rows) {
-    int half = headDim / 2;
-    ByteBuffer table = ByteBuffer.allocateDirect(Math.toIntExact(4L * rows * headDim));
-    table.order(ByteOrder.LITTLE_ENDIAN);
-    for (int position = 0; position < rows; position++) {
-      for (int i = 0; i < half; i++) {
-        double angle = position * Math.pow(theta, -2.0 * i / headDim);
-        table.putFloat(4 * (position * headDim + i), (float) Math.cos(angle));
-        table.putFloat(4 * (position * headDim + half + i), (float) Math.sin(angle));
-      }
-    }
-    check(
-        JCudaDriver.cuMemcpyHtoD(Address.Device.at(address), Pointer.to(table), table.capacity()),
-        "cuMemcpyHtoD rope table");
   }
 }

@@ -17,6 +17,7 @@ import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
+import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
@@ -34,6 +35,7 @@ import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Rope;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
@@ -108,6 +110,8 @@ final class SelfTestGraph {
   private void columns(Value x) {
     List<Value> pieces = show(new SplitColumns(List.of(3, WIDTH - 3)), x);
     show(new ConcatColumns(), pieces.get(1), pieces.get(0));
+    Value rows = show(new SliceRows(5, 7), x).get(0);
+    show(new ConcatRows(), rows, x);
     show(new GatherColumns(new Columns(List.of(WIDTH - 1, 0, 5))), x);
     show(new BiasGradient(true), x, floats(Role.GRADIENT, WIDTH));
   }

@@ -1,13 +1,9 @@
 package dev.kindling.kernels.backend.cuda;
 
-import static dev.kindling.kernels.backend.cuda.Cuda.check;
-
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
-import jcuda.Pointer;
-import jcuda.driver.JCudaDriver;
 
 /**
  * Many tensors for one launch: mirrors {@code struct Tensor} and {@code struct Piece} of {@code
@@ -56,8 +52,8 @@ final class TensorTable {
     return tensors + (long) entries.size() * TENSOR_BYTES;
   }
 
-  /** Writes both tables to the device. */
-  void publish(long address) {
+  /** Both tables as the device reads them. */
+  ByteBuffer content() {
     ByteBuffer table = ByteBuffer.allocateDirect(Math.toIntExact(bytes()));
     table.order(ByteOrder.LITTLE_ENDIAN);
     for (Entry entry : entries) {
@@ -73,9 +69,6 @@ final class TensorTable {
         table.putInt(tensor).putInt(0).putLong(offset);
       }
     }
-    table.flip();
-    check(
-        JCudaDriver.cuMemcpyHtoD(Address.Device.at(address), Pointer.to(table), table.limit()),
-        "cuMemcpyHtoD tensor table");
+    return table.flip();
   }
 }

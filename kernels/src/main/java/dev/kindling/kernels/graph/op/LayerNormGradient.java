@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Gradient of {@link LayerNorm} in one pass. Inputs x [T, D], g [D], moments [T, 2], dy [T, D],
@@ -38,7 +39,17 @@ public record LayerNormGradient(boolean residual, Accumulation gain, Accumulatio
   }
 
   private static int into(Accumulation mode) {
-    return mode == Accumulation.INTO_VARIABLE ? 1 : 0;
+    return mode.isInPlace() ? 1 : 0;
+  }
+
+  @Override
+  public Optional<Op> over(int input) {
+    if (gain == Accumulation.INTO_VARIABLE && input == alias(1)) {
+      return Optional.of(new LayerNormGradient(residual, Accumulation.OVER_VARIABLE, bias));
+    }
+    return bias == Accumulation.INTO_VARIABLE && input == alias(biasOutput())
+        ? Optional.of(new LayerNormGradient(residual, gain, Accumulation.OVER_VARIABLE))
+        : Optional.empty();
   }
 
   /** Output index of the bias gradient. */
@@ -49,10 +60,10 @@ public record LayerNormGradient(boolean residual, Accumulation gain, Accumulatio
   @Override
   public int alias(int output) {
     int fixed = 4 + (residual ? 1 : 0);
-    if (output == 1 && gain == Accumulation.INTO_VARIABLE) {
+    if (output == 1 && gain.isInPlace()) {
       return fixed;
     }
-    if (output > 0 && output == biasOutput() && bias == Accumulation.INTO_VARIABLE) {
+    if (output > 0 && output == biasOutput() && bias.isInPlace()) {
       return fixed + into(gain);
     }
     return OWN_MEMORY;

@@ -51,7 +51,7 @@ public record Linear(WeightLayout layout, boolean bias) implements Op {
       tape.accumulate(1, adds -> new LinearWeightGradient(layout, adds), features, dy);
     }
     if (bias && tape.wants(2)) {
-      tape.accumulate(2, BiasGradient::new, dy);
+      tape.accumulate(2, adds -> new BiasGradient(adds), dy);
     }
     if (tape.wants(0)) {
       tape.accumulate(0, adds -> new LinearInputGradient(layout, adds), dy, node.input(1));

@@ -5,6 +5,7 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One coarse operation. A record says what is computed; shapes, gradient, cost and aliasing are its
@@ -23,6 +24,7 @@ public sealed interface Op
         Broadcast,
         ClipScale,
         ConcatColumns,
+        ConcatRows,
         Copy,
         CrossEntropy,
         CrossEntropyWithGradient,
@@ -47,6 +49,7 @@ public sealed interface Op
         RmsNormGradient,
         Rope,
         Sgd,
+        SliceRows,
         SplitColumns,
         SwiGlu,
         SwiGluGradient {
@@ -70,6 +73,14 @@ public sealed interface Op
   /** Index of the input whose memory this output always takes over, or {@link #OWN_MEMORY}. */
   default int alias(int output) {
     return OWN_MEMORY;
+  }
+
+  /**
+   * The same operation writing over this input, whose content it then does not read; empty where it
+   * does not add to it. What is added to a variable first need not find it cleared.
+   */
+  default Optional<Op> over(int input) {
+    return Optional.empty();
   }
 
   /**

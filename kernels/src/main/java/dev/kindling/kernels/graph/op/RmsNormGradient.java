@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Gradient of {@link RmsNorm} in one pass. Inputs x [T, D], g [D], r [T], dy [T, D], then ds [T, D]
@@ -13,7 +14,7 @@ import java.util.List;
 public record RmsNormGradient(boolean residual, Accumulation gain) implements Op {
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {
-    boolean into = gain == Accumulation.INTO_VARIABLE;
+    boolean into = gain.isInPlace();
     Expect.count(this, inputs, 4 + (residual ? 1 : 0) + (into ? 1 : 0));
     Shape x = Expect.matrix(this, inputs, 0);
     Expect.f32(this, inputs, 1, x.dim(1));
@@ -33,8 +34,15 @@ public record RmsNormGradient(boolean residual, Accumulation gain) implements Op
   }
 
   @Override
+  public Optional<Op> over(int input) {
+    return gain == Accumulation.INTO_VARIABLE && input == alias(1)
+        ? Optional.of(new RmsNormGradient(residual, Accumulation.OVER_VARIABLE))
+        : Optional.empty();
+  }
+
+  @Override
   public int alias(int output) {
-    return output == 1 && gain == Accumulation.INTO_VARIABLE ? (residual ? 5 : 4) : OWN_MEMORY;
+    return output == 1 && gain.isInPlace() ? (residual ? 5 : 4) : OWN_MEMORY;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.kindling.kernels.graph.rewrite;
 
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.op.AllGather;
@@ -14,19 +15,27 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
- * Starts each gather before the use of an earlier one, so that a communication lane works ahead of
- * the products by as many gathers as a layer has.
+ * Starts gathers in batches, each before the first use of the batch before it: a communication lane
+ * then gathers the next layer while products read this one, and the gathers of a batch, which stand
+ * side by side, can be one call.
  *
  * <pre>
- *   g1; use g1; g2; use g2; g3; use g3     becomes, 1 ahead:  g1; g2; use g1; g3; use g2; use g3
+ *   g1; use g1; g2; use g2; g3; use g3; g4; use g4
+ *   becomes, in batches of 2:  g1; g2; g3; g4; use g1; use g2; use g3; use g4
  * </pre>
  *
- * Costs the memory of {@code ahead} more gathered values. Moves gathers of contents of variables
- * only; their order is that of their first uses.
+ * Costs the memory of two batches. Moves gathers of contents of variables only; their order is that
+ * of their first uses.
  *
- * @param ahead gathers that may wait for their use; 0 puts each right before its first use
+ * @param batch gathers of a batch: as many as a layer has, at least 1
  */
-public record GathersAhead(int ahead) implements Rewrite {
+public record GathersAhead(int batch) implements Rewrite {
+  public GathersAhead {
+    if (batch < 1) {
+      throw new PlanException("gathers of a batch: expected at least 1, found " + batch);
+    }
+  }
+
   @Override
   public List<Node> apply(List<Node> nodes, Function<ValueType, Value> fresh) {
     Readers readers = new Readers(nodes);
@@ -44,7 +53,7 @@ public record GathersAhead(int ahead) implements Rewrite {
     gathers.sort(Comparator.comparing((Node gather) -> firstUse.get(gather.index())));
     Map<Integer, List<Node>> before = new HashMap<>();
     for (int i = 0; i < gathers.size(); i++) {
-      Node earlier = gathers.get(Math.max(0, i - ahead));
+      Node earlier = gathers.get(Math.max(0, i / batch - 1) * batch);
       before
           .computeIfAbsent(firstUse.get(earlier.index()), index -> new ArrayList<>())
           .add(gathers.get(i));

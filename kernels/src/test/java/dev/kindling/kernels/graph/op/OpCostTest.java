@@ -103,6 +103,8 @@ class OpCostTest {
     assertCost(new SwiGlu(), 0, 4 * 3 * 78, X, X);
     assertCost(
         new AdamW(0.9f, 0.95f, 1e-8f, 0), 0, 4L * (7 * 78 + 1 + steps), X, X, X, X, one, step);
+    assertCost(new SliceRows(1, 2), 0, 4 * 2 * 2 * K, X);
+    assertCost(new ConcatRows(), 0, 4 * 2 * 2 * 78, X, X);
     assertCost(new RmsNorm(1e-5f), 0, 4 * (78 + K + 78 + T), X, ValueType.f32(K));
     assertCost(new CrossEntropy(), 0, 4 * (78 + 6 + 1 + 1), X, ValueType.i32(T));
   }

@@ -35,6 +35,8 @@ public record Group(Kind kind, List<Node> nodes) {
     LINEAR_GELU,
     /** LinearInputGradient, then GeluGradient; the gradient between them is not stored. */
     LINEAR_INPUT_GRADIENT_GELU,
+    /** SwiGlu, then SwiGluGradient of the same gate and up. */
+    SWIGLU_GRADIENT,
     /** LayerNormGradient, then the BiasGradient of its dx. */
     LAYER_NORM_GRADIENT_BIAS,
     /** AdamW nodes of equal betas and eps, or Sgd nodes of equal momentum: many tensors. */

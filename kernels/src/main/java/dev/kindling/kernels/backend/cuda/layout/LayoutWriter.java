@@ -39,6 +39,7 @@ final class LayoutWriter {
     }
     if (rules.epilogues()) {
       GeluEpilogue.apply(graph, storage, candidates);
+      RepeatSwiGlu.apply(graph, storage, candidates);
       NormBias.apply(graph, storage, candidates);
     }
     if (rules.tensors()) {

@@ -18,6 +18,7 @@ import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.Broadcast;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
+import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
@@ -43,6 +44,7 @@ import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Rope;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
@@ -98,6 +100,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
               ConcatColumns.class,
               // Any number of inputs: see acceptsStride.
               new OpStorage(List.of(AS_INPUT), DENSE, DENSE)),
+          Map.entry(ConcatRows.class, MOVES),
           Map.entry(Copy.class, SUMS),
           Map.entry(CrossEntropy.class, new OpStorage(List.of(FP32), Set.of(0), DENSE)),
           Map.entry(
@@ -126,6 +129,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(RmsNormGradient.class, NORM),
           Map.entry(Rope.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
           Map.entry(Sgd.class, SUMS),
+          Map.entry(SliceRows.class, MOVES),
           Map.entry(SplitColumns.class, new OpStorage(List.of(AS_INPUT), Set.of(0), DENSE)),
           Map.entry(SwiGlu.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 1), DENSE)),
           Map.entry(

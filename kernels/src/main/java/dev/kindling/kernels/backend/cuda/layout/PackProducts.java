@@ -71,9 +71,9 @@ final class PackProducts {
     for (Node node : graph.nodes()) {
       if (node.op() instanceof LinearWeightGradient gradient
           && gradient.layout() == WeightLayout.OUT_IN
-          && gradient.accumulate()
+          && gradient.inPlace()
           && gradientOf(node) != null) {
-        add(ofOneInput, List.of(node.input(0)), node);
+        add(ofOneInput, List.of(node.input(0), gradient), node);
       }
     }
     packRuns(

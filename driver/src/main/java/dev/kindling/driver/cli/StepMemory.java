@@ -1,0 +1,66 @@
+package dev.kindling.driver.cli;
+
+import dev.kindling.configs.yaml.ByteSize;
+import dev.kindling.kernels.backend.cpu.CpuBackend;
+import dev.kindling.kernels.backend.cuda.CudaBytes;
+import dev.kindling.kernels.backend.cuda.layout.GroupRules;
+import dev.kindling.kernels.backend.cuda.layout.Layout;
+import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.memory.MemoryPlan;
+import dev.kindling.worker.plan.Device;
+import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.step.MemoryFit;
+import dev.kindling.worker.step.StepGraphs;
+import dev.kindling.worker.step.StepProgram;
+import java.util.List;
+
+/**
+ * What a step needs on the plan's device, and the saving that a run with the plan's limit takes.
+ *
+ * @param chosen the step with that saving
+ * @param candidates what the plan admits, with prices
+ */
+record StepMemory(TrainPlan plan, StepGraphs chosen, List<MemoryFit.Candidate> candidates) {
+  /**
+   * @throws dev.kindling.kernels.backend.DeviceException if nothing fits the limit, or if the
+   *     device has no kernel for an operation
+   */
+  static StepMemory of(TrainPlan plan, StepGraphs graphs) {
+    MemoryFit.Pricing pricing =
+        plan.device() == Device.CUDA
+            ? (variables, programs) -> onCuda(variables, programs).total()
+            : CpuBackend::planned;
+    MemoryFit fit = new MemoryFit(graphs, plan.memory(), pricing);
+    long limit = plan.memory().limit().map(ByteSize::bytes).orElse(Long.MAX_VALUE);
+    return new StepMemory(plan, graphs.with(fit.choose(limit).saving()), fit.candidates());
+  }
+
+  private static CudaBytes onCuda(List<Variable> variables, List<Graph> programs) {
+    return CudaBytes.of(variables, programs, Precision.BF16, CudaBytes.H100_MULTIPROCESSORS);
+  }
+
+  /** What the chosen step reserves on a GPU. */
+  CudaBytes deviceBytes() {
+    List<Graph> programs = chosen.programs();
+    return onCuda(StepProgram.variables(programs), programs);
+  }
+
+  /** The activation arena of one graph. */
+  long activationBytes(Graph graph) {
+    return plan.device() == Device.CUDA
+        ? Layout.of(graph, Precision.BF16, GroupRules.ALL).activationBytes()
+        : MemoryPlan.of(graph).totalBytes();
+  }
+
+  String limitText() {
+    return plan.memory()
+        .limit()
+        .map(bytes -> "memory.limit " + bytes)
+        .orElse(
+            plan.device() == Device.CUDA
+                ? "what is free on the GPU at start"
+                : "none without memory.limit");
+  }
+}

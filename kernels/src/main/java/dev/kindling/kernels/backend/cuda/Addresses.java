@@ -1,0 +1,24 @@
+package dev.kindling.kernels.backend.cuda;
+
+import dev.kindling.kernels.graph.Variable;
+import org.jspecify.annotations.Nullable;
+
+/** Where the variables of a run lie. */
+interface Addresses {
+  /** Address of this very variable; another type or role under its name is an error. */
+  long address(Variable variable);
+
+  /** Address of the bf16 copy of a parameter; only where {@link #hasCopies}. */
+  long copyAddress(Variable variable);
+
+  /** Whether products read bf16 copies of the parameters. */
+  boolean hasCopies();
+
+  /**
+   * Device word that a kernel lowers to the first place whose number lies outside its table.
+   *
+   * @param what the numbers are, up to the place
+   * @param numbers null if a node computed them
+   */
+  long faultWord(String what, @Nullable Variable numbers, int rows);
+}

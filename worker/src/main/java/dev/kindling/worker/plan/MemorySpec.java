@@ -1,0 +1,29 @@
+package dev.kindling.worker.plan;
+
+import dev.kindling.configs.yaml.ByteSize;
+import dev.kindling.kernels.graph.Expectation;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * How a step fits into memory.
+ *
+ * @param recompute what backward computes a second time instead of keeping it; {@code auto} takes
+ *     what costs least time and fits
+ * @param lossChunks chunks of rows of head and loss; without it, one where that fits
+ * @param limit bytes that one rank may reserve on its device; without it, what is free there at
+ *     start, which is written to the run folder
+ */
+public record MemorySpec(
+    Recomputation recompute, Optional<Integer> lossChunks, Optional<ByteSize> limit) {
+  public MemorySpec {
+    new Expectation()
+        .atLeast("loss_chunks", lossChunks.orElse(1), 1)
+        .atLeast("limit", limit.map(ByteSize::bytes).orElse(1L), 1)
+        .orThrow();
+  }
+
+  public static Map<String, Object> defaults() {
+    return Map.of("recompute", Recomputation.AUTO);
+  }
+}

@@ -1,0 +1,91 @@
+package dev.kindling.worker.step;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.kindling.kernels.backend.cuda.CudaBytes;
+import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.rewrite.Recompute.Level;
+import dev.kindling.optim.rule.AdamW;
+import dev.kindling.worker.model.Full;
+import dev.kindling.worker.model.Gpt2;
+import dev.kindling.worker.model.Llama;
+import dev.kindling.worker.model.ModelFamily;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What the compared models reserve on an H100, in GiB. The peaks of torch.compile stand beside them
+ * in docs/LOG.md: 15.1, 15.8, 21.8, 34.0.
+ */
+class ModelMemoryTest {
+  private static final double GIB = 1L << 30;
+  private static final MemorySaving ACTIVATIONS = new MemorySaving(Level.ACTIVATIONS, 1);
+  private static final MemorySaving ELEMENTS = new MemorySaving(Level.ELEMENTS, 1);
+  private static final MemorySaving BLOCKS = new MemorySaving(Level.BLOCKS, 8);
+
+  private static final ModelFamily GPT2 =
+      new Gpt2(768, 12, 12, Optional.empty(), Optional.of(50257), 1024, true, 0.02, 1e-5);
+
+  private static ModelFamily llama(int width, int layers, int heads, int mlp) {
+    Optional<Integer> none = Optional.empty();
+    return new Llama(
+        width,
+        layers,
+        heads,
+        none,
+        none,
+        Optional.of(mlp),
+        Optional.of(32000),
+        1024,
+        false,
+        0.02,
+        1e4,
+        1e-5);
+  }
+
+  private static double gib(ModelFamily model, int sequences, MemorySaving saving) {
+    StepShape shape = new StepShape(sequences * 1024, 1024, false, 1, 1, saving);
+    AdamW rule = new AdamW(1e-4, 0.9, 0.95, 1e-8, 0.1, 1.0);
+    List<Graph> programs = new StepGraphs(model, new Full(), rule, shape).programs();
+    return CudaBytes.of(
+                StepProgram.variables(programs),
+                programs,
+                Precision.BF16,
+                CudaBytes.H100_MULTIPROCESSORS)
+            .total()
+        / GIB;
+  }
+
+  @Test
+  void predictsWhatWasMeasuredOnTheCard() {
+    assertThat(gib(GPT2, 32, MemorySaving.NONE)).isCloseTo(14.34, within(0.005));
+    assertThat(gib(llama(768, 12, 12, 2048), 32, MemorySaving.NONE))
+        .isCloseTo(13.39, within(0.005));
+  }
+
+  @Test
+  void eachLevelOfEachModelHasItsPeak() {
+    ModelFamily small = llama(1024, 24, 16, 2736);
+    ModelFamily large = llama(2048, 24, 32, 5461);
+    assertPeaks(GPT2, 32, 14.34, 12.09, 10.97, 3.47);
+    assertPeaks(llama(768, 12, 12, 2048), 32, 13.39, 11.89, 10.77, 4.01);
+    assertPeaks(small, 16, 19.32, 17.31, 15.81, 7.74);
+    assertPeaks(large, 8, 35.13, 33.13, 31.63, 24.03);
+  }
+
+  private static void assertPeaks(
+      ModelFamily model,
+      int sequences,
+      double none,
+      double activations,
+      double elements,
+      double blocks) {
+    assertThat(gib(model, sequences, MemorySaving.NONE)).isCloseTo(none, within(0.01));
+    assertThat(gib(model, sequences, ACTIVATIONS)).isCloseTo(activations, within(0.01));
+    assertThat(gib(model, sequences, ELEMENTS)).isCloseTo(elements, within(0.01));
+    assertThat(gib(model, sequences, BLOCKS)).isCloseTo(blocks, within(0.01));
+  }
+}

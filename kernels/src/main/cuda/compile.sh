@@ -1,6 +1,7 @@
 #!/bin/sh
 # compile.sh OUT: compiles every kernel source beside this script into OUT/NAME.fatbin (Hopper machine code
-# and PTX for everything newer than Ampere) and copies the sources beside them. Without nvcc only the copy: such a build cannot run on a GPU yet.
+# and PTX for everything newer than Ampere) and copies the sources beside them. Without nvcc only the copy: NVRTC
+# compiles them at the first start on a GPU.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 out=$1
@@ -9,7 +10,7 @@ nvcc=${NVCC:-$(command -v nvcc || :)}
 [ -n "$nvcc" ] || [ ! -x /usr/local/cuda/bin/nvcc ] || nvcc=/usr/local/cuda/bin/nvcc
 cp "$here"/*.cu "$here"/*.cuh "$out/"
 if [ -z "$nvcc" ]; then
-  echo "no nvcc: this build holds kernel sources only"
+  echo "no nvcc: this build holds kernel sources only, and NVRTC compiles them at the first start"
   exit 0
 fi
 newest_header=$(ls -t "$here"/*.cuh | head -n 1)

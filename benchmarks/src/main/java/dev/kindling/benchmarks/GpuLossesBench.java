@@ -62,7 +62,7 @@ final class GpuLossesBench implements Benchmark {
   /** The CPU computes in fp32: with it the script itself can be checked. */
   private static Backend backend(String device) {
     return switch (device) {
-      case "cuda" -> Backend.cuda(new CudaOptions(0, Precision.BF16, true, true));
+      case "cuda" -> Backend.cuda(new CudaOptions(0, Precision.BF16, true, false));
       case "cpu" ->
           Backend.cpu(new CpuOptions(Runtime.getRuntime().availableProcessors(), MatmulKind.JAVA));
       default ->

@@ -1,6 +1,8 @@
 package dev.kindling.comm;
 
+import dev.kindling.comm.rendezvous.CommunicatorRendezvous;
 import dev.kindling.comm.rendezvous.FileRendezvous;
+import dev.kindling.comm.ring.PeerWatch;
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Reduction;
@@ -12,8 +14,8 @@ import java.time.Duration;
 import java.util.Arrays;
 
 /**
- * One rank of {@link ProcessTest}: folder, world, rank, number of ranks, {@code sum} or {@code
- * forever}. Writes what came of it to the file {@code rank-N} in the folder.
+ * One rank of {@link ProcessTest}: folder, world, rank, number of ranks, {@code sum}, {@code
+ * forever} or {@code watch}. Writes what came of it to the file {@code rank-N} in the folder.
  */
 final class ProcessRank {
   /** Longer than any test waits: whoever ends in time was told, not timed out. */
@@ -34,6 +36,8 @@ final class ProcessRank {
       outcome = sums(communicator);
       if (arguments[4].equals("forever")) {
         forever(communicator, folder);
+      } else if (arguments[4].equals("watch")) {
+        outcome = watched(communicator, folder);
       }
     } catch (CollectiveException e) {
       outcome = "failed " + e.getMessage();
@@ -52,6 +56,24 @@ final class ProcessRank {
       }
     }
     return text.toString();
+  }
+
+  /** Says nothing to the peers, and hears of one that is gone. */
+  private static String watched(Communicator communicator, Path folder) throws Exception {
+    var rendezvous = new CommunicatorRendezvous(communicator);
+    try (PeerWatch watch = PeerWatch.open(World.options(TIMEOUT), rendezvous)) {
+      Files.writeString(folder.resolve("going-" + communicator.rank()), "");
+      while (watch.lost().isEmpty()) {
+        Thread.sleep(5);
+      }
+      String news = watch.lost().get();
+      // The other survivor must not hear of this one first.
+      Files.writeString(folder.resolve("heard-" + communicator.rank()), "");
+      while (!Files.exists(folder.resolve("heard-" + (2 - communicator.rank())))) {
+        Thread.sleep(5);
+      }
+      return news;
+    }
   }
 
   private static void forever(Communicator communicator, Path folder) throws Exception {

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -97,6 +98,26 @@ class ProcessTest {
       }
       assertThat(processes.get(1).waitFor()).isNotZero();
       assertThat(folder.resolve("rank-1")).doesNotExist();
+    } finally {
+      end(processes);
+    }
+  }
+
+  /** Nobody talks: the end of the process is the only news. */
+  @Test
+  void killedRankIsNoticedBySilentPeers() throws Exception {
+    List<Process> processes = start(World.RING, "watch");
+    try {
+      for (int rank = 0; rank < RANKS; rank++) {
+        while (!Files.exists(folder.resolve("going-" + rank))) {
+          assertThat(processes.get(rank).isAlive()).as("rank %d", rank).isTrue();
+          Thread.sleep(20);
+        }
+      }
+      processes.get(1).destroyForcibly();
+      for (int rank : List.of(0, 2)) {
+        assertThat(ending(processes.get(rank), rank)).isEqualTo("lost the connection to ranks [1]");
+      }
     } finally {
       end(processes);
     }

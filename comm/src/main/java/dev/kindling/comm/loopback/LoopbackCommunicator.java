@@ -18,7 +18,8 @@ import java.util.List;
  * collective fails them at once.
  */
 public final class LoopbackCommunicator implements Communicator {
-  private static final int REMEMBERED_SPANS = 64;
+  /** A sharded step passes a few for every weight. */
+  private static final int REMEMBERED_SPANS = 4096;
 
   private final LoopbackWorld world;
   private final int rank;

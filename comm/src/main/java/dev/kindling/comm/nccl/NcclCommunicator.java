@@ -60,7 +60,7 @@ public final class NcclCommunicator implements DeviceCommunicator {
       Environment environment) {
     Nccl[] loaded = new Nccl[1];
     NcclHandle handle =
-        new NcclOpening(options, host, environment.variables())
+        new NcclOpening(options, host, lost, environment.variables())
             .open(() -> loaded[0] = environment.library().get());
     String who = Watchdog.who(options, host);
     Watchdog watchdog = new Watchdog(who, loaded[0], handle, lost, options);

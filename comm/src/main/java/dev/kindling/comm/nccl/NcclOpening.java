@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
@@ -27,11 +28,20 @@ final class NcclOpening {
 
   private final NcclOptions options;
   private final Communicator host;
+  private final Supplier<Optional<String>> lost;
   private final Map<String, String> environment;
 
-  NcclOpening(NcclOptions options, Communicator host, Map<String, String> environment) {
+  /**
+   * @param lost names peers whose process is gone
+   */
+  NcclOpening(
+      NcclOptions options,
+      Communicator host,
+      Supplier<Optional<String>> lost,
+      Map<String, String> environment) {
     this.options = options;
     this.host = host;
+    this.lost = lost;
     this.environment = environment;
   }
 
@@ -127,18 +137,27 @@ final class NcclOpening {
       if (code == Nccl.SUCCESS) {
         return;
       }
-      boolean late = System.nanoTime() - start > options.openTimeout().toNanos();
-      if (code != Nccl.IN_PROGRESS || late) {
-        String reason =
-            code == Nccl.IN_PROGRESS
-                ? "not connected after " + options.openTimeout().toMillis() + " ms"
-                : "cannot connect: " + nccl.text(code) + " " + handle.lastError();
+      Optional<String> reason = reason(nccl, handle, code, System.nanoTime() - start);
+      if (reason.isPresent()) {
         // It may wait for a rank that never comes: not in this thread.
         Watchdog.aside("nccl-abort", handle::abort);
-        throw new CollectiveException(who() + ": " + reason.strip());
+        throw new CollectiveException(who() + ": " + reason.get());
       }
       LockSupport.parkNanos(POLL_NANOS);
     }
+  }
+
+  /** Why to give up, if there is a reason. */
+  private Optional<String> reason(Nccl nccl, NcclHandle handle, int code, long nanos) {
+    if (code != Nccl.IN_PROGRESS) {
+      String text = "cannot connect: " + nccl.text(code) + " " + handle.lastError();
+      return Optional.of(text.strip());
+    }
+    Optional<String> gone = lost.get();
+    if (gone.isEmpty() && nanos > options.openTimeout().toNanos()) {
+      return Optional.of("not connected after " + options.openTimeout().toMillis() + " ms");
+    }
+    return gone.map(peers -> "cannot connect: " + peers);
   }
 
   private String who() {

@@ -124,11 +124,11 @@ final class Watchdog implements AutoCloseable {
     return (nccl.text(code) + " " + handle.lastError()).strip();
   }
 
-  /** Of the communicator; SUCCESS after a failure, which {@link #check} tells. */
+  /** Of the communicator; SUCCESS when it is gone: {@link #check} tells a failure. */
   private int state() {
     turn.lock();
     try {
-      if (failure != null) {
+      if (failure != null || closed) {
         return Nccl.SUCCESS;
       }
       int[] state = new int[1];
@@ -210,11 +210,11 @@ final class Watchdog implements AutoCloseable {
     }
   }
 
-  /** Ends the communicator; the first reason stays. */
+  /** Ends the communicator; the first reason stays, and one that comes after closing is nothing. */
   void fail(String reason) {
     CountDownLatch done;
     synchronized (this) {
-      if (failure != null) {
+      if (failure != null || closed) {
         return;
       }
       done = new CountDownLatch(1);
@@ -271,12 +271,12 @@ final class Watchdog implements AutoCloseable {
    */
   @Override
   public void close() {
-    closed = true;
     if (failure == null && lost.get().isPresent()) {
       fail("closed after its peers");
     }
     CountDownLatch gone;
     synchronized (this) {
+      closed = true;
       gone = aborted;
     }
     boolean sound = gone == null;

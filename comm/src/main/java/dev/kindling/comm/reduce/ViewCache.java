@@ -1,35 +1,34 @@
 package dev.kindling.comm.reduce;
 
 import dev.kindling.kernels.memory.Span;
-import org.jspecify.annotations.Nullable;
+import java.util.IdentityHashMap;
+import java.util.Map;
 
 /**
- * Remembers the views of the last few spans, by identity, so that a training step, which passes the
- * same spans again and again, allocates nothing. Not safe for several threads.
+ * Remembers the views of spans, by identity, so that a training step, which passes the same spans
+ * again and again, allocates nothing. Spans that pass once must not pile up: when there are too
+ * many, all are forgotten. Not safe for several threads.
  */
 public final class ViewCache {
-  private final @Nullable Span[] spans;
-  private final SpanView[] views;
-  private int next;
+  private final Map<Span, SpanView> views = new IdentityHashMap<>();
+  private final int capacity;
 
   /** A cache of {@code capacity} spans. */
   public ViewCache(int capacity) {
-    spans = new Span[capacity];
-    views = new SpanView[capacity];
+    this.capacity = capacity;
   }
 
   /** The views of {@code span}, made on first sight. */
-  @SuppressWarnings("ReferenceEquality") // Two spans may be equal in content but not in place.
   public SpanView of(Span span) {
-    for (int i = 0; i < spans.length; i++) {
-      if (spans[i] == span) {
-        return views[i];
-      }
+    SpanView known = views.get(span);
+    if (known != null) {
+      return known;
+    }
+    if (views.size() >= capacity) {
+      views.clear();
     }
     SpanView view = SpanView.of(span);
-    spans[next] = span;
-    views[next] = view;
-    next = (next + 1) % spans.length;
+    views.put(span, view);
     return view;
   }
 }

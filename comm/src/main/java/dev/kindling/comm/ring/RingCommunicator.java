@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * has taken the bytes; the receiver may not have read them yet.
  */
 public final class RingCommunicator implements Communicator {
-  private static final int REMEMBERED_SPANS = 64;
+  /** A sharded step passes a few for every weight. */
+  private static final int REMEMBERED_SPANS = 4096;
 
   private final int rank;
   private final int worldSize;

@@ -20,6 +20,7 @@ class NcclOpeningTest {
 
   private final List<FakeNccl> libraries = new ArrayList<>();
   private Map<String, String> environment = Map.of();
+  private Optional<String> lost = Optional.empty();
   private Duration patience = Duration.ofMinutes(1);
 
   NcclOpeningTest() {
@@ -41,7 +42,7 @@ class NcclOpeningTest {
             .withTimeouts(patience, Duration.ofMinutes(1), Duration.ofMinutes(1)),
         host,
         () -> {},
-        Optional::empty,
+        () -> lost,
         new NcclCommunicator.Environment(() -> loaded(libraries.get(host.rank())), environment));
   }
 
@@ -130,6 +131,18 @@ class NcclOpeningTest {
         .isInstanceOf(CollectiveException.class)
         .hasMessageContaining("not connected after 300 ms");
     assertThat(libraries.get(1).aborted.await(1, java.util.concurrent.TimeUnit.MINUTES)).isTrue();
+  }
+
+  @Test
+  void aPeerThatGoesWhileTheOthersConnectEndsThem() {
+    libraries.forEach(library -> library.state = Nccl.IN_PROGRESS);
+    lost = Optional.of("lost the connection to ranks [7]");
+    assertThat(open())
+        .allSatisfy(
+            failure ->
+                assertThat(failure)
+                    .isInstanceOf(CollectiveException.class)
+                    .hasMessageContaining("cannot connect: lost the connection to ranks [7]"));
   }
 
   @Test

@@ -36,6 +36,8 @@ class PeerWatchTest {
         communicator -> {
           PeerWatch watch = open(communicator);
           assertThat(watch.lost()).isEmpty();
+          // All have looked before one goes.
+          new CommunicatorRendezvous(communicator).allGather("looked");
           if (communicator.rank() == 1) {
             watch.close();
             assertThat(watch.lost()).isEmpty();

@@ -1,5 +1,6 @@
 package dev.kindling.driver.cli;
 
+import dev.kindling.driver.doctor.Examination;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -35,7 +36,7 @@ public final class Kindling implements Runnable {
     line.addSubcommand(new ExportCommand(bodies));
     line.addSubcommand(new BenchCommand());
     line.addSubcommand("eval", pendingEval());
-    line.addSubcommand("doctor", pendingDoctor());
+    line.addSubcommand(new DoctorCommand(new Examination()::examine));
     line.addSubcommand("diff-runs", pendingDiff());
     line.addSubcommand("replay", pendingReplay());
     line.setOut(out).setErr(err);
@@ -51,10 +52,6 @@ public final class Kindling implements Runnable {
 
   private static CommandLine pendingEval() {
     return PendingCommand.of("Loss and perplexity.", "evaluation of models on any data");
-  }
-
-  private static CommandLine pendingDoctor() {
-    return PendingCommand.of("Names what is wrong with a machine.", "the GPU backend");
   }
 
   private static CommandLine pendingDiff() {

@@ -56,8 +56,9 @@ final class GpuSettings {
     heap(conf);
     // Pinned buffers, context and libraries lie outside the heap; YARN and Kubernetes kill more.
     conf.setIfMissing("spark.executor.memoryOverhead", "8g");
+    String fetched = conf.get("spark.jars", "") + conf.get("spark.yarn.dist.jars", "");
     for (Path jar : bindings) {
-      if (!conf.get("spark.jars", "").contains(String.valueOf(jar.getFileName()))) {
+      if (!fetched.contains(String.valueOf(jar.getFileName()))) {
         SparkSettings.append(conf, "spark.jars", ",", jar.toString());
       }
     }
@@ -69,7 +70,11 @@ final class GpuSettings {
       return; // Tasks are threads here and get no addresses.
     }
     conf.setIfMissing(AMOUNT, "1");
-    boolean workersDiscover = conf.get("spark.master", "").startsWith("spark://");
+    String master = conf.get("spark.master", "");
+    if (scheduled(conf) && master.startsWith("k8s://")) {
+      conf.setIfMissing("spark.executor.resource.gpu.vendor", "nvidia.com");
+    }
+    boolean workersDiscover = master.startsWith("spark://");
     if (scheduled(conf) && !workersDiscover && !conf.contains(SCRIPT)) {
       conf.setIfMissing(DISCOVERY, GpuDiscovery.class.getName());
     }

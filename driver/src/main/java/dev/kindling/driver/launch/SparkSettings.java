@@ -1,5 +1,6 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.driver.doctor.CudaBindings;
 import dev.kindling.driver.plugin.KindlingPlugin;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
@@ -63,7 +64,7 @@ final class SparkSettings {
   private static void place(SparkConf conf, Workers workers, String application) {
     List<Path> bindings = List.of();
     if (workers.device() == Device.CUDA) {
-      bindings = WorkerJvm.bindings(SparkSettings.class.getClassLoader());
+      bindings = CudaBindings.jars(SparkSettings.class.getClassLoader());
     }
     if (!conf.contains("spark.master")) {
       if (workers.device() == Device.CUDA) {
@@ -75,7 +76,10 @@ final class SparkSettings {
     if (!application.isEmpty() && !conf.contains("spark.jars")) {
       conf.set("spark.jars", application);
     }
-    if (workers.device() == Device.CUDA) {
+    if (workers.device() == Device.CUDA
+        && LOCAL_CLUSTER.matcher(conf.get("spark.master")).matches()) {
+      GpuSettings.embedded(conf, workers.ranks(), bindings);
+    } else if (workers.device() == Device.CUDA) {
       GpuSettings.submitted(conf, bindings, System.getenv());
     }
   }

@@ -81,6 +81,7 @@ public final class TrainingRun {
             ? SparkApplication.startForRanks(plan.spark(), new Workers(plan.ranks(), plan.device()))
             : null;
     try (Launcher launcher = launcher(spark)) {
+      new DeviceCheck().require(plan, spark == null || !spark.slotsMayBeMissing());
       // Before hours of preparation. An embedded master starts beside it, and will have them.
       if (spark != null && spark.slotsMayBeMissing()) {
         spark.awaitSlots(plan.ranks(), stop, progress::say);

@@ -1,27 +1,12 @@
 package dev.kindling.driver.launch;
 
 import dev.kindling.worker.plan.Device;
-import java.io.IOException;
-import java.net.JarURLConnection;
-import java.net.URISyntaxException;
-import java.net.URL;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 
 /** What the JVM of a rank needs beside our classes, whoever starts it. */
 final class WorkerJvm {
   private static final String JAVACPP = "org.bytedeco.javacpp.";
-
-  /** One class or library of each jar of the CUDA bindings, which may be one jar or several. */
-  private static final List<String> BINDINGS =
-      List.of(
-          "org/bytedeco/cuda/global/nvrtc.class",
-          "org/bytedeco/cuda/linux-x86_64/libjnicudart.so",
-          "jcuda/driver/JCudaDriver.class",
-          "lib/libJCudaDriver-12.6.0-linux-x86_64.so");
 
   private WorkerJvm() {}
 
@@ -80,21 +65,5 @@ final class WorkerJvm {
         System.getProperties().putIfAbsent(property[0], property[1]);
       }
     }
-  }
-
-  /** Jars of the CUDA bindings on the class path of the loader; none where they are missing. */
-  static List<Path> bindings(ClassLoader loader) {
-    Set<Path> jars = new LinkedHashSet<>();
-    for (String name : BINDINGS) {
-      URL url = loader.getResource(name);
-      try {
-        if (url != null && url.openConnection() instanceof JarURLConnection jar) {
-          jars.add(Path.of(jar.getJarFileURL().toURI()));
-        }
-      } catch (IOException | URISyntaxException unreadable) {
-        throw new IllegalStateException("a jar that is on the class path: " + url, unreadable);
-      }
-    }
-    return List.copyOf(jars);
   }
 }

@@ -28,7 +28,9 @@ class RecipesTest {
   void theNamedRecipesExist() throws IOException {
     assertThat(recipes())
         .extracting(f -> String.valueOf(f.getFileName()))
-        .contains("quickstart.yaml", "tiny.yaml", "gpt2-small-cpu.yaml");
+        .contains("quickstart.yaml", "tiny.yaml", "gpt2-small-cpu.yaml")
+        .contains("gpt2-124m.yaml", "gpt2-124m-2gpu.yaml", "llama-130m.yaml")
+        .contains("llama-350m.yaml", "llama-1b.yaml");
   }
 
   @ParameterizedTest

@@ -1,5 +1,6 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.driver.doctor.CudaBindings;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.loop.RankContext;
@@ -34,7 +35,7 @@ public final class GpuProbe {
               .formatted(
                   context.gpuOrdinal(),
                   System.getProperty("org.bytedeco.javacpp.noPointerGC"),
-                  WorkerJvm.bindings(GpuProbe.class.getClassLoader()).size());
+                  CudaBindings.jars(GpuProbe.class.getClassLoader()).size());
       context.events().emit(new LogLine(rank, LogLine.Level.INFO, text));
       context.rendezvous().allGather("here");
       return new WorkerResult(rank, context.gpuOrdinal(), false, "");
@@ -48,13 +49,7 @@ public final class GpuProbe {
         new SparkSpec(
             Optional.empty(),
             Duration.ofSeconds(60),
-            Map.of(
-                "spark.executor.memory",
-                "512m",
-                "spark.executor.extraClassPath",
-                arguments[1],
-                "spark.resources.discoveryPlugin",
-                FakeGpus.class.getName()));
+            Map.of("spark.executor.memory", "512m", "spark.executor.extraClassPath", arguments[1]));
     int code = 0;
     try (BarrierLauncher launcher =
         new BarrierLauncher(start(spec, ranks, out), new Saying(), out::println)) {

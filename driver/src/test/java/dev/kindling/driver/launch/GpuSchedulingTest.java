@@ -23,8 +23,7 @@ class GpuSchedulingTest {
       List<String> ranks = lines.stream().filter(line -> line.startsWith("rank ")).toList();
       assertThat(ranks).hasSize(2).allMatch(line -> line.endsWith("noPointerGC true, bindings 4"));
       assertThat(ranks.stream().map(line -> line.replaceFirst(".*gpu (\\d),.*", "$1")))
-          .doesNotHaveDuplicates()
-          .isSubsetOf("0", "1", "2");
+          .containsExactlyInAnyOrder("0", "1");
     }
   }
 }

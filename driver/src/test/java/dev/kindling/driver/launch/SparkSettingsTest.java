@@ -7,6 +7,7 @@ import dev.kindling.driver.plugin.GpuDiscovery;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.SparkSpec;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -120,6 +121,16 @@ class SparkSettingsTest {
   }
 
   @Test
+  void aMasterOfThisMachineThatTheUserNamedOffersGpusToo() {
+    SparkConf own = new SparkConf(false).setMaster("local-cluster[1,2,4096]");
+    SparkConf conf = of(own, Map.of(), Device.CUDA);
+    assertThat(conf.get("spark.worker.resource.gpu.amount")).isEqualTo("2");
+    assertThat(conf.get("spark.resources.discoveryPlugin")).isEqualTo(GpuDiscovery.class.getName());
+    assertThat(conf.get("spark.executor.extraClassPath")).contains("jcuda");
+    assertThat(conf.get("spark.master")).isEqualTo("local-cluster[1,2,4096]");
+  }
+
+  @Test
   void aClusterBringsItsGpusAndFetchesTheBindings() {
     SparkConf standalone =
         of(new SparkConf(false).set("spark.master", "spark://h:7077"), Map.of(), Device.CUDA);
@@ -133,12 +144,26 @@ class SparkSettingsTest {
     assertThat(standalone.get("spark.executor.memoryOverhead")).isEqualTo("8g");
     SparkConf yarn = of(new SparkConf(false).set("spark.master", "yarn"), Map.of(), Device.CUDA);
     assertThat(yarn.get("spark.resources.discoveryPlugin")).isEqualTo(GpuDiscovery.class.getName());
+    assertThat(yarn.contains("spark.executor.resource.gpu.vendor")).isFalse();
+    SparkConf k8s = new SparkConf(false).set("spark.master", "k8s://https://h:6443");
+    assertThat(of(k8s, Map.of(), Device.CUDA).get("spark.executor.resource.gpu.vendor"))
+        .isEqualTo("nvidia.com");
     SparkConf script =
         new SparkConf(false)
             .set("spark.master", "yarn")
             .set("spark.executor.resource.gpu.discoveryScript", "/gpus.sh");
     assertThat(of(script, Map.of(), Device.CUDA).contains("spark.resources.discoveryPlugin"))
         .isFalse();
+  }
+
+  @Test
+  void bindingsThatSparkSubmitFetchesAlreadyAreNotAddedAgain() {
+    for (String key : List.of("spark.jars", "spark.yarn.dist.jars")) {
+      SparkConf conf = new SparkConf(false).set("spark.master", "yarn");
+      conf.set(key, "hdfs://n/lib/kindling-cuda-1.jar,hdfs://n/lib/kindling-1.jar");
+      GpuSettings.submitted(conf, List.of(Path.of("/x/kindling-cuda-1.jar")), Map.of());
+      assertThat(conf.toDebugString()).doesNotContain("/x/");
+    }
   }
 
   @Test

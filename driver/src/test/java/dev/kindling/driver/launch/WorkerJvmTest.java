@@ -3,8 +3,6 @@ package dev.kindling.driver.launch;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.worker.plan.Device;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -34,18 +32,5 @@ class WorkerJvmTest {
             "-Dorg.bytedeco.javacpp.maxBytes=0",
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
             "-Dorg.bytedeco.javacpp.noPointerGC=true");
-  }
-
-  @Test
-  void theBindingsAreTheJarsThatHoldTheClassesAndLibrariesThatWeLoad() throws Exception {
-    assertThat(WorkerJvm.bindings(WorkerJvmTest.class.getClassLoader()))
-        .extracting(jar -> String.valueOf(jar.getFileName()))
-        .anyMatch(name -> name.matches("cuda-13.*\\.jar"))
-        .anyMatch(name -> name.startsWith("jcuda-natives-"))
-        .hasSize(4)
-        .doesNotHaveDuplicates();
-    try (URLClassLoader nothing = new URLClassLoader(new URL[0], null)) {
-      assertThat(WorkerJvm.bindings(nothing)).isEmpty();
-    }
   }
 }

@@ -67,6 +67,9 @@ public interface Backend extends AutoCloseable {
    */
   void adopt(String choices);
 
+  /** Makes the device the one that libraries beside this backend use on this thread. */
+  default void makeCurrent() {}
+
   @Override
   void close();
 

@@ -5,8 +5,10 @@ package dev.kindling.kernels.graph;
  * order, each aligned to 64 bytes, the padding between them zero.
  */
 public enum Role {
-  /** fp32 masters: of a whole parameter, or of this rank's piece of one. */
+  /** Whole fp32 masters, which products read themselves or through a narrow copy of the device. */
   PARAMETER,
+  /** This rank's pieces of fp32 masters. Only updates and gathers read them. */
+  SHARD,
   /**
    * Whole matrices that products and tables read where the rank keeps only a piece of the master; a
    * device with a narrow precision stores them in it. The host has no view of them.

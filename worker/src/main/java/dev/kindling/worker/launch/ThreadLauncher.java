@@ -32,7 +32,7 @@ public final class ThreadLauncher implements Launcher {
       int rank = index;
       RankContext context =
           new RankContext(
-              rendezvous.get(rank), (plan, a, r) -> world.get(rank), events, stop, ranks);
+              rendezvous.get(rank), (plan, a, r, backend) -> world.get(rank), events, stop, ranks);
       Runnable body =
           () -> {
             try {

@@ -1,16 +1,26 @@
 package dev.kindling.worker.loop;
 
+import dev.kindling.comm.nccl.NcclCommunicator;
+import dev.kindling.comm.nccl.NcclOptions;
+import dev.kindling.comm.rendezvous.CommunicatorRendezvous;
 import dev.kindling.comm.rendezvous.Rendezvous;
 import dev.kindling.comm.ring.JobSecret;
+import dev.kindling.comm.ring.PeerWatch;
 import dev.kindling.comm.ring.ReductionOrder;
 import dev.kindling.comm.ring.RingCommunicator;
 import dev.kindling.comm.ring.RingOptions;
+import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.graph.Axis;
 import dev.kindling.worker.plan.Determinism;
+import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.TrainPlan;
 import java.time.Duration;
 
-/** Ranks in different JVMs and hosts: an authenticated TCP ring on the assignment's interface. */
+/**
+ * Ranks in different JVMs and hosts: an authenticated TCP ring on the assignment's interface. With
+ * a GPU per rank the step's collectives run over NCCL, and the ring is for bookkeeping.
+ */
 public final class RingConnector implements Connector {
   private static final String LOOPBACK = "127.0.0.1";
   private static final Duration OPEN_TIMEOUT = Duration.ofSeconds(60);
@@ -18,8 +28,11 @@ public final class RingConnector implements Connector {
   /** Longest silence in a collective: a checkpoint or a slow rank stays below, a hang does not. */
   private static final Duration COLLECTIVE_TIMEOUT = Duration.ofMinutes(5);
 
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
+
   @Override
-  public Communicator connect(TrainPlan plan, WorkerAssignment assignment, Rendezvous rendezvous) {
+  public Communicator connect(
+      TrainPlan plan, WorkerAssignment assignment, Rendezvous rendezvous, Backend backend) {
     String bind = assignment.bindAddress().isEmpty() ? LOOPBACK : assignment.bindAddress();
     boolean exact = plan.determinism() == Determinism.EXACT;
     RingOptions options =
@@ -27,6 +40,29 @@ public final class RingConnector implements Connector {
                 JobSecret.of(assignment.secret()), assignment.runDir(), assignment.epoch(), bind)
             .withOrder(exact ? ReductionOrder.TREE : ReductionOrder.RING)
             .withTimeouts(OPEN_TIMEOUT, COLLECTIVE_TIMEOUT);
-    return RingCommunicator.open(options, rendezvous);
+    RingCommunicator ring = RingCommunicator.open(options, rendezvous);
+    if (plan.device() != Device.CUDA || ring.worldSize() == 1) {
+      return ring;
+    }
+    try {
+      return betweenDevices(ring, options, backend);
+    } catch (RuntimeException | Error failure) {
+      ring.close();
+      throw failure;
+    }
+  }
+
+  private static Communicator betweenDevices(
+      RingCommunicator ring, RingOptions options, Backend backend) {
+    NcclOptions patience =
+        NcclOptions.of(Axis.DATA).withTimeouts(OPEN_TIMEOUT, COLLECTIVE_TIMEOUT, CLOSE_TIMEOUT);
+    PeerWatch peers = PeerWatch.open(options, new CommunicatorRendezvous(ring));
+    try {
+      backend.makeCurrent();
+      return NcclCommunicator.open(patience, ring, peers);
+    } catch (RuntimeException | Error failure) {
+      peers.close();
+      throw failure;
+    }
   }
 }

@@ -65,8 +65,10 @@ public final class WorkerTask {
   private WorkerResult run() {
     enter(Phase.RENDEZVOUS);
     TokenShards shards = TokenShards.open(Path.of(assignment.dataDir()));
-    try (Communicator data = context.connector().connect(plan, assignment, context.rendezvous());
-        Backend backend = backend()) {
+    // The communicator may connect devices: it is opened after the backend and closed before it.
+    try (Backend backend = backend();
+        Communicator data =
+            context.connector().connect(plan, assignment, context.rendezvous(), backend)) {
       enter(Phase.COMPILE);
       MemoryAgreement memory =
           new MemoryAgreement(

@@ -63,6 +63,11 @@ public record TrainPlan(
     errors.atLeast("logical_shards", logicalShards, 1);
     boolean counts = errors.holds();
     errors.atLeast("threads", threads, 0);
+    errors.that(
+        device != Device.CUDA || determinism != Determinism.EXACT || ranks <= 1,
+        "determinism",
+        "replay with device cuda and several ranks (NCCL adds in an order of its own)",
+        determinism);
     if (counts) {
       new Batches(ranks, globalBatch, microBatch, logicalShards, sequenceLength)
           .check(determinism, errors);

@@ -84,7 +84,7 @@ public record Sharding(int stage, int ranks, long bucketBytes) {
   /** The master under the parameter's name: whole or piece. */
   Variable master(Param param) {
     return shards(param)
-        ? new Variable(param.name(), new ValueType(piece(param), DType.F32), Role.PARAMETER)
+        ? new Variable(param.name(), new ValueType(piece(param), DType.F32), Role.SHARD)
         : param.variable();
   }
 

@@ -29,7 +29,7 @@ import java.util.stream.Stream;
  */
 public final class StepProgram implements AutoCloseable {
   private static final List<Role> DRY_RUN_CLEARS =
-      List.of(Role.PARAMETER, Role.WORKING, Role.GRADIENT, Role.STATE, Role.PARTIAL);
+      List.of(Role.PARAMETER, Role.SHARD, Role.WORKING, Role.GRADIENT, Role.STATE, Role.PARTIAL);
 
   private final StepGraphs graphs;
   private final Map<String, Variable> variables = new HashMap<>();

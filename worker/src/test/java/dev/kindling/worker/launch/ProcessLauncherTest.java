@@ -9,6 +9,7 @@ import dev.kindling.worker.loop.StopSignal;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
@@ -36,6 +37,19 @@ class ProcessLauncherTest {
     assertThat(processes.run(new ProcessLauncher(OPTIONS), StopSignal.NEVER).lossBits())
         .isEqualTo(threads.run(new ThreadLauncher(), StopSignal.NEVER).lossBits())
         .hasSize(5);
+  }
+
+  /** Pieces of checkpoints travel between processes as they do between threads. */
+  @Test
+  void shardedProcessesGiveTheBitsOfShardedThreads() throws Exception {
+    String sharded = String.format(SETTINGS, 4) + "mesh: {zero: 3}\n";
+    SmallRun threads = SmallRun.in(folder.resolve("t"), sharded);
+    SmallRun processes = SmallRun.in(folder.resolve("p"), sharded);
+    SmallRun.Outcome expected = threads.run(new ThreadLauncher(), StopSignal.NEVER);
+    SmallRun.Outcome found = processes.run(new ProcessLauncher(OPTIONS), StopSignal.NEVER);
+    assertThat(found.lossBits()).isEqualTo(expected.lossBits());
+    assertThat(processes.store().newestValid(new ArrayList<>()).orElseThrow().stateHash())
+        .isEqualTo(threads.store().newestValid(new ArrayList<>()).orElseThrow().stateHash());
   }
 
   @Test

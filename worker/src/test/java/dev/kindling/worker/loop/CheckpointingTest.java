@@ -68,9 +68,11 @@ class CheckpointingTest {
     }
 
     void fill(float value) {
-      Span weights = program.memory().arena(Role.PARAMETER);
-      for (long i = 0; i < weights.bytes() / Float.BYTES; i++) {
-        weights.putFloat(i, value + i);
+      for (Role role : List.of(Role.PARAMETER, Role.SHARD)) {
+        Span weights = program.memory().arena(role);
+        for (long i = 0; i < weights.bytes() / Float.BYTES; i++) {
+          weights.putFloat(i, value + i);
+        }
       }
     }
 
@@ -192,16 +194,24 @@ class CheckpointingTest {
     String commit = ranks.get(0).checkpoints.lastCommit();
     assertThat(commit).isNotEmpty();
     assertThat(ranks.get(1).checkpoints.lastCommit()).isEqualTo(commit);
-    float[] weights = ranks.get(0).program.memory().arena(Role.PARAMETER).toFloats();
+    List<float[]> weights = contents(ranks.get(0));
     ranks.forEach(rank -> rank.fill(-1f));
     for (Optional<TrainState> state : restore()) {
       assertThat(state.orElseThrow().step()).isEqualTo(2);
       assertThat(state.orElseThrow().tokens()).isEqualTo(256);
     }
     for (Rank rank : ranks) {
-      String name = rank.program.params().get(0).name();
-      float[] found = rank.program.memory().span(name).toFloats();
-      assertThat(found).isEqualTo(java.util.Arrays.copyOf(weights, found.length));
+      List<float[]> found = contents(rank);
+      for (int i = 0; i < weights.size(); i++) {
+        assertThat(found.get(i)).isEqualTo(weights.get(i));
+      }
     }
+  }
+
+  /** What the rank holds of each weight. */
+  private static List<float[]> contents(Rank rank) {
+    return rank.program.weights().stream()
+        .map(held -> rank.program.memory().span(held.name()).toFloats())
+        .toList();
   }
 }

@@ -167,6 +167,11 @@ class TrainPlanTest {
             --set:2:7 ranks: expected a divisor of logical_shards 8, found 3 (nearest: 2 or 4)
             --set:3:9 threads: expected 0 or 1 with determinism exact (more threads change the order of sums), found 2""");
     assertThat(
+            refused(SMALLEST, "determinism=exact", "device=cuda", "ranks=2", "global_batch=4096"))
+        .isEqualTo(
+            "--set:1:13 determinism: expected replay with device cuda and several ranks (NCCL adds"
+                + " in an order of its own), found EXACT");
+    assertThat(
             refused(SMALLEST, "determinism=exact", "global_batch=2048", "ranks=2", "mesh.zero=1"))
         .isEqualTo(
             "--set:4:11 mesh.zero: expected 0 with determinism exact (norms of pieces are summed"

@@ -24,5 +24,6 @@ class StepShapeTest {
         .isInstanceOf(PlanException.class)
         .hasMessageContaining("expected a power of two, found 3");
     assertThatThrownBy(() -> new StepShape(64, 16, false, 0)).isInstanceOf(PlanException.class);
+    assertThatThrownBy(() -> new StepShape(64, 16, false, 1, -1)).isInstanceOf(PlanException.class);
   }
 }

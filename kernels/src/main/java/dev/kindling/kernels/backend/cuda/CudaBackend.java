@@ -121,7 +121,15 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public void makeCurrent() {
+    device.makeCurrent();
+  }
+
+  @Override
   public void close() {
+    if (device.peers().givenUp()) {
+      return;
+    }
     engine.close();
     device.close();
   }

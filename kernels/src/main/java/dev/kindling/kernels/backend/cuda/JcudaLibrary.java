@@ -20,12 +20,17 @@ final class JcudaLibrary {
   private static final String FILE = "libJCudaDriver-12.6.0-linux-x86_64.so";
   private static final String TEMPORARY = "java.io.tmpdir";
 
+  private static boolean loaded;
+
   private JcudaLibrary() {}
 
   /**
    * @throws LinkageError if the library or something it needs is missing
    */
   static synchronized void load() {
+    if (loaded) {
+      return;
+    }
     String before = System.getProperty(TEMPORARY);
     Path folder = null;
     try {
@@ -38,6 +43,7 @@ final class JcudaLibrary {
     }
     try {
       JCudaDriver.setExceptionsEnabled(false);
+      loaded = true;
     } finally {
       System.setProperty(TEMPORARY, before);
       delete(folder);

@@ -39,7 +39,7 @@ final class GatheredChain {
   private final class Pieces implements Placement {
     @Override
     public Variable master(Param param) {
-      return new Variable(param.name(), ValueType.f32(WIDTH * WIDTH / 2), Role.PARAMETER);
+      return new Variable(param.name(), ValueType.f32(WIDTH * WIDTH / 2), Role.SHARD);
     }
 
     @Override

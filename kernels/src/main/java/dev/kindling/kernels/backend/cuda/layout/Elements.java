@@ -38,10 +38,10 @@ final class Elements {
     return elements;
   }
 
-  /** A gather before a product sends the bf16 copies of the pieces and writes what it reads. */
+  /** A gather before a product writes what the product reads: pieces are narrowed on the way. */
   private static boolean gathersMaster(Graph graph, Node node) {
     return node.op() instanceof AllGather
-        && Adjacency.content(graph, node.input(0), Role.PARAMETER) != null;
+        && Adjacency.content(graph, node.input(0), Role.SHARD) != null;
   }
 
   private static Element output(

@@ -1,0 +1,193 @@
+package dev.kindling.driver.doctor;
+
+import dev.kindling.kernels.backend.cuda.cudnn.CudnnHandle;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What the doctor looks at, in the order in which a run needs it. */
+public final class Examination {
+  static final String LIBRARIES =
+      "install the CUDA 13 toolkit's libraries and name their folder in LD_LIBRARY_PATH (bin/kindling"
+          + " adds $CUDA_HOME/lib64 or /usr/local/cuda/lib64 itself)";
+
+  private static final int JAVA = 17;
+  private static final long MEMORY_LOW = 4L << 30;
+  private static final long SHARED_LOW = 64L << 20;
+
+  /** NCCL takes some tens of MiB a rank, and fails far from the cause where they are missing. */
+  private static final long SHARED_CUDA = 1L << 30;
+
+  private final Machine machine;
+
+  public Examination() {
+    this(new ThisMachine());
+  }
+
+  Examination(Machine machine) {
+    this.machine = machine;
+  }
+
+  /**
+   * What was found.
+   *
+   * @param base findings that every run depends on
+   * @param device findings that a run with {@code device: cuda} depends on too
+   */
+  public record Report(List<Finding> base, List<Finding> device) {
+    public Report {
+      base = List.copyOf(base);
+      device = List.copyOf(device);
+    }
+
+    /** Whether a run on the CPU can work. */
+    public boolean cpu() {
+      return base.stream().noneMatch(finding -> finding.state() == Finding.State.WRONG);
+    }
+
+    /** Whether a run on a GPU of this machine can work. */
+    public boolean cuda() {
+      return cpu() && device.stream().noneMatch(finding -> finding.state() == Finding.State.WRONG);
+    }
+  }
+
+  /**
+   * @param runs folder of the runs
+   * @param wanted whether a machine without a GPU is wrong
+   */
+  public Report examine(Path runs, boolean wanted) throws InterruptedException {
+    List<Finding> base = new ArrayList<>(List.of(java(), spark(), memory()));
+    base.add(loopback());
+    base.add(ownName());
+    base.add(FolderCheck.examine(runs));
+    DeviceFacts facts =
+        machine.bindings() ? machine.device() : DeviceFacts.none("cuda: " + CudaBindings.MISSING);
+    base.add(sharedMemory(facts.gpus().size() > 1));
+    return new Report(base, device(facts, wanted));
+  }
+
+  private Finding java() {
+    String version = machine.javaVersion();
+    return Runtime.Version.parse(version).feature() < JAVA
+        ? Finding.wrong("java", version, "install a JDK 17 or newer and set JAVA_HOME")
+        : Finding.ok("java", version);
+  }
+
+  private Finding spark() {
+    String mend = "point SPARK_HOME at Spark 4.1 or 4.2";
+    try {
+      String version = machine.sparkVersion();
+      return version.startsWith("4.1.") || version.startsWith("4.2.")
+          ? Finding.ok("spark", version)
+          : Finding.wrong("spark", version + ", expected 4.1 or 4.2", mend);
+    } catch (LinkageError missing) {
+      return Finding.wrong("spark", "not on the class path (" + missing + ")", mend);
+    }
+  }
+
+  private Finding memory() {
+    String text = "%.1f GiB".formatted(machine.memoryBytes() / (double) (1L << 30));
+    return machine.memoryBytes() < MEMORY_LOW
+        ? Finding.note(
+            "memory", text, "two executors take 2 GiB beside their tensors: --set ranks=1")
+        : Finding.ok("memory", text);
+  }
+
+  private Finding loopback() {
+    try {
+      return Finding.ok("ports", "loopback works (port " + machine.loopback() + ")");
+    } catch (IOException e) {
+      return Finding.wrong(
+          "ports", "loopback: " + e, "bring up the lo interface; let Java listen on any port");
+    }
+  }
+
+  private Finding ownName() {
+    try {
+      return Finding.ok("name", machine.ownAddress());
+    } catch (IOException e) {
+      return Finding.note(
+          "name",
+          "this machine's own name has no address (" + e + ")",
+          "add it to /etc/hosts, or set SPARK_LOCAL_IP");
+    }
+  }
+
+  private Finding sharedMemory(boolean severalGpus) {
+    long bytes = machine.sharedMemoryBytes();
+    String text = "%s: %d MiB free".formatted(machine.sharedMemory(), bytes >> 20);
+    if (bytes < 0) {
+      return Finding.note(
+          "shm", machine.sharedMemory() + " cannot be written", "ranks of a host use sockets then");
+    }
+    if (bytes < SHARED_LOW || (severalGpus && bytes < SHARED_CUDA)) {
+      return Finding.note(
+          "shm", text, "docker run --shm-size=1g; Kubernetes: an emptyDir of medium Memory");
+    }
+    return Finding.ok("shm", text);
+  }
+
+  private List<Finding> device(DeviceFacts facts, boolean wanted) {
+    List<Finding> findings = new ArrayList<>();
+    if (!facts.refusal().isEmpty()) {
+      String refusal = facts.refusal().replaceFirst("^cuda: ", "");
+      findings.add(
+          wanted
+              ? Finding.wrong(
+                  "cuda",
+                  refusal + " (the kernel's driver shows " + machine.gpuFiles() + ")",
+                  "install the NVIDIA driver R580 or newer; containers: docker run --gpus all")
+              : Finding.note("cuda", "no GPU: cpu only (" + refusal + ")", ""));
+      return findings;
+    }
+    findings.add(Finding.ok("driver", "CUDA " + facts.driver()));
+    facts.gpus().forEach(gpu -> findings.add(Finding.ok("gpu", gpu.toString())));
+    findings.add(
+        facts.ahead()
+            ? Finding.ok("kernels", "compiled ahead")
+            : Finding.ok("kernels", "sources only: NVRTC compiles them at the first start"));
+    findings.add(library(facts, "cudart", true));
+    findings.add(library(facts, "cublasLt", true));
+    findings.add(library(facts, "nvrtc", !facts.ahead()));
+    findings.add(cudnn(facts));
+    findings.add(library(facts, "nccl", facts.gpus().size() > 1));
+    if (!facts.apart().isEmpty()) {
+      findings.add(
+          Finding.note(
+              "peers",
+              "no peer access between GPUs " + String.join(", ", facts.apart()),
+              "collectives go through the host's memory there; nvidia-smi topo -m shows the links"));
+    } else if (facts.gpus().size() > 1) {
+      findings.add(Finding.ok("peers", "every GPU reaches every other"));
+    }
+    return findings;
+  }
+
+  private static Finding library(DeviceFacts facts, String name, boolean needed) {
+    String version = facts.libraries().get(name);
+    if (version != null) {
+      return Finding.ok(name, version);
+    }
+    String reason = facts.missing().getOrDefault(name, "not looked at");
+    return needed
+        ? Finding.wrong(name, reason, LIBRARIES)
+        : Finding.note(name, reason + " (not needed here)", "");
+  }
+
+  /** Our own attention runs without it. */
+  private static Finding cudnn(DeviceFacts facts) {
+    String version = facts.libraries().get("cudnn");
+    if (version == null) {
+      return library(facts, "cudnn", false);
+    }
+    String[] parts = version.split("\\.", -1);
+    long number =
+        Long.parseLong(parts[0]) * 10_000
+            + Long.parseLong(parts[1]) * 100
+            + Long.parseLong(parts[2]);
+    return CudnnHandle.refusal(number)
+        .map(why -> Finding.note("cudnn", version + ": " + why, "own attention kernels are used"))
+        .orElseGet(() -> Finding.ok("cudnn", version));
+  }
+}

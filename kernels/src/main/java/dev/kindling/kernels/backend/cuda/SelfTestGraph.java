@@ -104,6 +104,7 @@ final class SelfTestGraph {
     Value sum = floats(Role.STATE, 9, 5);
     show(new Accumulate(), sum, floats(Role.STATE, 9, 5));
     show(new Copy(), floats(Role.STATE, 9, 5), floats(Role.STATE, 9, 5));
+    show(new Copy(), floats(Role.STATE, 9, 5), floats(Role.WORKING, 9, 5));
     show(new Fill(0.5f), floats(Role.STATE, 9, 5), floats(Role.STATE, 3));
   }
 

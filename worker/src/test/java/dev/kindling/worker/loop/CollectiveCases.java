@@ -130,11 +130,11 @@ final class CollectiveCases {
     return b.build();
   }
 
-  /** The whole is read by a product, so a device gathers the narrow copies of the pieces. */
+  /** The whole is read by a product, so a device narrows the pieces and gathers those. */
   private static Graph working(int ranks, boolean into) {
     GraphBuilder b = new GraphBuilder();
     Shape whole = Shape.of(WIDTH, WIDTH);
-    Value piece = variable(b, "piece", Role.PARAMETER, WIDTH * WIDTH / ranks);
+    Value piece = variable(b, "piece", Role.SHARD, WIDTH * WIDTH / ranks);
     AllGather gather = new AllGather(Axis.DATA, ranks, into, Optional.of(whole));
     Value gathered =
         into

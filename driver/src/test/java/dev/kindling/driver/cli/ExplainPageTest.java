@@ -102,4 +102,48 @@ class ExplainPageTest {
     assertThat(page).contains("memory of one rank, bytes").contains("limit: none without");
     assertThat(page("memory.recompute=blocks")).contains("recompute blocks, 1 loss chunk");
   }
+
+  private static final String SMALL =
+      """
+      model: {type: llama, width: 64, layers: 2, heads: 4}
+      data: {type: text, paths: [corpus]}
+      optimizer: {type: adamw, lr: 1e-3}
+      steps: 10
+      sequence_length: 32
+      micro_batch: 64
+      global_batch: 256
+      """;
+
+  private static String small(String... sets) {
+    return new ExplainPage(PlanReader.read(ConfigDocument.parse(SMALL, "x.yaml"), List.of(sets)))
+        .text();
+  }
+
+  @Test
+  void oneRankSendsNothing() {
+    assertThat(small())
+        .containsPattern("mesh.zero +0 +default\n")
+        .containsPattern("parameter +[1-9]")
+        .containsPattern("AllReduce +[1-9][0-9,]* +bytes handed in by a rank, 1 calls\n")
+        .containsPattern("bytes sent +0 +per rank, over 1 ranks\n")
+        .doesNotContainPattern("\n +working ")
+        .doesNotContain("ReduceScatter");
+  }
+
+  @Test
+  void shardingShowsInMemoryPassesAndTraffic() {
+    String two = small("ranks=2", "mesh.zero=2");
+    // Two micro-steps scatter 7 matrices of 2 layers and the table twice; gathers follow the
+    // update.
+    assertThat(two)
+        .containsPattern("\n +shard +[1-9][0-9,]* +[0-9,]+ +[0-9,]+\n")
+        .containsPattern("\n +shard +[1-9][0-9,]*\n")
+        .containsPattern("\n +working +[1-9]")
+        .containsPattern("AllGather +[1-9][0-9,]* +bytes handed in by a rank, 16 calls\n")
+        .containsPattern("ReduceScatter +[1-9][0-9,]* +bytes handed in by a rank, 32 calls\n")
+        .containsPattern("bytes sent +[1-9]");
+    assertThat(small("ranks=2", "mesh.zero=3"))
+        .doesNotContainPattern("\n +working ")
+        .containsPattern("AllGather +[1-9][0-9,]* +bytes handed in by a rank, [0-9]+ calls\n");
+  }
 }

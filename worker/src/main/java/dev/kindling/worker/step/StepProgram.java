@@ -20,8 +20,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
@@ -160,12 +158,21 @@ public final class StepProgram implements AutoCloseable {
     return graphs.sharding().held(param, stored, rank);
   }
 
-  /** Equal on ranks whose collectives match call for call, in every program. */
+  /** Equal on ranks whose collectives match call for call; one line for each program. */
   public String fingerprint() {
-    return Stream.of(micro, List.of(finish, evaluate, spread), stash)
-        .flatMap(List::stream)
-        .map(program -> program.graph().fingerprintOfCollectives())
-        .collect(Collectors.joining(" "));
+    List<String> lines = new ArrayList<>();
+    addFingerprints(lines, "accumulate", micro);
+    addFingerprints(lines, "finish", List.of(finish));
+    addFingerprints(lines, "stash", stash);
+    addFingerprints(lines, "evaluate", List.of(evaluate));
+    addFingerprints(lines, "spread", List.of(spread));
+    return String.join("\n", lines);
+  }
+
+  private static void addFingerprints(List<String> lines, String name, List<Program> programs) {
+    for (Program program : programs) {
+      lines.add(name + " " + program.graph().fingerprintOfCollectives());
+    }
   }
 
   /** First values of all weights, the same for any number of ranks. All ranks together. */

@@ -1,6 +1,7 @@
 // Norm of all gradients, clip factor and optimizer updates, over tables of tensors (tensors.cuh).
 // The sentences are those of the CPU kernels, fused multiply-adds included, so masters agree with
 // them bit for bit when gradients and scale do.
+#include "philox.cuh"
 #include "reduce.cuh"
 #include "tensors.cuh"
 
@@ -9,6 +10,7 @@
 #define BIAS_CORRECTION1 1
 #define BIAS_CORRECTION2 2
 #define CLIP_NORM 3
+#define STEP 4
 
 struct SquaresBody {
   const Tensor& tensor;
@@ -68,27 +70,51 @@ extern "C" __global__ void clip_scale(
   scale[0] = usable ? factor / tokens : 0.0f;
 }
 
+struct AdamWNumbers {
+  float scale, keep, step_size, root_scale;
+};
+
+/** Updates the moments of elements i to i + N - 1 in memory and their parameters in p. */
+template <int N>
+__device__ __forceinline__ void adamw(
+    const Tensor& tensor, const AdamWNumbers& numbers, long long i, Floats<N>& p) {
+  Floats<N> g = load<N>(tensor.source + i);
+  Floats<N> m = load<N>(tensor.first + i);
+  Floats<N> v = load<N>(tensor.second + i);
+  float rest1 = 1 - tensor.constant[0];
+  float rest2 = 1 - tensor.constant[1];
+#pragma unroll
+  for (int j = 0; j < N; j++) {
+    float scaled = __fmul_rn(numbers.scale, g.at[j]);
+    m.at[j] = fmaf(rest1, __fsub_rn(scaled, m.at[j]), m.at[j]);
+    v.at[j] = fmaf(rest2, fmaf(scaled, scaled, -v.at[j]), v.at[j]);
+    float root = fmaf(sqrtf(v.at[j]), numbers.root_scale, tensor.constant[2]);
+    p.at[j] = fmaf(p.at[j], numbers.keep, -(__fmul_rn(numbers.step_size, m.at[j]) / root));
+  }
+  store<N>(tensor.first + i, m);
+  store<N>(tensor.second + i, v);
+}
+
+/** Of one tensor in this step; every thread of the block calls it. */
+__device__ __forceinline__ AdamWNumbers adamw_numbers(
+    const Tensor& tensor, const float* scale, const float* step) {
+  __shared__ float root_scale;
+  if (threadIdx.x == 0) {
+    root_scale = (float)(1.0 / sqrt((double)step[BIAS_CORRECTION2]));
+  }
+  __syncthreads();
+  float rate = step[LEARNING_RATE];
+  float keep = __fsub_rn(1, __fmul_rn(rate, tensor.constant[3]));
+  return {scale[0], keep, rate / step[BIAS_CORRECTION1], root_scale};
+}
+
 struct AdamWBody {
   const Tensor& tensor;
-  float scale, keep, step_size, root_scale;
+  AdamWNumbers numbers;
   template <int N>
   __device__ __forceinline__ void apply(long long i) {
-    Floats<N> g = load<N>(tensor.source + i);
-    Floats<N> m = load<N>(tensor.first + i);
-    Floats<N> v = load<N>(tensor.second + i);
     Floats<N> p = load<N>(tensor.target + i);
-    float rest1 = 1 - tensor.constant[0];
-    float rest2 = 1 - tensor.constant[1];
-#pragma unroll
-    for (int j = 0; j < N; j++) {
-      float scaled = __fmul_rn(scale, g.at[j]);
-      m.at[j] = fmaf(rest1, __fsub_rn(scaled, m.at[j]), m.at[j]);
-      v.at[j] = fmaf(rest2, fmaf(scaled, scaled, -v.at[j]), v.at[j]);
-      float root = fmaf(sqrtf(v.at[j]), root_scale, tensor.constant[2]);
-      p.at[j] = fmaf(p.at[j], keep, -(__fmul_rn(step_size, m.at[j]) / root));
-    }
-    store<N>(tensor.first + i, m);
-    store<N>(tensor.second + i, v);
+    adamw<N>(tensor, numbers, i, p);
     store<N>(tensor.target + i, p);
     if (tensor.copy != nullptr) {
       store<N>(tensor.copy + i, p);
@@ -104,21 +130,63 @@ struct AdamWBody {
  */
 extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors(
     const Tensor* tensors, const Piece* pieces, const float* scale, const float* step) {
-  __shared__ float root_scale;
   if (scale[0] == 0) {
     return;
   }
-  if (threadIdx.x == 0) {
-    root_scale = (float)(1.0 / sqrt((double)step[BIAS_CORRECTION2]));
-  }
-  __syncthreads();
   Piece piece = pieces[blockIdx.x];
   Tensor tensor = tensors[piece.tensor];
-  float rate = step[LEARNING_RATE];
-  float keep = __fsub_rn(1, __fmul_rn(rate, tensor.constant[3]));
-  each_of_piece<4>(
+  each_of_piece<4>(tensor, piece, AdamWBody{tensor, adamw_numbers(tensor, scale, step)});
+}
+
+/** fp32 to bf16, away from zero if the bits that go are more than r in [0, 65535]. */
+__device__ __forceinline__ float round_at_random(float x, unsigned r) {
+  unsigned bits = __float_as_uint(x);
+  unsigned cut = bits & 0xFFFF0000u;
+  if ((bits & 0x7F800000u) == 0x7F800000u) {
+    return __uint_as_float(x == x ? cut : cut | 0x00400000u);
+  }
+  return __uint_as_float((bits & 0xFFFFu) > r ? cut + 0x10000u : cut);
+}
+
+struct RoundedAdamWBody {
+  const Tensor& tensor;
+  AdamWNumbers numbers;
+  unsigned long long key, first;
+  template <int N>
+  __device__ __forceinline__ void apply(long long i) {
+    Floats<N> p = load<N>(tensor.copy + i);
+    adamw<N>(tensor, numbers, i, p);
+    Counter block = philox((first + i) >> 3, key);
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      int lane = (int)((i + j) & 7);
+      unsigned word = block.word[0];
+      word = lane >> 1 == 1 ? block.word[1] : word;
+      word = lane >> 1 == 2 ? block.word[2] : word;
+      word = lane >> 1 == 3 ? block.word[3] : word;
+      p.at[j] = round_at_random(p.at[j], word >> 16 * (lane & 1) & 0xFFFFu);
+    }
+    store<N>(tensor.copy + i, p);
+  }
+};
+
+/*
+ * As adamw_tensors for parameters without a master: copy = bf16 param, target = key of the rounding.
+ * Reads and writes 22 bytes per element. r of element i is the 16-bit lane i mod 8 of Philox block
+ * (step 2^32 + i) / 8: StochasticRounding.java, bit for bit. Grid: pieces; block: PIECE_THREADS.
+ */
+extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors_rounded(
+    const Tensor* tensors, const Piece* pieces, const float* scale, const float* step) {
+  if (scale[0] == 0) {
+    return;
+  }
+  Piece piece = pieces[blockIdx.x];
+  Tensor tensor = tensors[piece.tensor];
+  unsigned long long key = (unsigned long long)tensor.target;
+  unsigned long long first = (unsigned long long)step[STEP] << 32;
+  each_of_piece<8>(
       tensor, piece,
-      AdamWBody{tensor, scale[0], keep, rate / step[BIAS_CORRECTION1], root_scale});
+      RoundedAdamWBody{tensor, adamw_numbers(tensor, scale, step), key, first});
 }
 
 struct SgdBody {

@@ -42,8 +42,6 @@ class SizeRatchetTest {
   /** Size in lines that each exception has today: lists of test data, one item a line. */
   private static final Map<String, Integer> EXCEPTIONS =
       Map.of(
-          "worker/src/test/java/dev/kindling/worker/plan/TrainPlanTest.java#everyDefault",
-          65,
           "worker/src/test/java/dev/kindling/worker/store/JsonReaderTest.java"
               + "#whatIsNotJsonIsRefusedWithFileAndByte",
           61,

@@ -156,7 +156,19 @@ class UpdateRuleTest {
   void defaultsArePinned() {
     assertThat(AdamW.defaults())
         .isEqualTo(
-            Map.of("beta1", 0.9, "beta2", 0.95, "eps", 1e-8, "weightDecay", 0.1, "clipNorm", 1.0));
+            Map.of(
+                "beta1",
+                0.9,
+                "beta2",
+                0.95,
+                "eps",
+                1e-8,
+                "weightDecay",
+                0.1,
+                "clipNorm",
+                1.0,
+                "master",
+                true));
     assertThat(Sgd.defaults())
         .isEqualTo(Map.of("momentum", 0.0, "nesterov", false, "weightDecay", 0.0, "clipNorm", 1.0));
   }

@@ -203,8 +203,25 @@ class MemoryAgreementTest {
                 .isBetween(1 - 1e-5f, 1 + 1e-5f));
   }
 
-  private Map<Long, Integer> losses(String settings, String set) throws InterruptedException {
-    Path own = folder.resolve(set);
-    return SmallRun.in(own, settings, set).run(new ThreadLauncher(), StopSignal.NEVER).lossBits();
+  @Test
+  void aRunWithoutMastersResumesWithEqualBits() throws Exception {
+    String settings = "steps: 6\nglobal_batch: 128\nmicro_batch: 64\nranks: 1\n";
+    Map<Long, Integer> whole = losses(settings, "optimizer.master=false");
+    assertThat(whole).hasSize(6);
+    assertThat(whole).isNotEqualTo(losses(settings, "optimizer.master=true"));
+    Path own = folder.resolve("resumed");
+    Map<Long, Integer> both = new java.util.TreeMap<>();
+    for (String steps : List.of("steps=3", "steps=6")) {
+      SmallRun run =
+          SmallRun.in(own, settings, "optimizer.master=false", "schedule={type: constant}", steps);
+      both.putAll(run.run(new ThreadLauncher(), StopSignal.NEVER).lossBits());
+    }
+    assertThat(both)
+        .isEqualTo(losses(settings, "optimizer.master=false", "schedule={type: constant}"));
+  }
+
+  private Map<Long, Integer> losses(String settings, String... sets) throws InterruptedException {
+    Path own = folder.resolve("run" + sets.length + sets[0]);
+    return SmallRun.in(own, settings, sets).run(new ThreadLauncher(), StopSignal.NEVER).lossBits();
   }
 }

@@ -20,6 +20,72 @@ class TrainPlanTest {
       global_batch: 1024
       """;
 
+  /** The resolved form of {@link #SMALLEST}: a changed default is a changed line here. */
+  private static final String RESOLVED =
+      """
+      model:
+        type: llama
+        width: 64
+        layers: 2
+        heads: 4
+        context: 1024
+        tie_embeddings: true
+        init_std: 0.02
+        rope_theta: 10000.0
+        norm_eps: "1.0E-5"
+      data:
+        type: text
+        paths: [corpus]
+        validation_paths: []
+        validation_fraction: 0.0
+        mask_documents: false
+      tokenizer:
+        type: bytes
+      optimizer:
+        type: adamw
+        lr: 0.001
+        beta1: 0.9
+        beta2: 0.95
+        eps: 1.0E-8
+        weight_decay: 0.1
+        clip_norm: 1.0
+        master: true
+      schedule:
+        type: cosine
+        warmup_steps: 0
+        min_ratio: 0.1
+      sync:
+        type: every_step
+      mesh:
+        zero: 0
+      memory:
+        recompute: auto
+      checkpoint:
+        every_steps: 200
+        keep: 2
+      validation:
+        every_steps: 100
+        batches: 8
+      log:
+        every_steps: 1
+      determinism: replay
+      device: cpu
+      ranks: 1
+      seed: 1
+      steps: 100
+      global_batch: 1024
+      micro_batch: 256
+      logical_shards: 8
+      sequence_length: 128
+      launcher: spark
+      matmul: openblas
+      threads: 0
+      spark:
+        startup_timeout: 5m
+        conf: {}
+      """
+          .replace("\"1.0E-5\"", "1.0E-5");
+
   static TrainPlan plan(String yaml, String... sets) {
     return PlanReader.read(ConfigDocument.parse(yaml, "exp.yaml"), List.of(sets)).value();
   }
@@ -33,73 +99,9 @@ class TrainPlanTest {
     throw new AssertionError("expected a refusal of:\n" + yaml + String.join("\n", sets));
   }
 
-  /** Pins every default: a changed default is a changed line here. */
   @Test
   void everyDefault() {
-    assertThat(PlanReader.toYaml(plan(SMALLEST)))
-        .isEqualTo(
-            """
-            model:
-              type: llama
-              width: 64
-              layers: 2
-              heads: 4
-              context: 1024
-              tie_embeddings: true
-              init_std: 0.02
-              rope_theta: 10000.0
-              norm_eps: "1.0E-5"
-            data:
-              type: text
-              paths: [corpus]
-              validation_paths: []
-              validation_fraction: 0.0
-              mask_documents: false
-            tokenizer:
-              type: bytes
-            optimizer:
-              type: adamw
-              lr: 0.001
-              beta1: 0.9
-              beta2: 0.95
-              eps: 1.0E-8
-              weight_decay: 0.1
-              clip_norm: 1.0
-            schedule:
-              type: cosine
-              warmup_steps: 0
-              min_ratio: 0.1
-            sync:
-              type: every_step
-            mesh:
-              zero: 0
-            memory:
-              recompute: auto
-            checkpoint:
-              every_steps: 200
-              keep: 2
-            validation:
-              every_steps: 100
-              batches: 8
-            log:
-              every_steps: 1
-            determinism: replay
-            device: cpu
-            ranks: 1
-            seed: 1
-            steps: 100
-            global_batch: 1024
-            micro_batch: 256
-            logical_shards: 8
-            sequence_length: 128
-            launcher: spark
-            matmul: openblas
-            threads: 0
-            spark:
-              startup_timeout: 5m
-              conf: {}
-            """
-                .replace("\"1.0E-5\"", "1.0E-5"));
+    assertThat(PlanReader.toYaml(plan(SMALLEST))).isEqualTo(RESOLVED);
   }
 
   @Test

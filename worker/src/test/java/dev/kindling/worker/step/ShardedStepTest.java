@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.kindling.comm.loopback.LoopbackCommunicator;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Sgd;
@@ -211,6 +212,43 @@ class ShardedStepTest {
     Run together = run(StepRank.graphs(LAYERS, ADAMW, 2, 1, new Sharding(0, 2)), 5, 1);
     assertThat(buckets.outcomes()).isEqualTo(together.outcomes());
     assertSameBits(buckets.weights(), together.weights());
+  }
+
+  /** Recomputed forward reads gathered weights too, and a chunked head gathers its table. */
+  @ParameterizedTest
+  @CsvSource({"1, 1", "2, 2", "3, 1", "3, 2"})
+  void savingMemoryAndShardingGoTogether(int stage, int chunks) throws Exception {
+    StepGraphs plain = StepRank.graphs(LAYERS, ADAMW, 2, 2, new Sharding(stage, 2));
+    MemorySaving saving = new MemorySaving(Recompute.Level.BLOCKS, chunks);
+    Run expected = run(plain, 4, 2);
+    Run found = run(plain.with(saving), 4, 2);
+    for (int step = 0; step < 4; step++) {
+      float loss = expected.outcomes().get(step).loss();
+      assertThat(found.outcomes().get(step).loss()).isCloseTo(loss, within(1e-5f * loss));
+    }
+  }
+
+  /** Stages 0 and 1 end a step differently; 2 and 3 differ in programs before the last. */
+  @Test
+  void theFingerprintCoversEveryProgram() {
+    List<String> prints = new ArrayList<>();
+    for (int stage = 0; stage < 4; stage++) {
+      StepGraphs graphs = StepRank.graphs(1, ADAMW, 2, 2, new Sharding(stage, 2));
+      List<Communicator> world = LoopbackCommunicator.create(2);
+      try (StepRank rank = new StepRank(graphs, world.get(0));
+          StepRank other = new StepRank(graphs, world.get(1))) {
+        assertThat(other.program().fingerprint()).isEqualTo(rank.program().fingerprint());
+        prints.add(rank.program().fingerprint());
+      }
+    }
+    assertThat(prints).doesNotHaveDuplicates();
+    List<List<String>> lines = prints.stream().map(print -> print.lines().toList()).toList();
+    assertThat(lines.get(0))
+        .extracting(line -> line.split(" ", 2)[0])
+        .containsExactly("accumulate", "finish", "evaluate", "spread");
+    // Stage 2 scatters in every micro-step; stage 3 gathers in validation too.
+    assertThat(lines.get(2).get(0)).isNotEqualTo(lines.get(1).get(0));
+    assertThat(lines.get(3).get(2)).isNotEqualTo(lines.get(2).get(2));
   }
 
   @Test

@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.random.StochasticRounding;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -117,7 +118,30 @@ final class UpdateCpu {
                 from,
                 to);
     int elements = binding.inElements(0);
-    return () -> workers.run(task, elements, Grain.ELEMENTS);
+    if (op.roundingKey().isEmpty()) {
+      return () -> workers.run(task, elements, Grain.ELEMENTS);
+    }
+    Workers.Task rounding = rounding(param, scale, step, op.roundingKey().get(), workers.count());
+    return () -> {
+      workers.run(task, elements, Grain.ELEMENTS);
+      workers.run(rounding, elements, Grain.ELEMENTS);
+    };
+  }
+
+  private static Workers.Task rounding(
+      Operand param, Operand scale, Operand step, long key, int count) {
+    int[][] blocks = new int[count][4];
+    return (from, to, worker) -> {
+      long now = (long) step.get(StepScalar.STEP.ordinal());
+      int[] words = blocks[worker];
+      for (int i = from; i < to && scale.get(0) != 0; i++) {
+        if (i == from || StochasticRounding.beginsBlock(i)) {
+          StochasticRounding.block(words, key, now, i);
+        }
+        int random = StochasticRounding.random(words, i);
+        param.set(i, StochasticRounding.round(param.get(i), random));
+      }
+    };
   }
 
   static Runnable sgd(Binding binding) {

@@ -8,6 +8,9 @@ interface Addresses {
   /** Address of this very variable; another type or role under its name is an error. */
   long address(Variable variable);
 
+  /** Whether the variable is stored in fp32; a parameter without master is its bf16 copy alone. */
+  boolean hasMaster(Variable variable);
+
   /** Address of the bf16 copy of a parameter; only where {@link #hasCopies}. */
   long copyAddress(Variable variable);
 

@@ -121,9 +121,9 @@ final class Binding {
     if (!bf16() || variable == null || variable.role() != Role.PARAMETER) {
       return at(value);
     }
-    Operand master = at(value);
+    int stride = place.layout().stored(value).rowStride();
     return new Operand(
-        place.variables().copyAddress(variable), Element.BF16, master.shape(), master.stride());
+        place.variables().copyAddress(variable), Element.BF16, value.type().shape(), stride);
   }
 
   /** Device address of the bf16 copy of a value that lives in a parameter, 0 if there is none. */
@@ -132,6 +132,12 @@ final class Binding {
     return bf16() && variable != null && variable.role() == Role.PARAMETER
         ? place.variables().copyAddress(variable)
         : 0;
+  }
+
+  /** Whether the value lives in a parameter that has no fp32 master. */
+  boolean isBf16Alone(Value value) {
+    Variable variable = place.layout().variableOf(value);
+    return variable != null && !place.variables().hasMaster(variable);
   }
 
   Operand in(Node node, int index) {

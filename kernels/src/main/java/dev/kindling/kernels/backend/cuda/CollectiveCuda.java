@@ -100,15 +100,26 @@ final class CollectiveCuda {
   /** One input and one output, of which one holds a piece for each rank. */
   private static void pieces(Binding b, Node node, Communicator communicator) {
     Operand to = b.out(node, 0).flat();
-    // A gather that is read by products sends the bf16 copy of the piece, half the bytes.
+    // A gather that is read by products sends bf16, half the bytes: the copy where there is one.
     Operand from = (to.element() == Element.BF16 ? b.copyOf(node.input(0)) : b.in(node, 0)).flat();
     if (communicator.worldSize() == 1) {
       ElementCuda.move(b, from, to);
     } else if (from.element() != to.element()) {
+      from = narrowed(b, node, from, to, communicator.rank());
+    }
+    call(b, node, List.of(Stretch.of(from, to)), communicator);
+  }
+
+  /** A piece without a copy is converted where it belongs in the whole. */
+  private static Operand narrowed(Binding b, Node node, Operand from, Operand to, int rank) {
+    if (!(node.op() instanceof AllGather)) {
       throw new DeviceException(
           "cuda: " + node + ": expected one element type, found " + from + " and " + to);
     }
-    call(b, node, List.of(Stretch.of(from, to)), communicator);
+    long address = to.address() + rank * from.elements() * to.element().bytes();
+    Operand own = new Operand(address, to.element(), from.shape(), from.stride());
+    ElementCuda.move(b, from, own);
+    return own;
   }
 
   private static void call(

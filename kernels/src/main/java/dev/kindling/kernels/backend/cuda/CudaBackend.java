@@ -49,7 +49,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Memory allocate(List<Variable> variables) {
-    return new CudaMemory(device, variables, options.precision() == Precision.BF16);
+    return new CudaMemory(device, new RoleArenas(variables, bf16()));
   }
 
   @Override
@@ -65,10 +65,14 @@ public final class CudaBackend implements Backend {
               available,
               device));
     }
-    CudaMemory memory = new CudaMemory(device, variables, options.precision() == Precision.BF16);
+    CudaMemory memory = new CudaMemory(device, RoleArenas.of(variables, programs, bf16()));
     memory.workspace(needed.activations());
     engine.scratch(needed.scratch());
     return memory;
+  }
+
+  private boolean bf16() {
+    return options.precision() == Precision.BF16;
   }
 
   private CudaBytes bytes(List<Variable> variables, List<Graph> programs) {

@@ -52,7 +52,7 @@ public record CudaBytes(
    */
   public static CudaBytes of(
       List<Variable> declared, List<Graph> programs, Precision precision, int multiprocessors) {
-    RoleArenas arenas = new RoleArenas(declared, precision == Precision.BF16);
+    RoleArenas arenas = RoleArenas.of(declared, programs, precision == Precision.BF16);
     Planned planned = new Planned(arenas);
     Counts counts = new Counts();
     for (Graph program : programs) {
@@ -63,13 +63,11 @@ public record CudaBytes(
       variables.put(role, arenas.reservedBytes(role));
     }
     if (planned.hasCopies()) {
-      long parameters = arenas.bytes(Role.PARAMETER) / Float.BYTES;
-      long refresh = ElementCuda.copies(0, 0, parameters).bytes();
-      counts.constants += refresh * programs.size();
+      counts.constants += ElementCuda.copies(planned, arenas).bytes() * programs.size();
     }
     return new CudaBytes(
         variables,
-        arenas.copiesBytes(),
+        arenas.copyBytes(),
         counts.activations,
         counts.scratch,
         CublasLt.WORKSPACE_BYTES,
@@ -97,7 +95,7 @@ public record CudaBytes(
   private record Planned(RoleArenas arenas) implements Addresses {
     @Override
     public boolean hasCopies() {
-      return arenas.copiesBytes() > 0;
+      return arenas.copyBytes() > 0;
     }
 
     @Override
@@ -112,7 +110,12 @@ public record CudaBytes(
 
     @Override
     public long copyAddress(Variable variable) {
-      return (1L + Role.values().length) * ROLE_STRIDE + arenas.offset(variable) / 2;
+      return (1L + Role.values().length) * ROLE_STRIDE + arenas.copyOffset(variable);
+    }
+
+    @Override
+    public boolean hasMaster(Variable variable) {
+      return arenas.hasMaster(variable);
     }
   }
 

@@ -159,7 +159,7 @@ final class CudaDevice implements AutoCloseable {
     return address;
   }
 
-  /** Bytes that the driver could still give. */
+  /** Bytes that nobody holds now, other processes included. */
   long freeBytes() {
     makeCurrent();
     long[] free = new long[1];

@@ -7,6 +7,7 @@ import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -48,15 +49,15 @@ final class CudaMemory implements Memory, Addresses {
   private long workspace;
   private long workspaceBytes;
 
-  CudaMemory(CudaDevice device, List<Variable> variables, boolean bf16) {
+  CudaMemory(CudaDevice device, RoleArenas declared) {
     this.device = device;
-    declared = new RoleArenas(variables, bf16);
+    this.declared = declared;
     for (Role role : Role.values()) {
       arenas.put(role, device.reserve(declared.reservedBytes(role), role + " arena"));
     }
     faults = new FaultWords(arena(Role.OUTPUT, arenas) + bytes(Role.OUTPUT));
     faults.reset();
-    copies = device.reserve(declared.copiesBytes(), "bf16 copy of the parameters");
+    copies = device.reserve(declared.copyBytes(), "bf16 copy of the parameters");
     for (Role role : RoleArenas.TRAVELLING) {
       List<PinnedArena> slots = new ArrayList<>();
       for (int slot = 0; slot < SLOTS; slot++) {
@@ -94,7 +95,17 @@ final class CudaMemory implements Memory, Addresses {
 
   @Override
   public long copyAddress(Variable variable) {
-    return copies + declared.offset(variable) / 2;
+    return copies + declared.copyOffset(variable);
+  }
+
+  @Override
+  public boolean hasMaster(Variable variable) {
+    return declared.hasMaster(variable);
+  }
+
+  /** The arenas' layout. */
+  RoleArenas declared() {
+    return declared;
   }
 
   @Override
@@ -216,9 +227,31 @@ final class CudaMemory implements Memory, Addresses {
     }
     device.makeCurrent();
     device.synchronize("before copying " + variable);
-    Pointer host = Pointer.to(span(variable).buffer());
-    Address.Device there = Address.Device.at(address(known));
-    long bytes = known.type().bytes();
+    if (!hasMaster(known)) {
+      copyNarrow(known, toHost);
+      return;
+    }
+    transfer(variable, span(variable).buffer(), address(known), toHost);
+  }
+
+  /** What is stored in bf16 alone is fp32 to the host, rounded to nearest on its way down. */
+  private void copyNarrow(Variable variable, boolean toHost) {
+    Span wide = span(variable.name());
+    try (Span narrow = Span.allocate(wide.bytes() / 2)) {
+      if (!toHost) {
+        Bf16.narrow(wide.buffer(), narrow.buffer());
+      }
+      transfer(variable.name(), narrow.buffer(), copyAddress(variable), toHost);
+      if (toHost) {
+        Bf16.widen(narrow.buffer(), wide.buffer());
+      }
+    }
+  }
+
+  private static void transfer(String variable, ByteBuffer content, long address, boolean toHost) {
+    Pointer host = Pointer.to(content);
+    Address.Device there = Address.Device.at(address);
+    long bytes = content.capacity();
     check(
         toHost
             ? JCudaDriver.cuMemcpyDtoH(host, there, bytes)
@@ -235,10 +268,6 @@ final class CudaMemory implements Memory, Addresses {
     return stale;
   }
 
-  long masters() {
-    return arena(Role.PARAMETER, arenas);
-  }
-
   long copies() {
     return copies;
   }
@@ -253,7 +282,14 @@ final class CudaMemory implements Memory, Addresses {
           "cuMemsetD8Async " + role);
       device.synchronize("clear " + role);
     }
-    staleCopies |= role == Role.PARAMETER;
+    if (role == Role.PARAMETER && copies != 0) {
+      Address.Device at = Address.Device.at(copies);
+      check(
+          JCudaDriver.cuMemsetD8Async(at, (byte) 0, declared.copyBytes(), device.stream()),
+          "cuMemsetD8Async copies");
+      device.synchronize("clear copies");
+      staleCopies = true;
+    }
   }
 
   @Override

@@ -2,8 +2,8 @@ package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Node;
-import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import java.util.List;
@@ -34,6 +34,12 @@ final class ElementCuda {
   /** Inputs, outputs, sizes, then a stride for each. */
   private static void pointwise(Binding b, Node node, String kernel, int inputs, int outputs) {
     Operand first = b.in(node, 0);
+    for (int i = 0; i < inputs; i++) {
+      first.expectElement(b.in(node, i), node);
+    }
+    for (int i = 0; i < outputs; i++) {
+      first.expectElement(b.out(node, i), node);
+    }
     Launch launch = b.launch(kernel + first.variant());
     for (int i = 0; i < inputs; i++) {
       launch.at(b.in(node, i).address());
@@ -91,7 +97,11 @@ final class ElementCuda {
     b.launch("copy_tensors_f32", table).ready();
   }
 
-  static void move(Binding b, Operand from, Operand to) {
+  static void move(Binding b, Operand source, Operand target) {
+    // Only matrices have rows apart from each other.
+    boolean matrix = source.shape().rank() == 2;
+    Operand from = matrix ? source : source.flat();
+    Operand to = matrix ? target : target.flat();
     String kernel =
         switch (from.element()) {
           case BF16 -> to.element() == from.element() ? "copy_columns_bf16" : "cast_bf16_f32";
@@ -136,20 +146,27 @@ final class ElementCuda {
     b.launch("copy_tensors_f32", table).ready();
   }
 
-  /** One tensor: all parameters, onto themselves and into their bf16 copies. */
-  static TensorTable copies(long masters, long copies, long elements) {
-    float[] none = new float[0];
-    return new TensorTable()
-        .add(new TensorTable.Entry(masters, masters, 0, 0, copies, elements, none));
+  /** Every parameter that has a master, onto itself and into its bf16 copy. */
+  static TensorTable copies(Addresses addresses, RoleArenas arenas) {
+    TensorTable table = new TensorTable();
+    for (Variable variable : arenas.masters()) {
+      long master = addresses.address(variable);
+      long copy = addresses.copyAddress(variable);
+      long elements = variable.type().shape().elements();
+      table.add(new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0]));
+    }
+    return table;
   }
 
   /** Makes the bf16 copies of all parameters again, after the host wrote the masters. */
   static Command refreshCopies(Engine engine, CudaMemory memory) {
-    long elements = memory.bytes(Role.PARAMETER) / Float.BYTES;
-    if (memory.copies() == 0 || elements == 0) {
+    if (!memory.hasCopies()) {
       return () -> {};
     }
-    TensorTable table = copies(memory.masters(), memory.copies(), elements);
+    TensorTable table = copies(memory, memory.declared());
+    if (table.pieces() == 0) {
+      return () -> {};
+    }
     long address = engine.device().store(table.content(), "tensor table");
     return engine
         .launch("copy_tensors_f32")

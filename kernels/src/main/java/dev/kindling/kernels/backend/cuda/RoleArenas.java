@@ -1,14 +1,19 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.memory.Span;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Set;
 
 /**
  * Offsets of variables: one arena per role, in declaration order. Working copies of weights are
@@ -24,21 +29,61 @@ final class RoleArenas {
   private final Map<Role, Long> sizes = new EnumMap<>(Role.class);
   private final Map<String, Variable> variables = new HashMap<>();
   private final Map<String, Long> offsets = new HashMap<>();
+  private final Map<String, Long> copies = new LinkedHashMap<>();
   private final boolean bf16;
+  private long copyBytes;
 
   /**
-   * @param bf16 whether the precision is bf16
+   * Every parameter has an fp32 master.
+   *
+   * @param bf16 whether the precision is bf16, so that parameters have copies
    */
   RoleArenas(List<Variable> declared, boolean bf16) {
+    this(declared, bf16, Set.of());
+  }
+
+  /**
+   * @param bf16Only parameters without an fp32 master
+   */
+  RoleArenas(List<Variable> declared, boolean bf16, Set<Variable> bf16Only) {
     this.bf16 = bf16;
     for (Variable variable : declared) {
       if (variables.put(variable.name(), variable) != null) {
         throw new PlanException("variable " + variable.name() + " declared twice");
       }
-      long offset = sizes.getOrDefault(variable.role(), 0L);
-      offsets.put(variable.name(), offset / narrowing(variable.role()));
-      sizes.put(variable.role(), offset + Span.aligned(variable.type().bytes()));
+      long bytes = Span.aligned(variable.type().bytes());
+      if (variable.role() == Role.PARAMETER && bf16) {
+        copies.put(variable.name(), copyBytes);
+        copyBytes += bytes / 2;
+      }
+      if (!bf16Only.contains(variable)) {
+        long offset = sizes.getOrDefault(variable.role(), 0L);
+        offsets.put(variable.name(), offset / narrowing(variable.role()));
+        sizes.put(variable.role(), offset + bytes);
+      }
     }
+  }
+
+  /** With masters but for what the programs round; in fp32 alone nothing is rounded away. */
+  static RoleArenas of(List<Variable> declared, List<Graph> programs, boolean bf16) {
+    return new RoleArenas(declared, bf16, bf16 ? bf16Only(programs) : Set.of());
+  }
+
+  /** Parameters that some update rounds, so that they need no master. */
+  static Set<Variable> bf16Only(List<Graph> programs) {
+    Set<Variable> found = new HashSet<>();
+    for (Graph program : programs) {
+      for (Node node : program.nodes()) {
+        if (node.op() instanceof AdamW op && op.roundingKey().isPresent()) {
+          Variable variable = program.contents().get(node.input(0).id());
+          if (variable == null) {
+            throw new PlanException(node + ": rounds what is no parameter's first content");
+          }
+          found.add(variable);
+        }
+      }
+    }
+    return found;
   }
 
   /** How many times smaller than fp32 the variables of a role are. */
@@ -46,9 +91,36 @@ final class RoleArenas {
     return bf16 && role == Role.WORKING ? 2 : 1;
   }
 
+  boolean hasMaster(Variable variable) {
+    return offsets.containsKey(variable.name());
+  }
+
+  /** Size of the arena of all bf16 copies; 0 where the precision is fp32. */
+  long copyBytes() {
+    return aligned(copyBytes);
+  }
+
+  /** Offset of a parameter's bf16 copy. */
+  long copyOffset(Variable variable) {
+    same(variable);
+    Long offset = copies.get(variable.name());
+    if (offset == null) {
+      throw new PlanException(variable + " has no bf16 copy");
+    }
+    return offset;
+  }
+
+  /** Parameters that have both, in declaration order. */
+  List<Variable> masters() {
+    return copies.keySet().stream().map(this::known).filter(this::hasMaster).toList();
+  }
+
   /** Size of the role's variables. */
   long bytes(Role role) {
-    long bytes = sizes.getOrDefault(role, 0L) / narrowing(role);
+    return aligned(sizes.getOrDefault(role, 0L) / narrowing(role));
+  }
+
+  private static long aligned(long bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
@@ -57,30 +129,32 @@ final class RoleArenas {
     return bytes(role) + (role == Role.OUTPUT ? FaultWords.BYTES : 0);
   }
 
-  /** Size of the bf16 copies of the parameters. */
-  long copiesBytes() {
-    return bf16 ? bytes(Role.PARAMETER) / 2 : 0;
-  }
-
   private long offset(String variable) {
     Long offset = offsets.get(variable);
     if (offset == null) {
-      throw new IllegalArgumentException("no variable " + variable + " in this memory");
+      throw new PlanException(known(variable) + " is stored in bf16 alone");
     }
     return offset;
   }
 
   /** Offset of this very variable; another type or role under its name is an error. */
   long offset(Variable variable) {
+    same(variable);
+    return offset(variable.name());
+  }
+
+  private void same(Variable variable) {
     if (!variable.equals(variables.get(variable.name()))) {
       throw new PlanException(
           "memory holds " + variables.get(variable.name()) + ", the graph wants " + variable);
     }
-    return offset(variable.name());
   }
 
   Variable known(String variable) {
-    offset(variable);
-    return Objects.requireNonNull(variables.get(variable));
+    Variable known = variables.get(variable);
+    if (known == null) {
+      throw new IllegalArgumentException("no variable " + variable + " in this memory");
+    }
+    return known;
   }
 }

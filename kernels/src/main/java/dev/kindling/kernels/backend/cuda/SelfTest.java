@@ -19,6 +19,7 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -69,7 +70,8 @@ final class SelfTest {
       Graph graph, Precision precision, Engine engine, Set<String> launched) {
     Layout layout = Layout.of(graph, precision, GroupRules.NONE);
     boolean bf16 = precision == Precision.BF16;
-    try (CudaMemory memory = new CudaMemory(engine.device(), graph.variables(), bf16)) {
+    RoleArenas arenas = RoleArenas.of(graph.variables(), List.of(graph), bf16);
+    try (CudaMemory memory = new CudaMemory(engine.device(), arenas)) {
       fill(graph, memory);
       memory.upload(Role.INPUT, 0).issue();
       memory.upload(Role.STEP, 0).issue();

@@ -21,6 +21,7 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
@@ -40,6 +41,7 @@ import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Sentences in which every kernel of ours speaks once, over a few tokens; products are the
@@ -66,8 +68,9 @@ final class SelfTestGraph {
     test.columns(x);
     test.norms(x, y);
     test.tables(x);
-    test.updates();
+    Value scale = test.updates();
     if (precision == Precision.BF16) {
+      test.roundedUpdate(scale);
       test.attention(x, y, 64);
       test.attention(x, y, 128);
     }
@@ -139,7 +142,7 @@ final class SelfTestGraph {
     return b.variable(new Variable("positions", ValueType.i32(TOKENS), Role.INPUT));
   }
 
-  private void updates() {
+  private Value updates() {
     Value gradient = floats(Role.GRADIENT, 17, 9);
     Value count = floats(Role.STATE, 1);
     Value norm = show(new GlobalNorm(), gradient, count).get(0);
@@ -151,6 +154,20 @@ final class SelfTestGraph {
     Value other = floats(Role.PARAMETER, 17, 9);
     Value buffer = floats(Role.STATE, 17, 9);
     show(new Sgd(0.9f, 0.1f, true), other, gradient, buffer, scale, b.step());
+    return scale;
+  }
+
+  /** What is stored in bf16 alone shows itself as the rows of a table. */
+  private void roundedUpdate(Value scale) {
+    Value param = floats(Role.PARAMETER, ROWS, WIDTH);
+    Value gradient = floats(Role.GRADIENT, ROWS, WIDTH);
+    Value m = floats(Role.STATE, ROWS, WIDTH);
+    Value v = floats(Role.STATE, ROWS, WIDTH);
+    AdamW op = new AdamW(0.9f, 0.95f, 1e-3f, 0.1f, Optional.of(5L));
+    List<Value> updated = b.add(op, param, gradient, m, v, scale, b.step());
+    show(new Embedding(), updated.get(0), ids());
+    b.output("out" + outputs++, updated.get(1));
+    b.output("out" + outputs++, updated.get(2));
   }
 
   private void attention(Value x, Value y, int headDim) {

@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.GlobalNorm;
@@ -11,22 +12,32 @@ final class UpdateCuda {
 
   /** Every update of the group in one launch. */
   static void adamW(Binding b, Node node) {
+    boolean rounded = Binding.op(node, AdamW.class).roundingKey().isPresent();
     TensorTable table = new TensorTable();
     for (Node each : b.group().nodes()) {
       AdamW op = Binding.op(each, AdamW.class);
-      Operand param = b.out(each, 0);
       float[] numbers = {op.beta1(), op.beta2(), op.eps(), op.weightDecay()};
       table.add(
           new TensorTable.Entry(
-              param.address(),
+              rounded ? roundingKey(b, each, op) : b.out(each, 0).address(),
               b.in(each, 1).address(),
               b.out(each, 1).address(),
               b.out(each, 2).address(),
               b.copyAddress(each.input(0)),
-              param.elements(),
+              each.output(0).shape().elements(),
               numbers));
     }
-    b.launch("adamw_tensors", table).at(b.in(node, 4).address(), b.in(node, 5).address()).ready();
+    String kernel = rounded ? "adamw_tensors_rounded" : "adamw_tensors";
+    b.launch(kernel, table).at(b.in(node, 4).address(), b.in(node, 5).address()).ready();
+  }
+
+  /** Stands where the address of a master would. */
+  private static long roundingKey(Binding b, Node node, AdamW op) {
+    if (!b.isBf16Alone(node.input(0))) {
+      throw new DeviceException(
+          "cuda: " + op + ": expected a parameter in bf16 alone, found one with an fp32 master");
+    }
+    return op.roundingKey().orElseThrow();
   }
 
   static void sgd(Binding b, Node node) {

@@ -3,15 +3,25 @@ package dev.kindling.kernels.graph.op;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One AdamW update in place. Inputs param, gradient, m, v (equal types), scale [1], step block ->
  * param, m, v over theirs. g = scale * gradient; m = lerp(g, m, beta1); v = lerp(g^2, v, beta2); p
  * -= lr * ((m / c1) / (sqrt(v / c2) + eps) + weightDecay * p) with lr, c1, c2 of the step block. A
- * scale of 0 leaves everything unchanged. After Loshchilov and Hutter 2019 (1711.05101), algorithm
- * 2.
+ * scale of 0 leaves everything unchanged. With a rounding key the parameter has no fp32 master:
+ * what is left of it is rounded to bf16 by {@link dev.kindling.kernels.random.StochasticRounding}
+ * with that key and the step of the step block. After Loshchilov and Hutter 2019 (1711.05101),
+ * algorithm 2.
  */
-public record AdamW(float beta1, float beta2, float eps, float weightDecay) implements Op {
+public record AdamW(
+    float beta1, float beta2, float eps, float weightDecay, Optional<Long> roundingKey)
+    implements Op {
+  /** With an fp32 parameter. */
+  public AdamW(float beta1, float beta2, float eps, float weightDecay) {
+    this(beta1, beta2, eps, weightDecay, Optional.empty());
+  }
+
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {
     Expect.count(this, inputs, 6);

@@ -73,7 +73,7 @@ class ConvoyTest {
     assertThat(log()).containsExactly("allGather 2", "allToAll 1", "broadcast from 2 3");
   }
 
-  /** What in place means for a gather. */
+  /** How a piece that was converted into its place of the whole is gathered. */
   @Test
   void aPieceMayBeGatheredFromItsOwnPlace() {
     for (int rank = 0; rank < 3; rank++) {

@@ -73,9 +73,11 @@ class CudaBytesTest {
     assertThat(two.ropeTables()).isEqualTo(one.ropeTables());
     assertThat(two.activations()).isEqualTo(one.activations());
     assertThat(two.constants()).isEqualTo(2 * one.constants());
-    // A table is a tensor and its pieces: one makes the bf16 copies again, two sum loss and count.
-    long elements = one.variables().get(Role.PARAMETER) / 4;
-    long refresh = 64 + 16 * ((elements + 16383) / 16384);
+    // A table is tensors and their pieces: one makes the bf16 copies again, two sum loss and count.
+    long refresh =
+        graph.params().stream()
+            .mapToLong(param -> 64 + 16 * ((param.shape().elements() + 16383) / 16384))
+            .sum();
     assertThat(one.constants()).isEqualTo(refresh + 2 * (64 + 16));
   }
 

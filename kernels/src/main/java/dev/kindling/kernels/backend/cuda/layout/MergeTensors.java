@@ -53,7 +53,12 @@ final class MergeTensors {
   private static @Nullable List<Object> updateKey(Node node) {
     int count = node.inputs().size();
     if (node.op() instanceof AdamW op) {
-      return List.of(op.beta1(), op.beta2(), op.eps(), node.inputs().subList(count - 2, count));
+      return List.of(
+          op.beta1(),
+          op.beta2(),
+          op.eps(),
+          op.roundingKey().isPresent(),
+          node.inputs().subList(count - 2, count));
     }
     if (node.op() instanceof Sgd op) {
       return List.of(op.momentum(), op.nesterov(), node.inputs().subList(count - 2, count));

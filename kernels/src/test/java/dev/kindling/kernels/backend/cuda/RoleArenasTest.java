@@ -1,0 +1,105 @@
+package dev.kindling.kernels.backend.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.AdamW;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class RoleArenasTest {
+  private static final Variable GAIN = new Variable("gain", ValueType.f32(24), Role.PARAMETER);
+  private static final Variable WEIGHT =
+      new Variable("weight", ValueType.f32(64, 24), Role.PARAMETER);
+  private static final Variable LAST = new Variable("last", ValueType.f32(8), Role.PARAMETER);
+  private static final Variable STATE = new Variable("state", ValueType.f32(64, 24), Role.STATE);
+  private static final List<Variable> ALL = List.of(GAIN, WEIGHT, STATE, LAST);
+
+  @Test
+  void everyVariableFollowsTheOneBeforeOfItsRole() {
+    RoleArenas arenas = new RoleArenas(ALL, true);
+    assertThat(arenas.offset(GAIN)).isZero();
+    assertThat(arenas.offset(WEIGHT)).isEqualTo(128);
+    assertThat(arenas.offset(LAST)).isEqualTo(128 + 6144);
+    assertThat(arenas.offset(STATE)).isZero();
+    assertThat(arenas.bytes(Role.PARAMETER)).isEqualTo(128 + 6144 + 128);
+    assertThat(arenas.copyOffset(LAST)).isEqualTo(arenas.offset(LAST) / 2);
+    assertThat(arenas.masters()).containsExactly(GAIN, WEIGHT, LAST);
+  }
+
+  @Test
+  void aParameterInBf16AloneHasACopyAndNoMaster() {
+    RoleArenas arenas = new RoleArenas(ALL, true, Set.of(WEIGHT));
+    assertThat(arenas.hasMaster(WEIGHT)).isFalse();
+    assertThat(arenas.masters()).containsExactly(GAIN, LAST);
+    assertThat(arenas.offset(LAST)).isEqualTo(128);
+    assertThat(arenas.bytes(Role.PARAMETER)).isEqualTo(256);
+    assertThat(arenas.copyOffset(WEIGHT)).isEqualTo(64);
+    assertThat(arenas.copyOffset(LAST)).isEqualTo(64 + 3072);
+    assertThat(arenas.copyBytes()).isEqualTo(128 + 3072);
+    assertThat(arenas.known("weight")).isEqualTo(WEIGHT);
+    assertThatThrownBy(() -> arenas.offset(WEIGHT))
+        .isInstanceOf(PlanException.class)
+        .hasMessageContaining("weight")
+        .hasMessageContaining("bf16 alone");
+  }
+
+  @Test
+  void updatesThatRoundNeedNoMasterAndSixBytesLessPerElement() {
+    Graph rounding = update(Optional.of(3L));
+    Graph plain = update(Optional.empty());
+    assertThat(RoleArenas.bf16Only(List.of(plain))).isEmpty();
+    assertThat(RoleArenas.bf16Only(List.of(plain, rounding))).containsExactly(WEIGHT);
+    CudaBytes wide = bytes(plain);
+    CudaBytes narrow = bytes(rounding);
+    assertThat(wide.variables().get(Role.PARAMETER) - narrow.variables().get(Role.PARAMETER))
+        .isEqualTo(6144);
+    assertThat(narrow.copies()).isEqualTo(wide.copies());
+    List<Graph> programs = List.of(rounding);
+    assertThatThrownBy(() -> CudaBytes.of(rounding.variables(), programs, Precision.FP32, 1))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining("expected a parameter in bf16 alone");
+  }
+
+  private static CudaBytes bytes(Graph graph) {
+    return CudaBytes.of(graph.variables(), List.of(graph), Precision.BF16, 1);
+  }
+
+  private static Graph update(Optional<Long> key) {
+    GraphBuilder b = new GraphBuilder();
+    Value gradient = b.variable(new Variable("g", WEIGHT.type(), Role.GRADIENT));
+    Value m = b.variable(new Variable("m", WEIGHT.type(), Role.STATE));
+    Value v = b.variable(new Variable("v", WEIGHT.type(), Role.STATE));
+    Value scale = b.variable(new Variable("scale", ValueType.f32(1), Role.INPUT));
+    AdamW op = new AdamW(0.9f, 0.95f, 1e-8f, 0, key);
+    b.add(op, b.variable(WEIGHT), gradient, m, v, scale, b.step());
+    return b.build();
+  }
+
+  @Test
+  void theHostRoundsToNearestEvenAndWidensExactly() {
+    float[] values = {1f, -2.5f, 1.00390625f, 1.01171875f, Float.POSITIVE_INFINITY, Float.NaN, -0f};
+    float[] expected = {1f, -2.5f, 1f, 1.015625f, Float.POSITIVE_INFINITY, Float.NaN, -0f};
+    ByteBuffer wide = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer narrow = ByteBuffer.allocate(2 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    wide.asFloatBuffer().put(values);
+    Bf16.narrow(wide, narrow);
+    Bf16.widen(narrow, wide);
+    float[] found = new float[values.length];
+    wide.asFloatBuffer().get(found);
+    assertThat(found).isEqualTo(expected);
+  }
+}

@@ -3,8 +3,8 @@
 // A row belongs to a team of blockDim.x threads, a thread to 32 columns at most; with a team of one
 // warp a block takes blockDim.y rows at a time. Launch for width D <= 8192:
 //   team = 32 * ceil(D / 1024), block (team, team == 32 ? 4 : 1);
-//   forward: grid ceil(rows / blockDim.y); gradient: any grid, best 3 * SMs for D <= 1024, else
-//   ceil(384 / team) * SMs.
+//   forward: grid ceil(rows / blockDim.y); gradient: any grid, best 2 * SMs for D <= 1024, else
+//   ceil(256 / team) * SMs.
 // Rows lie `stride` elements apart in every matrix. 16-byte accesses when pointers are 16-byte
 // aligned and D and stride are multiples of 8.
 #include "bf16.cuh"
@@ -61,13 +61,14 @@ __device__ __forceinline__ void write(T* to, const Floats<8>& values, int count)
   }
 }
 
-template <bool WIDE, class T>
+/** V: vectors of 8 that a thread holds of a row. */
+template <bool WIDE, class T, int V = VECTORS>
 struct Row {
-  Raw<T, 8> part[VECTORS];
+  Raw<T, 8> part[V];
 
   __device__ __forceinline__ void load(const T* from, int width) {
 #pragma unroll
-    for (int k = 0; k < VECTORS; k++) {
+    for (int k = 0; k < V; k++) {
       int column = column_of(k);
       part[k] = {};
       if (column < width) {
@@ -189,14 +190,14 @@ struct Gradient {
 };
 
 /** Adds this block's rows in the order of threadIdx.y and writes its row of partial sums. */
-template <bool WIDE>
+template <bool WIDE, int V>
 __device__ __forceinline__ void write_partials(
     const Floats<8>* sums, float* partials, int width, float* shared) {
   float* line = partials + (long long)blockIdx.x * width;
   for (int y = 0; y < blockDim.y; y++) {
     if (threadIdx.y == y) {
 #pragma unroll
-      for (int k = 0; k < VECTORS; k++) {
+      for (int k = 0; k < V; k++) {
         int column = column_of(k);
         if (column < width) {
           Floats<8> sum = sums[k];
@@ -219,32 +220,51 @@ __device__ __forceinline__ void write_partials(
   }
 }
 
-template <class T, bool WIDE, bool LAYER>
-__device__ __forceinline__ void gradient(const Gradient<T>& args) {
-  __shared__ float scratch[32];
-  __shared__ alignas(16) float shared[WARP_WIDTH];
-  Floats<8> dgain[VECTORS] = {};
-  Floats<8> dbias[LAYER ? VECTORS : 1] = {};
-  Floats<8> dx_sums[LAYER ? VECTORS : 1] = {};
-  int step = gridDim.x * blockDim.y;
-  for (int row = blockIdx.x * blockDim.y + threadIdx.y; row < args.rows; row += step) {
+/** The three rows that the gradient of one row reads. */
+template <class T, bool WIDE, int V>
+struct GradientRows {
+  Row<WIDE, T, V> x, dy, carried;
+
+  __device__ __forceinline__ void load(const Gradient<T>& args, int row) {
     long long base = (long long)row * args.stride;
-    Row<WIDE, T> x, dy, carried;
     x.load(args.x + base, args.width);
     dy.load(args.dy + base, args.width);
     if (args.carried != nullptr) {
       carried.load(args.carried + base, args.width);
+    }
+  }
+};
+
+template <class T, bool WIDE, bool LAYER, int V>
+__device__ __forceinline__ void gradient(const Gradient<T>& args) {
+  __shared__ float scratch[32];
+  __shared__ alignas(16) float shared[WARP_WIDTH];
+  Floats<8> dgain[V] = {};
+  Floats<8> dbias[LAYER ? V : 1] = {};
+  Floats<8> dx_sums[LAYER ? V : 1] = {};
+  int step = gridDim.x * blockDim.y;
+  int first = blockIdx.x * blockDim.y + threadIdx.y;
+  GradientRows<T, WIDE, V> next;
+  if (first < args.rows) {
+    next.load(args, first);
+  }
+  for (int row = first; row < args.rows; row += step) {
+    long long base = (long long)row * args.stride;
+    GradientRows<T, WIDE, V> now = next;
+    // The next row is on its way while this one is computed: eight warps do not hide it otherwise.
+    if (row + step < args.rows) {
+      next.load(args, row + step);
     }
     float mean = LAYER ? args.moments[2 * (long long)row] : 0;
     float r = LAYER ? args.moments[2 * (long long)row + 1] : args.moments[row];
     float sum_h = 0;
     float sum_hn = 0;
 #pragma unroll
-    for (int k = 0; k < VECTORS; k++) {
+    for (int k = 0; k < V; k++) {
       int column = column_of(k);
       if (column < args.width) {
-        Floats<8> xs = unpack(x.part[k]);
-        Floats<8> dys = unpack(dy.part[k]);
+        Floats<8> xs = unpack(now.x.part[k]);
+        Floats<8> dys = unpack(now.dy.part[k]);
         Floats<8> gain = unpack(read<WIDE>(args.gain + column, args.width - column));
 #pragma unroll
         for (int i = 0; i < 8; i++) {
@@ -262,15 +282,15 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
     float mean_h = LAYER ? team_sum(sum_h, scratch) / args.width : 0;
     float mean_hn = team_sum(sum_hn, scratch) / args.width;
 #pragma unroll
-    for (int k = 0; k < VECTORS; k++) {
+    for (int k = 0; k < V; k++) {
       int column = column_of(k);
       if (column < args.width) {
-        Floats<8> xs = unpack(x.part[k]);
-        Floats<8> dys = unpack(dy.part[k]);
+        Floats<8> xs = unpack(now.x.part[k]);
+        Floats<8> dys = unpack(now.dy.part[k]);
         Floats<8> gain = unpack(read<WIDE>(args.gain + column, args.width - column));
         Floats<8> result{};
         if (args.carried != nullptr) {
-          result = unpack(carried.part[k]);
+          result = unpack(now.carried.part[k]);
         }
 #pragma unroll
         for (int i = 0; i < 8; i++) {
@@ -286,15 +306,27 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
     }
   }
   if (args.gain_partials != nullptr) {
-    write_partials<WIDE>(dgain, args.gain_partials, args.width, shared);
+    write_partials<WIDE, V>(dgain, args.gain_partials, args.width, shared);
   }
   if constexpr (LAYER) {
     if (args.bias_partials != nullptr) {
-      write_partials<WIDE>(dbias, args.bias_partials, args.width, shared);
+      write_partials<WIDE, V>(dbias, args.bias_partials, args.width, shared);
     }
     if (args.dx_partials != nullptr) {
-      write_partials<WIDE>(dx_sums, args.dx_partials, args.width, shared);
+      write_partials<WIDE, V>(dx_sums, args.dx_partials, args.width, shared);
     }
+  }
+}
+
+/** A warp holds rows of 768 in three vectors a thread; registers decide how many blocks fit. */
+template <class T, bool LAYER>
+__device__ __forceinline__ void gradient(const Gradient<T>& args) {
+  if (!args.wide()) {
+    gradient<T, false, LAYER, VECTORS>(args);
+  } else if (args.width <= 3 * 8 * (int)blockDim.x) {
+    gradient<T, true, LAYER, 3>(args);
+  } else {
+    gradient<T, true, LAYER, VECTORS>(args);
   }
 }
 
@@ -324,7 +356,7 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
       float* gain_partials, int rows, int width, int stride) {                                     \
     Gradient<T> args{x,  gain,          moments, dy,      carried,                                 \
                      dx, gain_partials, nullptr, nullptr, rows, width, stride};                    \
-    args.wide() ? gradient<T, true, false>(args) : gradient<T, false, false>(args);                       \
+    gradient<T, false>(args);                       \
   }                                                                                                \
   /* As rms_norm_gradient with n = (x - mean) r and dx = r (h - mean(h) - n mean(h n));            \
      bias_partials [grid, width], unless null: sums of dy; dx_partials likewise: sums of dx. */    \
@@ -334,7 +366,7 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
       int stride) {                                                                                \
     Gradient<T> args{x,  gain,          moments,       dy,          carried,                       \
                      dx, gain_partials, bias_partials, dx_partials, rows, width, stride};          \
-    args.wide() ? gradient<T, true, true>(args) : gradient<T, false, true>(args);                         \
+    gradient<T, true>(args);                         \
   }
 
 NORM_KERNELS(bf16, bf16)

@@ -95,7 +95,11 @@ public record PlainAttention(AttentionShape shape, double[] segments, boolean ro
       int first = start(sequence, t);
       int row = query(sequence, t, head);
       int own = t * shape.headDim();
-      result.lse[t] = probabilities(sequence, head, t, first, q, k, p);
+      double scale = 1 / Math.sqrt(shape.headDim());
+      for (int j = first; j <= t; j++) {
+        p[j] = dot(q, row, k, key(sequence, j, head)) * scale;
+      }
+      result.lse[t] = normalize(p, first, t);
       for (int j = first; j <= t; j++) {
         axpy(round(p[j]), v, key(sequence, j, head), result.o, own);
       }
@@ -103,7 +107,6 @@ public record PlainAttention(AttentionShape shape, double[] segments, boolean ro
       for (int c = 0; c < shape.headDim(); c++) {
         d += dO[row + c] * round(result.o[own + c]);
       }
-      double scale = 1 / Math.sqrt(shape.headDim());
       for (int j = first; j <= t; j++) {
         int at = key(sequence, j, head);
         double ds = round(p[j] * (dot(dO, row, v, at) - d));
@@ -115,21 +118,18 @@ public record PlainAttention(AttentionShape shape, double[] segments, boolean ro
     return result;
   }
 
-  /** Fills p[first..t]; returns the logarithm of the sum of exponentials. */
-  private double probabilities(
-      int sequence, int head, int t, int first, double[] q, double[] k, double[] p) {
+  /** Scores p[first..last] become probabilities; returns the logarithm of the sum. */
+  private static double normalize(double[] p, int first, int last) {
     double max = Double.NEGATIVE_INFINITY;
-    for (int j = first; j <= t; j++) {
-      p[j] =
-          dot(q, query(sequence, t, head), k, key(sequence, j, head)) / Math.sqrt(shape.headDim());
+    for (int j = first; j <= last; j++) {
       max = Math.max(max, p[j]);
     }
     double sum = 0;
-    for (int j = first; j <= t; j++) {
+    for (int j = first; j <= last; j++) {
       p[j] = Math.exp(p[j] - max);
       sum += p[j];
     }
-    for (int j = first; j <= t; j++) {
+    for (int j = first; j <= last; j++) {
       p[j] /= sum;
     }
     return max + Math.log(sum);

@@ -104,12 +104,12 @@ public record AdamW(
 
   @Override
   public void fillStep(Span stepBlock, long update, double lrFactor) {
-    new StepScalars(
-            lr * lrFactor,
-            1.0 - StrictMath.pow(beta1, update),
-            1.0 - StrictMath.pow(beta2, update),
-            clipNorm,
-            update)
-        .write(stepBlock);
+    StepScalars.write(
+        stepBlock,
+        lr * lrFactor,
+        1.0 - StrictMath.pow(beta1, update),
+        1.0 - StrictMath.pow(beta2, update),
+        clipNorm,
+        update);
   }
 }

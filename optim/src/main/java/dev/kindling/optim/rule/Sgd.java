@@ -58,6 +58,6 @@ public record Sgd(double lr, double momentum, boolean nesterov, double weightDec
 
   @Override
   public void fillStep(Span stepBlock, long update, double lrFactor) {
-    new StepScalars(lr * lrFactor, 1.0, 1.0, clipNorm, update).write(stepBlock);
+    StepScalars.write(stepBlock, lr * lrFactor, 1.0, 1.0, clipNorm, update);
   }
 }

@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.worker.shard.Held;
@@ -26,6 +27,14 @@ import java.util.Map;
  * computes while the host prepares the next: each uses the next slot of the memory in turn.
  */
 public final class StepProgram implements AutoCloseable {
+  private static final List<String> OUTCOME =
+      List.of(
+          StepGraphs.LOSS_SUM,
+          StepGraphs.TOKEN_COUNT,
+          StepGraphs.GRAD_NORM,
+          StepGraphs.SCALE,
+          StepGraphs.STOPS);
+
   private static final List<Role> DRY_RUN_CLEARS =
       List.of(Role.PARAMETER, Role.SHARD, Role.WORKING, Role.GRADIENT, Role.STATE, Role.PARTIAL);
 
@@ -39,6 +48,10 @@ public final class StepProgram implements AutoCloseable {
   private final List<Program> micro;
   private final List<Program> stash;
   private final List<StepInputs> inputs = new ArrayList<>();
+
+  /** The scalars of {@link #OUTCOME} of each slot: looked up once, a step leaves no garbage. */
+  private final List<Span> outcomes = new ArrayList<>();
+
   private final long bytesPeak;
   private int slot;
 
@@ -70,6 +83,9 @@ public final class StepProgram implements AutoCloseable {
     bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
+      for (String name : OUTCOME) {
+        outcomes.add(memory.span(name, each));
+      }
     }
   }
 
@@ -250,19 +266,14 @@ public final class StepProgram implements AutoCloseable {
   private StepOutcome read(int used) {
     memory.await(used);
     return new StepOutcome(
-        scalar(StepGraphs.LOSS_SUM, used),
-        scalar(StepGraphs.TOKEN_COUNT, used),
-        scalar(StepGraphs.GRAD_NORM, used),
-        scalar(StepGraphs.SCALE, used),
-        scalar(StepGraphs.STOPS, used));
+        scalar(used, 0), scalar(used, 1), scalar(used, 2), scalar(used, 3), scalar(used, 4));
   }
 
   /** Loss sum and token count of one micro-batch of this rank; changes nothing. */
   public StepOutcome evaluate() {
     int used = submit(evaluate);
     memory.await(used);
-    float lossSum = scalar(StepGraphs.LOSS_SUM, used);
-    return new StepOutcome(lossSum, scalar(StepGraphs.TOKEN_COUNT, used), 0f, 0f, 0f);
+    return new StepOutcome(scalar(used, 0), scalar(used, 1), 0f, 0f, 0f);
   }
 
   /**
@@ -300,8 +311,8 @@ public final class StepProgram implements AutoCloseable {
     return variables + finish.activationBytes();
   }
 
-  private float scalar(String name, int used) {
-    return memory.span(name, used).getFloat(0);
+  private float scalar(int used, int index) {
+    return outcomes.get(used * OUTCOME.size() + index).getFloat(0);
   }
 
   @Override

@@ -8,6 +8,7 @@ import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.Axis;
+import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
@@ -77,8 +78,9 @@ final class CollectiveCases {
   }
 
   private static Value activation(GraphBuilder b, String name, int rows) {
-    Value one = variable(b, name, Role.INPUT, rows, WIDTH);
-    return b.add(one, variable(b, name + "'", Role.INPUT, rows, WIDTH));
+    Value table = variable(b, name, Role.PARAMETER, rows, WIDTH);
+    ValueType ids = new ValueType(Shape.of(rows), DType.I32);
+    return b.embedding(table, b.variable(new Variable(name + "/rows", ids, Role.INPUT)));
   }
 
   private static Graph ofActivation(Op op, int ranks) {
@@ -114,7 +116,7 @@ final class CollectiveCases {
   private static Graph toldParameter() {
     GraphBuilder b = new GraphBuilder();
     Value told = b.add(new Broadcast(Axis.DATA, 1), weight(b)).get(0);
-    b.output("out/y", b.linear(variable(b, "in", Role.INPUT, 4, WIDTH), told));
+    b.output("out/y", b.linear(activation(b, "in", 4), told));
     b.output("out/w", told);
     return b.build();
   }
@@ -123,7 +125,7 @@ final class CollectiveCases {
     GraphBuilder b = new GraphBuilder();
     Value shard = variable(b, "shard", Role.STATE, WIDTH / ranks, WIDTH);
     Value whole = b.add(new AllGather(Axis.DATA, ranks, true), shard, weight(b)).get(0);
-    b.output("out/y", b.linear(variable(b, "in", Role.INPUT, 4, WIDTH), whole));
+    b.output("out/y", b.linear(activation(b, "in", 4), whole));
     b.output("out/w", whole);
     return b.build();
   }
@@ -138,7 +140,7 @@ final class CollectiveCases {
         into
             ? b.add(gather, piece, variable(b, "working", Role.WORKING, WIDTH, WIDTH)).get(0)
             : b.add(gather, piece).get(0);
-    b.output("out/y", b.linear(variable(b, "in", Role.INPUT, 4, WIDTH), gathered));
+    b.output("out/y", b.linear(activation(b, "in", 4), gathered));
     return b.build();
   }
 
@@ -167,7 +169,11 @@ final class CollectiveCases {
       for (int run = 0; run < runs; run++) {
         for (Variable variable : graph.variables()) {
           if (variable.role() != Role.OUTPUT && variable.role() != Role.WORKING) {
-            fill(memory.span(variable.name()), variable.name().hashCode(), data.rank(), run);
+            if (variable.type().dtype() == DType.I32) {
+              ramp(memory.span(variable.name()));
+            } else {
+              fill(memory.span(variable.name()), variable.name().hashCode(), data.rank(), run);
+            }
             if (variable.role() != Role.INPUT) {
               memory.publish(variable.name());
             }
@@ -188,6 +194,12 @@ final class CollectiveCases {
       }
     }
     return outputs;
+  }
+
+  private static void ramp(Span span) {
+    for (int i = 0; i < span.bytes() / Integer.BYTES; i++) {
+      span.putInt(i, i);
+    }
   }
 
   private static void fill(Span span, int name, int rank, int run) {

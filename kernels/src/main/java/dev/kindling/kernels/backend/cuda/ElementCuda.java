@@ -34,6 +34,12 @@ final class ElementCuda {
   /** Inputs, outputs, sizes, then a stride for each. */
   private static void pointwise(Binding b, Node node, String kernel, int inputs, int outputs) {
     Operand first = b.in(node, 0);
+    for (int i = 0; i < inputs; i++) {
+      first.expectElement(b.in(node, i), node);
+    }
+    for (int i = 0; i < outputs; i++) {
+      first.expectElement(b.out(node, i), node);
+    }
     Launch launch = b.launch(kernel + first.variant());
     for (int i = 0; i < inputs; i++) {
       launch.at(b.in(node, i).address());
@@ -91,7 +97,11 @@ final class ElementCuda {
     b.launch("copy_tensors_f32", table).ready();
   }
 
-  static void move(Binding b, Operand from, Operand to) {
+  static void move(Binding b, Operand source, Operand target) {
+    // Only matrices have rows apart from each other.
+    boolean matrix = source.shape().rank() == 2;
+    Operand from = matrix ? source : source.flat();
+    Operand to = matrix ? target : target.flat();
     String kernel =
         switch (from.element()) {
           case BF16 -> to.element() == from.element() ? "copy_columns_bf16" : "cast_bf16_f32";

@@ -12,7 +12,7 @@ final class LossCuda {
   private LossCuda() {}
 
   static void loss(Binding b, Node node) {
-    bind(b, node, "cross_entropy", 0);
+    bind(b, node, b.in(node, 0), "cross_entropy", 0);
   }
 
   static void lossWithGradient(Binding b, Node node) {
@@ -22,11 +22,10 @@ final class LossCuda {
       ColumnCuda.copy(b, logits, gradient);
     }
     int row = logits.stride() * logits.element().bytes() / 16 * 16;
-    bind(b, node, "cross_entropy_gradient", Math.min(row, CACHE_BYTES));
+    bind(b, node, gradient, "cross_entropy_gradient", Math.min(row, CACHE_BYTES));
   }
 
-  private static void bind(Binding b, Node node, String kernel, int shared) {
-    Operand logits = shared == 0 ? b.in(node, 0) : b.out(node, 2);
+  private static void bind(Binding b, Node node, Operand logits, String kernel, int shared) {
     long targets = b.in(node, 1).address();
     long losses = b.scratch((long) logits.rows() * Float.BYTES);
     String name = kernel + logits.variant();

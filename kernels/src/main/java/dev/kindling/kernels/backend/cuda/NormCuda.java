@@ -84,9 +84,8 @@ final class NormCuda {
   }
 
   /** As many blocks as are resident at a time; one more wave would leave most of the GPU idle. */
-  private static int gradientBlocks(Binding b, int rows, int team, boolean layer) {
-    int resident = layer ? 2 : 3;
-    int perProcessor = team == 32 ? resident : (128 * resident + team - 1) / team;
+  private static int gradientBlocks(Binding b, int rows, int team) {
+    int perProcessor = team == 32 ? 2 : (256 + team - 1) / team;
     return Math.min(rows, perProcessor * b.multiprocessors());
   }
 
@@ -94,7 +93,7 @@ final class NormCuda {
     RmsNormGradient op = Binding.op(node, RmsNormGradient.class);
     Operand x = b.in(node, 0);
     int team = team(x.columns());
-    int blocks = gradientBlocks(b, x.rows(), team, false);
+    int blocks = gradientBlocks(b, x.rows(), team);
     boolean wantsGain = op.gain() != Accumulation.NONE;
     long partials = wantsGain ? b.scratch((long) blocks * x.columns() * Float.BYTES) : 0;
     long carried = op.residual() ? b.in(node, 4).address() : 0;
@@ -133,7 +132,7 @@ final class NormCuda {
     LayerNormGradient op = Binding.op(node, LayerNormGradient.class);
     Operand x = b.in(node, 0);
     int team = team(x.columns());
-    int blocks = gradientBlocks(b, x.rows(), team, true);
+    int blocks = gradientBlocks(b, x.rows(), team);
     List<ColumnCuda.Partials> totals = new ArrayList<>();
     addTotal(b, node, op.gain(), 1, totals);
     addTotal(b, node, op.bias(), op.biasOutput(), totals);

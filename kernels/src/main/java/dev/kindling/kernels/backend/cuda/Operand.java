@@ -1,6 +1,8 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.Element;
+import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Shape;
 
 /**
@@ -26,6 +28,18 @@ record Operand(long address, Element element, Shape shape, int stride) {
   Operand flat() {
     int count = Math.toIntExact(elements());
     return new Operand(address, element, Shape.of(1, count), count);
+  }
+
+  /**
+   * A kernel has one element type for all its matrices.
+   *
+   * @throws DeviceException if the other one is stored differently
+   */
+  void expectElement(Operand other, Node node) {
+    if (other.element() != element) {
+      throw new DeviceException(
+          "cuda: " + node + ": expected all matrices in " + element + ", found " + other.element());
+    }
   }
 
   boolean dense() {

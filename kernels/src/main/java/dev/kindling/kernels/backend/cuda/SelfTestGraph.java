@@ -107,13 +107,14 @@ final class SelfTestGraph {
     Value sum = floats(Role.STATE, 9, 5);
     show(new Accumulate(), sum, floats(Role.STATE, 9, 5));
     show(new Copy(), floats(Role.STATE, 9, 5), floats(Role.STATE, 9, 5));
+    show(new Copy(), floats(Role.STATE, 9, 5), floats(Role.WORKING, 9, 5));
     show(new Fill(0.5f), floats(Role.STATE, 9, 5), floats(Role.STATE, 3));
   }
 
   private void columns(Value x) {
     List<Value> pieces = show(new SplitColumns(List.of(3, WIDTH - 3)), x);
     show(new ConcatColumns(), pieces.get(1), pieces.get(0));
-    Value rows = show(new SliceRows(2, TOKENS - 5), x).get(0);
+    Value rows = show(new SliceRows(5, 7), x).get(0);
     show(new ConcatRows(), rows, x);
     show(new GatherColumns(new Columns(List.of(WIDTH - 1, 0, 5))), x);
     show(new BiasGradient(true), x, floats(Role.GRADIENT, WIDTH));

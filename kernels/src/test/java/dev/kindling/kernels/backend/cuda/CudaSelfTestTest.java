@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 class CudaSelfTestTest {
   /** No operation launches them: storage as it is chosen never asks for what they do. */
   private static final Set<String> IDLE =
-      Set.of("bias_add_bf16", "bias_add_f32", "cast_f32_bf16", "random_normal_bf16");
+      Set.of("bias_add_bf16", "bias_add_f32", "random_normal_bf16");
 
   private static final Pattern KERNEL =
       Pattern.compile(

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.cuda.layout.GroupRules;
+import dev.kindling.kernels.backend.cuda.layout.Layout;
+import dev.kindling.kernels.backend.cuda.layout.LayoutCheck;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Node;
@@ -49,6 +52,13 @@ class SelfTestTest {
             .filter(type -> !ELSEWHERE.contains(type) && !Collective.class.isAssignableFrom(type))
             .collect(Collectors.toSet());
     assertThat(spoken).containsAll(expected);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void itsLayoutComputesIt(Precision precision) {
+    Graph graph = SelfTestGraph.of(precision);
+    LayoutCheck.check(graph, Layout.of(graph, precision, GroupRules.NONE));
   }
 
   @ParameterizedTest

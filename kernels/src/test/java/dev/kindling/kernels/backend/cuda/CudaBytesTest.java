@@ -7,16 +7,21 @@ import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.GroupRules;
 import dev.kindling.kernels.backend.cuda.layout.Layout;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.AllGather;
+import dev.kindling.kernels.graph.op.Broadcast;
 import dev.kindling.kernels.testing.TinyModels;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class CudaBytesTest {
@@ -37,7 +42,9 @@ class CudaBytesTest {
     // Sums of loss and tokens follow the gradients: a cache line each.
     assertThat(bytes.variables().get(Role.GRADIENT)).isEqualTo(parameters + 2 * 64);
     assertThat(bytes.variables().get(Role.INPUT)).isEqualTo(3 * 512 * 4);
-    assertThat(bytes.pinnedHost()).isEqualTo(3 * 512 * 4);
+    assertThat(bytes.variables().get(Role.OUTPUT)).isEqualTo(FaultWords.BYTES);
+    // One run computes while the host fills the inputs of the next.
+    assertThat(bytes.pinnedHost()).isEqualTo(2 * (3 * 512 * 4 + FaultWords.BYTES));
     assertThat(bytes.activations())
         .isEqualTo(Layout.of(graph, Precision.BF16, GroupRules.ALL).activationBytes());
     assertThat(bytes.workspace()).isEqualTo(64L << 20);
@@ -93,6 +100,36 @@ class CudaBytesTest {
     assertThat(bytes.activations()).isEqualTo(256);
   }
 
+  private static Variable f32(String name, Role role, int... dims) {
+    return new Variable(name, ValueType.f32(dims), role);
+  }
+
+  /** A piece becomes a working copy, and rank 1 tells a parameter. */
+  private static Graph collectives() {
+    GraphBuilder builder = new GraphBuilder();
+    Value working = builder.variable(f32("working", Role.WORKING, 64, 128));
+    AllGather gather = new AllGather(Axis.DATA, 2, true, Optional.of(working.shape()));
+    Value piece = builder.variable(f32("piece", Role.SHARD, 64 * 128 / 2));
+    Value whole = builder.add(gather, piece, working).get(0);
+    Value told = builder.variable(f32("told", Role.PARAMETER, 64, 128));
+    told = builder.add(new Broadcast(Axis.DATA, 1), told).get(0);
+    Value x = builder.variable(f32("x", Role.INPUT, 8, 128));
+    builder.output("y", builder.add(builder.linear(x, whole), builder.linear(x, told)));
+    return builder.build();
+  }
+
+  @Test
+  void collectivesAreBoundWithoutRanks() {
+    CudaBytes bytes = of(collectives());
+    long matrix = 64 * 128 * 4;
+    assertThat(bytes.variables().get(Role.WORKING)).isEqualTo(matrix / 2);
+    assertThat(bytes.variables().get(Role.SHARD)).isEqualTo(matrix / 2);
+    assertThat(bytes.variables().get(Role.PARAMETER)).isEqualTo(matrix);
+    assertThat(bytes.copies()).isEqualTo(matrix / 2);
+    // The copy of what was told is made again behind the broadcast, and when the host wrote it.
+    assertThat(bytes.constants()).isEqualTo(2 * (64 + 16));
+  }
+
   @Test
   void whatNoKernelComputesIsSaidWithoutADevice() {
     Graph narrow = new TinyModels(64, 32, 16, 40, false).llama(name -> Demand.whole());
@@ -119,7 +156,8 @@ class CudaBytesTest {
 
     public static long total() {
       return of(MODELS.llama(name -> Demand.whole())).total()
-          + of(MODELS.gpt2(CudaBytesTest::someColumns)).constants();
+          + of(MODELS.gpt2(CudaBytesTest::someColumns)).constants()
+          + of(collectives()).total();
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.kindling.worker.plan;
 
 import dev.kindling.kernels.graph.Expectation;
+import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.UpdateRule;
 import dev.kindling.optim.schedule.Cosine;
 import dev.kindling.optim.schedule.Schedule;
@@ -79,6 +80,11 @@ public record TrainPlan(
         "mesh.zero",
         "0 with determinism exact (norms of pieces are summed rank by rank)",
         mesh == null ? 0 : mesh.zero());
+    errors.that(
+        mesh == null || mesh.zero() == 0 || !(optimizer instanceof AdamW adamW) || adamW.master(),
+        "optimizer.master",
+        "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
+        false);
     errors.orThrow();
   }
 

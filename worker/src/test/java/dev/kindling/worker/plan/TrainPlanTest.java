@@ -178,6 +178,10 @@ class TrainPlanTest {
         .isEqualTo(
             "--set:4:11 mesh.zero: expected 0 with determinism exact (norms of pieces are summed"
                 + " rank by rank), found 1");
+    assertThat(refused(SMALLEST, "optimizer.master=false", "mesh.zero=2"))
+        .isEqualTo(
+            "--set:1:18 optimizer.master: expected true with mesh.zero above 0 (pieces are rounded by"
+                + " no rule yet), found false");
     assertThat(refused(SMALLEST, "logical_shards=6"))
         .isEqualTo("--set:1:16 logical_shards: expected a power of two, found 6 (nearest: 4 or 8)");
   }

@@ -1,7 +1,6 @@
 package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.graph.Variable;
-import org.jspecify.annotations.Nullable;
 
 /** Where the variables of a run lie. */
 interface Addresses {
@@ -21,7 +20,7 @@ interface Addresses {
    * Device word that a kernel lowers to the first place whose number lies outside its table.
    *
    * @param what the numbers are, up to the place
-   * @param numbers null if a node computed them
+   * @param numbers where the host put them
    */
-  long faultWord(String what, @Nullable Variable numbers, int rows);
+  long faultWord(String what, FaultWords.Numbers numbers, int rows);
 }

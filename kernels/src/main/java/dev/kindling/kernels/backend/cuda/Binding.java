@@ -12,6 +12,7 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.SliceRows;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -154,7 +155,17 @@ final class Binding {
    * @param what the numbers are, up to the place
    */
   long fault(String what, Value numbers, int rows) {
-    return place.variables().faultWord(what, place.layout().variableOf(numbers), rows);
+    return place.variables().faultWord(what, numbers(numbers), rows);
+  }
+
+  /** Rows of a variable are told by their place in it. */
+  private FaultWords.Numbers numbers(Value value) {
+    for (Node node : place.layout().graph().nodes()) {
+      if (node.op() instanceof SliceRows slice && node.output(0).equals(value)) {
+        return new FaultWords.Numbers(place.layout().variableOf(node.input(0)), slice.from());
+      }
+    }
+    return new FaultWords.Numbers(place.layout().variableOf(value), 0);
   }
 
   /** Address of memory that nobody keeps anything in between two groups; one request per group. */

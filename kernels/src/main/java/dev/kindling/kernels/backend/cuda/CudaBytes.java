@@ -12,7 +12,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Every byte of device memory that a CUDA backend reserves for programs over one memory, told
@@ -99,7 +98,7 @@ public record CudaBytes(
     }
 
     @Override
-    public long faultWord(String what, @Nullable Variable numbers, int rows) {
+    public long faultWord(String what, FaultWords.Numbers numbers, int rows) {
       return (3L + Role.values().length) * ROLE_STRIDE;
     }
 

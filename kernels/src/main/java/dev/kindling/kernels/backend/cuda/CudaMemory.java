@@ -20,7 +20,6 @@ import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One block of device memory per role, a bf16 copy of the parameters, and the host's views: pinned
@@ -84,7 +83,7 @@ final class CudaMemory implements Memory, Addresses {
   }
 
   @Override
-  public long faultWord(String what, @Nullable Variable numbers, int rows) {
+  public long faultWord(String what, FaultWords.Numbers numbers, int rows) {
     return faults.word(what, numbers, rows);
   }
 

@@ -3,9 +3,12 @@ package dev.kindling.kernels.backend.cuda;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.memory.Span;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.BiFunction;
 import jcuda.driver.JCudaDriver;
 import org.jspecify.annotations.Nullable;
@@ -24,14 +27,26 @@ final class FaultWords {
   private static final int NONE = Integer.MAX_VALUE;
 
   /**
+   * Numbers that a kernel reads.
+   *
+   * @param variable null if a node computed them
+   * @param first place in the variable of the first one
+   */
+  record Numbers(@Nullable Variable variable, int first) {}
+
+  /**
    * What one word watches.
    *
    * @param what the numbers are, up to the place, which follows
-   * @param numbers null if a node computed them
+   * @param variable null if a node computed them
    */
-  private record Site(String what, @Nullable Variable numbers, int rows) {}
+  private record Site(String what, @Nullable Variable variable, int rows) {}
 
   private final List<Site> sites = new ArrayList<>();
+
+  /** By site: kernels that read the same variable from different places on share a word. */
+  private final List<Set<Integer>> firsts = new ArrayList<>();
+
   private final long address;
 
   /**
@@ -55,13 +70,15 @@ final class FaultWords {
   }
 
   /** Device address of the word that watches these numbers, the same for equal arguments. */
-  long word(String what, @Nullable Variable numbers, int rows) {
-    Site site = new Site(what, numbers, rows);
+  long word(String what, Numbers numbers, int rows) {
+    Site site = new Site(what, numbers.variable(), rows);
     int index = sites.indexOf(site);
     if (index < 0) {
       index = sites.size();
       sites.add(site);
+      firsts.add(new TreeSet<>());
     }
+    firsts.get(index).add(numbers.first());
     if (index >= CAPACITY) {
       throw new DeviceException(
           "cuda: expected at most " + CAPACITY + " kinds of ids in a memory, found also " + site);
@@ -82,10 +99,23 @@ final class FaultWords {
     for (int i = 0; i < sites.size(); i++) {
       int place = host.getInt(at / Integer.BYTES + i);
       if (place != NONE) {
-        Site site = sites.get(i);
-        int found = site.numbers() == null ? -1 : inputs.apply(site.numbers(), place);
-        throw new InputException(site.what() + " " + place, site.rows(), found);
+        throw fault(sites.get(i), firsts.get(i), place, inputs);
       }
     }
+  }
+
+  /** Of kernels that share a word, the one whose number there is wrong lowered it. */
+  private static InputException fault(
+      Site site, Set<Integer> firsts, int place, BiFunction<Variable, Integer, Integer> inputs) {
+    int found = -1;
+    int at = place;
+    for (int first : firsts) {
+      at = first + place;
+      found = site.variable() == null ? -1 : inputs.apply(site.variable(), at);
+      if ((found < 0 && found != CrossEntropy.IGNORED) || found >= site.rows()) {
+        break;
+      }
+    }
+    return new InputException(site.what() + " " + at, site.rows(), found);
   }
 }

@@ -22,6 +22,11 @@ import java.util.Optional;
 final class FinalSample {
   private static final int PROMPT_TOKENS = 40;
   private static final int TOKENS = 240;
+  private static final int TOKENS_MIN = 24;
+
+  /** Every token is a forward pass over the whole window here, on the CPU. */
+  private static final long PARAMETERS_OF_A_FULL_SAMPLE = 10_000_000;
+
   private static final Sampling SAMPLING = new Sampling(0.7, 0, 0.95, 1);
 
   private final Path runDir;
@@ -44,11 +49,16 @@ final class FinalSample {
     try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
         LoadedModel model = LoadedModel.open(runDir, backend)) {
       String prompt = shards.map(FinalSample::prompt).orElse("");
-      String text = model.generate(prompt, TOKENS, SAMPLING);
+      String text = model.generate(prompt, tokens(model.parameters()), SAMPLING);
       progress.emit(new Sample(0, model.step(), prompt, text));
     } catch (RuntimeException e) {
       progress.say("no sample of text: " + e.getMessage());
     }
+  }
+
+  private static int tokens(long parameters) {
+    long fewer = TOKENS * PARAMETERS_OF_A_FULL_SAMPLE / Math.max(1, parameters);
+    return (int) Math.max(TOKENS_MIN, Math.min(TOKENS, fewer));
   }
 
   /** The last line breaks of a prompt would hide where the model begins. */

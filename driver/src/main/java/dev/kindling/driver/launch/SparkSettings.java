@@ -56,7 +56,13 @@ final class SparkSettings {
         conf,
         "spark.executor.extraJavaOptions",
         " ",
-        "-XX:-UsePerfData " + String.join(" ", WorkerJvm.limits(workers.device())));
+        "-XX:-UsePerfData "
+            + String.join(" ", WorkerJvm.limits(workers.device()))
+            + WorkerJvm.collector(
+                    workers.device(),
+                    List.of(conf.get("spark.executor.extraJavaOptions", "").split(" ", -1)))
+                .map(option -> " " + option)
+                .orElse(""));
     return conf;
   }
 

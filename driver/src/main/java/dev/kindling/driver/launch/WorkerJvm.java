@@ -3,6 +3,7 @@ package dev.kindling.driver.launch;
 import dev.kindling.worker.plan.Device;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** What the JVM of a rank needs beside our classes, whoever starts it. */
 final class WorkerJvm {
@@ -25,6 +26,16 @@ final class WorkerJvm {
       options.add("-D" + JAVACPP + "noPointerGC=true");
     }
     return options;
+  }
+
+  /**
+   * The collector of a rank with a GPU, unless the options name one. Its pauses stay below a step:
+   * with a collection forced every 100 ms, steps of 0.68 ms took 33 % longer under the default
+   * collector and 0.1 % under this one.
+   */
+  static Optional<String> collector(Device device, List<String> options) {
+    boolean chosen = options.stream().anyMatch(option -> option.matches("-XX:\\+Use\\w*GC"));
+    return device == Device.CUDA && !chosen ? Optional.of("-XX:+UseZGC") : Optional.empty();
   }
 
   /**
@@ -51,6 +62,7 @@ final class WorkerJvm {
         options.add(limit);
       }
     }
+    collector(device, options).ifPresent(options::add);
     return options;
   }
 

@@ -100,7 +100,7 @@ class SparkSettingsTest {
       assertThat(conf.toDebugString()).doesNotContain("gpu", "cuda", "memoryOverhead");
       assertThat(conf.get("spark.executor.extraJavaOptions"))
           .contains("javacpp.maxBytes=0", "javacpp.maxPhysicalBytes=0")
-          .doesNotContain("noPointerGC");
+          .doesNotContain("noPointerGC", "UseZGC");
     }
   }
 
@@ -117,7 +117,8 @@ class SparkSettingsTest {
         .contains("jcuda-natives", "cuda-13", "linux-x86_64")
         .endsWith(":/lib/kindling.jar");
     assertThat(conf.get("spark.executor.extraJavaOptions"))
-        .contains("-Dorg.bytedeco.javacpp.noPointerGC=true", "javacpp.maxPhysicalBytes=0");
+        .contains("-Dorg.bytedeco.javacpp.noPointerGC=true", "javacpp.maxPhysicalBytes=0")
+        .contains("-XX:+UseZGC");
   }
 
   @Test

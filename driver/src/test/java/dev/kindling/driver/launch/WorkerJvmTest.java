@@ -31,6 +31,10 @@ class WorkerJvmTest {
             "-XX:MaxDirectMemorySize=1t",
             "-Dorg.bytedeco.javacpp.maxBytes=0",
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-            "-Dorg.bytedeco.javacpp.noPointerGC=true");
+            "-Dorg.bytedeco.javacpp.noPointerGC=true",
+            "-XX:+UseZGC");
+    assertThat(WorkerJvm.children(List.of("-XX:+UseParallelGC"), Device.CUDA))
+        .contains("-XX:+UseParallelGC")
+        .doesNotContain("-XX:+UseZGC");
   }
 }

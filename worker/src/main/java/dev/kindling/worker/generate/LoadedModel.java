@@ -110,6 +110,11 @@ public record LoadedModel(Generator generator, Tokenizer tokenizer, String origi
         folder + ": expected tokenizer.json for a vocabulary of " + vocabulary + ", found none");
   }
 
+  /** Scalars of the model. */
+  public long parameters() {
+    return generator.params().stream().mapToLong(param -> param.shape().elements()).sum();
+  }
+
   /**
    * Continues a text.
    *

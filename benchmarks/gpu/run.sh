@@ -80,12 +80,7 @@ for stage in $stages; do
       done
       ;;
     host) bench host gpu-host ;;
-    attention)
-      bench attention gpu-attention
-      # Which forms cuDNN takes, and its times, beside ours.
-      java cudnn dev.kindling.kernels.backend.cuda.cudnn.CudnnAttentionCheck "${CUDNN_SECONDS:-60}"
-      sed -n '/==== TABLE ====/,$p' "$out/cudnn.log"
-      ;;
+    attention) bench attention gpu-attention ;;
     losses)
       # The script against our fp32 first: whoever is wrong there is not bf16.
       bench losses-tiny-cpu gpu-losses tiny 2 128 --folder "$out/losses-tiny.data" --device cpu &&

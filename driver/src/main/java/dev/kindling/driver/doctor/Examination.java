@@ -1,6 +1,5 @@
 package dev.kindling.driver.doctor;
 
-import dev.kindling.kernels.backend.cuda.cudnn.CudnnHandle;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -150,7 +149,6 @@ public final class Examination {
     findings.add(library(facts, "cudart", true));
     findings.add(library(facts, "cublasLt", true));
     findings.add(library(facts, "nvrtc", !facts.ahead()));
-    findings.add(cudnn(facts));
     findings.add(library(facts, "nccl", facts.gpus().size() > 1));
     if (!facts.apart().isEmpty()) {
       findings.add(
@@ -173,21 +171,5 @@ public final class Examination {
     return needed
         ? Finding.wrong(name, reason, LIBRARIES)
         : Finding.note(name, reason + " (not needed here)", "");
-  }
-
-  /** Our own attention runs without it. */
-  private static Finding cudnn(DeviceFacts facts) {
-    String version = facts.libraries().get("cudnn");
-    if (version == null) {
-      return library(facts, "cudnn", false);
-    }
-    String[] parts = version.split("\\.", -1);
-    long number =
-        Long.parseLong(parts[0]) * 10_000
-            + Long.parseLong(parts[1]) * 100
-            + Long.parseLong(parts[2]);
-    return CudnnHandle.refusal(number)
-        .map(why -> Finding.note("cudnn", version + ": " + why, "own attention kernels are used"))
-        .orElseGet(() -> Finding.ok("cudnn", version));
   }
 }

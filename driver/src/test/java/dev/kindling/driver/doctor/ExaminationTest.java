@@ -59,7 +59,6 @@ class ExaminationTest {
             "cudart",
             "cublasLt",
             "nvrtc",
-            "cudnn",
             "nccl",
             "peers");
     assertThat(report.cpu()).isTrue();
@@ -131,23 +130,6 @@ class ExaminationTest {
     note("nvrtc", "not needed here");
     machine.device = FakeMachine.without(two, "nvrtc", false);
     wrong("nvrtc", "libnvrtc.so", "LD_LIBRARY_PATH");
-    machine.device = FakeMachine.without(two, "cudnn", true);
-    note("cudnn", "not needed here");
-  }
-
-  @Test
-  void aBrokenCudnnIsNamed() throws InterruptedException {
-    DeviceFacts good = FakeMachine.good(1);
-    machine.device =
-        new DeviceFacts(
-            "13.0",
-            "",
-            good.gpus(),
-            Map.of("cudart", "13.0.0", "cublasLt", "13.0.0", "cudnn", "9.10.1"),
-            Map.of(),
-            List.of(),
-            true);
-    note("cudnn", "9.10.1: fused attention in bf16 is broken");
   }
 
   @Test

@@ -26,7 +26,6 @@ final class FakeMachine implements Machine {
             "cudart", "13.0.0",
             "cublasLt", "13.1.0",
             "nvrtc", "13.0.0",
-            "cudnn", "9.14.0",
             "nccl", "2.28.3"),
         Map.of(),
         List.of(),

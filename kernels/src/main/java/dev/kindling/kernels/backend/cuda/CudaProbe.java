@@ -17,7 +17,6 @@ import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.JCudaDriver;
 import org.bytedeco.cuda.global.cublas;
 import org.bytedeco.cuda.global.cudart;
-import org.bytedeco.cuda.global.cudnn;
 import org.bytedeco.cuda.global.nccl;
 import org.bytedeco.cuda.global.nvml;
 import org.bytedeco.cuda.global.nvrtc;
@@ -92,7 +91,6 @@ public final class CudaProbe {
     }
     library("cudart", CudaProbe::runtime);
     library("cublasLt", () -> cublas.cublasLtGetVersion());
-    library("cudnn", () -> cudnn.cudnnGetVersion());
     library("nvrtc", CudaProbe::compiler);
     library("nccl", CudaProbe::collectives);
     say(END);

@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Collects what a machine with a GPU, but without Java or Maven, needs to run the tests tagged "gpu" and the GPU
 # benchmarks, in parts that can be carried one by one:
-#   OUT/1, OUT/2, ...   each at most 60 MB: jre.tgz (a jlinked Java 17 runtime), the jars, run.sh, the PyTorch scripts
-# Usage: pack.sh OUT      after: mvn test-compile   (first use fetches the JUnit console from the Maven repository)
-# Spark, OpenBLAS (the CPU oracle takes the product in pure Java) and the CUDA libraries themselves stay out.
+#   OUT/1, OUT/2, ...   each at most 60 MB: jre.tgz (a jlinked Java 17 runtime), the jars, run.sh, the PyTorch scripts.
+#                       Put them together there: cp -r OUT/*/. KIT/
+# Usage: pack.sh OUT [PREPARED]      after: mvn test-compile   (first use fetches the JUnit console from the Maven repository)
+#   PREPARED   a folder of prepared sets (runs/prepared). With it the kit also holds what the stages train, ranks, sharding and
+#              kills want: bin/kindling, its jars (mvn package) and those of Spark that a barrier job loads, the recipes
+# OpenBLAS (the CPU oracle takes the product in pure Java) and the CUDA libraries themselves stay out.
 set -euo pipefail
 
-out=${1:?usage: pack.sh OUT}
+out=${1:?usage: pack.sh OUT [PREPARED]}
+prepared=${2:-}
 home=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
 limit=60000000
 work=$(mktemp -d)
@@ -23,7 +27,7 @@ out=$(CDPATH='' cd -- "$out" && pwd -P)
 
 # --- Runtime --------------------------------------------------------------------------------------------------------
 "$java_home/bin/jlink" --strip-debug --no-man-pages --no-header-files --compress=2 --output "$work/jre" --add-modules \
-  java.base,java.logging,java.management,java.naming,java.xml,java.net.http,java.compiler,jdk.unsupported,jdk.incubator.vector,jdk.management,jdk.jfr,jdk.zipfs \
+  java.se,jdk.unsupported,jdk.incubator.vector,jdk.management,jdk.jfr,jdk.net,jdk.zipfs,jdk.crypto.ec,jdk.security.auth,jdk.security.jgss \
   2>/dev/null
 tar czf "$work/all/jre.tgz" -C "$work" jre
 
@@ -68,24 +72,43 @@ mkdir "$work/jcuda"
 )
 
 # --- Scripts --------------------------------------------------------------------------------------------------------
-cp "$home/benchmarks/gpu/run.sh" "$work/all/"
+cp "$home/benchmarks/gpu/run.sh" "$work/all/" && chmod +x "$work/all/run.sh"
 for script in "$home"/benchmarks/gpu/*.py; do
   [ ! -f "$script" ] || cp "$script" "$work/all/"
 done
 { git -C "$home" rev-parse --short=12 HEAD; git -C "$home" diff --quiet HEAD || echo changed; } 2>/dev/null | paste -sd' ' >"$work/all/commit.txt"
 
+# --- Whole runs -----------------------------------------------------------------------------------------------------
+if [ -n "$prepared" ]; then
+  jars=$home/driver/target/spark-home/jars
+  [ -d "$jars" ] || { echo "pack: no Spark yet; call bin/kindling once" >&2; exit 1; }
+  mkdir -p "$work/all/spark-home/jars" "$work/all/spark-home/conf" "$work/all/kindling/lib" "$work/all/recipes"
+  : >"$work/all/spark-home/conf/empty"
+  for jar in "$jars"/*.jar; do
+    # Nothing of SQL, of other systems' natives, or of stores that a barrier job without shuffle opens.
+    case $(basename "$jar") in
+      rocksdbjni* | leveldbjni* | icu4j* | spark-catalyst* | spark-sql* | spark-hive* | parquet* | orc-* | arrow* | curator* | zookeeper* | \
+        jts* | datasketches* | janino* | scala-reflect* | scala-parser* | scala-parallel* | protobuf* | hive-* | flatbuffers* | *osx* | *windows* | *aarch*) ;;
+      *) cp -L "$jar" "$work/all/spark-home/jars/" ;;
+    esac
+  done
+  cp -r "$home/bin" "$work/all/kindling/"
+  cp "$home"/driver/target/kindling-[0-9]*.jar "$home"/driver/target/kindling-cuda-*.jar "$work/all/kindling/lib/"
+  cp "$home"/cluster-configs/*.yaml "$work/all/recipes/"
+  cp -r "$prepared" "$work/all/prepared"
+fi
+
 # --- Parts ----------------------------------------------------------------------------------------------------------
 part=1
 size=0
 mkdir -p "$out/1"
-for file in "$work"/all/*; do
-  bytes=$(stat -c %s "$file")
+while IFS= read -r file; do
+  bytes=$(stat -c %s "$work/all/$file")
   if [ $((size + bytes)) -gt "$limit" ]; then
     part=$((part + 1)) size=0
-    mkdir -p "$out/$part"
   fi
-  cp "$file" "$out/$part/"
+  mkdir -p "$out/$part/$(dirname "$file")"
+  cp -p "$work/all/$file" "$out/$part/$file"
   size=$((size + bytes))
-done
-chmod +x "$out"/*/run.sh
+done < <(cd "$work/all" && find . -type f | sort)
 du -sm "$out"/*

@@ -3,11 +3,15 @@
 # Usage: run.sh KIT OUT [STAGE...]
 #   KIT     folder with the parts of pack.sh (at any depth)
 #   OUT     gets log files, results.txt (RESULT lines) and results.json
-#   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order
+#   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides, for a kit that was
+#           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
+#           3 on two GPUs), collectives (two GPUs against the CPU, a kill, a hang, speed), kills (kill -9 of executors)
 # Environment:
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
 #   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
+#   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
+#   KILLS   of the stage kills; default 10
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
 #   LIMIT   seconds after which a command is stopped; default 540
 set -uo pipefail
@@ -57,8 +61,55 @@ fact java "$("$jre/bin/java" -version 2>&1 | head -n 1)"
 nvidia-smi --query-gpu=name,driver_version,memory.total,power.limit,clocks.max.sm --format=csv,noheader 2>/dev/null |
   while IFS= read -r gpu; do fact gpu "$gpu"; done
 
+# --- Whole runs: figures come from metrics.jsonl, as a user sees them ---------------------------------------------------
+export SPARK_HOME="$kit/spark-home" SPARK_SCALA_VERSION=2.13 SPARK_LOCAL_IP=127.0.0.1
+train() { # train NAME RECIPE ARGUMENT...: trains in a folder of its own, then says what the steps were like
+  local name=$1 recipe=$2 work=$out/runs
+  shift 2
+  mkdir -p "$work" && [ -d "$work/prepared" ] || cp -r "$kit/prepared" "$work/"
+  rm -rf "$work/$name"
+  chmod +x "$kit/kindling/bin/kindling"
+  JAVA_HOME=$jre attempt "train-$name" "$kit/kindling/bin/kindling" train "$kit/recipes/$recipe.yaml" --set log.every_steps=1 \
+    --run-dir "$work/$name" --progress plain "$@"
+  cp "$work/$name/metrics.jsonl" "$out/train-$name.jsonl" 2>/dev/null || return 1
+  python3 - "train.$name" "$out/train-$name.jsonl" <<'PYTHON' | tee -a "$out/results.txt"
+import json, statistics, sys
+name, lines = sys.argv[1], [json.loads(line) for line in open(sys.argv[2])]
+steps = [line for line in lines if line["step"] > min(20, len(lines) // 2) and line.get("step_ms")]
+millis = sorted(line["step_ms"] for line in steps)
+median = statistics.median(millis)
+rate = statistics.median(line["tokens_per_s"] for line in steps)
+print(f"RESULT {name}.tokens {rate:.0f} tokens/s")
+print(f"RESULT {name}.step {median:.2f} ms")
+print(f"RESULT {name}.step.best {millis[0]:.2f} ms")
+print(f"RESULT {name}.reserved {lines[-1]['device_bytes_peak'] / 2**30:.2f} GiB")
+print(f"RESULT {name}.loss.last {lines[-1]['loss']:.4f} nats")
+PYTHON
+  rm -rf "$work/$name"
+}
+
 for stage in $stages; do
   case $stage in
+    train)
+      for recipe in ${RECIPES:-gpt2-124m llama-130m llama-350m llama-1b}; do
+        train "$recipe" "$recipe" --set launcher=processes
+      done
+      ;;
+    ranks) train gpt2-124m-2gpu gpt2-124m-2gpu ;;
+    sharding)
+      for zero in 0 1 2 3; do
+        train "zero$zero" gpt2-124m-2gpu --set launcher=processes --set steps=40 --set "mesh.zero=$zero"
+      done
+      ;;
+    collectives)
+      for mode in values kill hang speed; do
+        java "collectives-$mode" dev.kindling.worker.loop.NcclCheck "$mode" 2
+      done
+      ;;
+    kills)
+      mkdir -p "$out/runs" && [ -d "$out/runs/prepared" ] || cp -r "$kit/prepared" "$out/runs/"
+      JAVA_HOME=$jre attempt kills python3 "$kit/kill_executors.py" "$kit" "$out/runs" "${KILLS:-10}"
+      ;;
     tests)
       tests=$(find "$kit" -name 'kindling-*-tests.jar' | sort | paste -sd:)
       java tests org.junit.platform.console.ConsoleLauncher execute --scan-classpath "$tests" --include-tag gpu \

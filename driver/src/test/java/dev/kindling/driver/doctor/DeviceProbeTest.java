@@ -37,7 +37,7 @@ class DeviceProbeTest {
   void theRealProbeRunsToItsEndOnThisMachineWhateverItHas() throws InterruptedException {
     DeviceFacts facts = DeviceProbe.run();
     assertThat(facts.refusal()).doesNotContain("ended the process", "ClassNotFound");
-    assertThat(facts.libraries().size() + facts.missing().size()).isEqualTo(5);
+    assertThat(facts.libraries().size() + facts.missing().size()).isEqualTo(4);
     if (facts.gpus().isEmpty()) {
       assertThat(facts.refusal()).startsWith("cuda: ").contains("expected");
     }

@@ -72,6 +72,8 @@ while kills < wanted:
         os.kill(random.choice(pids), signal.SIGKILL)
         kills += 1
         recoveries.append(wait(lambda: last(run)[0] > at[0] or driver.poll() is not None, 120))
+        if driver.poll() is not None:
+            sys.exit(f"expected a driver that starts a new attempt, found exit code {driver.poll()}; see kills.txt")
         print(f"kill {kills} after {at}: trains again at {last(run)} after {recoveries[-1]:.1f} s", flush=True)
     stop(driver)
     left.append(used_mib())

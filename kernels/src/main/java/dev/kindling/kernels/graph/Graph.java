@@ -1,9 +1,12 @@
 package dev.kindling.kernels.graph;
 
 import dev.kindling.kernels.graph.op.Collective;
+import dev.kindling.kernels.graph.op.Op;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -38,15 +41,22 @@ public record Graph(
   }
 
   /**
-   * SHA-256 over the ordered collective operations, their constants, shapes and element types;
-   * equal on ranks that will meet in every call.
+   * SHA-256 over the ordered collective operations, their constants, shapes and element types, and
+   * what a device may narrow; equal on ranks that will meet in every call.
    */
   public String fingerprintOfCollectives() {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      Map<Integer, Variable> homes = new HashMap<>(contents);
       for (Node node : nodes) {
+        for (int i = 0; i < node.outputs().size(); i++) {
+          int alias = node.op().alias(i);
+          if (alias != Op.OWN_MEMORY && homes.containsKey(node.input(alias).id())) {
+            homes.put(node.output(i).id(), homes.get(node.input(alias).id()));
+          }
+        }
         if (node.op() instanceof Collective) {
-          String line = node.op() + " " + node.inputTypes() + "\n";
+          String line = node.op() + " " + node.inputTypes() + narrowable(node, homes) + "\n";
           digest.update(line.getBytes(StandardCharsets.UTF_8));
         }
       }
@@ -54,6 +64,18 @@ public record Graph(
     } catch (NoSuchAlgorithmException missing) {
       throw new IllegalStateException("every JDK has SHA-256", missing);
     }
+  }
+
+  /** Indices of inputs in the memory of variables that a device stores in its narrow precision. */
+  private static List<Integer> narrowable(Node node, Map<Integer, Variable> homes) {
+    List<Integer> found = new ArrayList<>();
+    for (int i = 0; i < node.inputs().size(); i++) {
+      Variable home = homes.get(node.input(i).id());
+      if (home != null && home.role().mayBeNarrow()) {
+        found.add(i);
+      }
+    }
+    return found;
   }
 
   @Override

@@ -113,7 +113,7 @@ public record StepStages(
     stages.add(Stage.of("write", b.graph(), activations));
     b.fuse();
     stages.add(Stage.of("fuse", b.graph(), activations));
-    Autodiff.gradients(b, loss.lossSum());
+    Autodiff.gradients(b, loss.lossSum(), graphs.freshGradients(b));
     stages.add(Stage.of("differentiate", b.graph(), activations));
     if (!shape.saving().equals(MemorySaving.NONE)) {
       shape.saving().apply(b);

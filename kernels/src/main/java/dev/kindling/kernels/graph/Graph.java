@@ -5,11 +5,12 @@ import dev.kindling.kernels.graph.op.Op;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * Nodes in execution order over single-assignment values. Immutable and printable.
@@ -47,16 +48,10 @@ public record Graph(
   public String fingerprintOfCollectives() {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      Map<Integer, Variable> homes = new HashMap<>(contents);
+      Set<Integer> narrow = narrowable();
       for (Node node : nodes) {
-        for (int i = 0; i < node.outputs().size(); i++) {
-          int alias = node.op().alias(i);
-          if (alias != Op.OWN_MEMORY && homes.containsKey(node.input(alias).id())) {
-            homes.put(node.output(i).id(), homes.get(node.input(alias).id()));
-          }
-        }
         if (node.op() instanceof Collective) {
-          String line = node.op() + " " + node.inputTypes() + narrowable(node, homes) + "\n";
+          String line = node.op() + " " + node.inputTypes() + narrowInputs(node, narrow) + "\n";
           digest.update(line.getBytes(StandardCharsets.UTF_8));
         }
       }
@@ -66,16 +61,31 @@ public record Graph(
     }
   }
 
-  /** Indices of inputs in the memory of variables that a device stores in its narrow precision. */
-  private static List<Integer> narrowable(Node node, Map<Integer, Variable> homes) {
-    List<Integer> found = new ArrayList<>();
-    for (int i = 0; i < node.inputs().size(); i++) {
-      Variable home = homes.get(node.input(i).id());
-      if (home != null && home.role().mayBeNarrow()) {
-        found.add(i);
+  private static List<Integer> narrowInputs(Node node, Set<Integer> narrow) {
+    return IntStream.range(0, node.inputs().size())
+        .filter(i -> narrow.contains(node.input(i).id()))
+        .boxed()
+        .toList();
+  }
+
+  /** Ids of values in the memory of variables that a device with a narrow precision narrows. */
+  public Set<Integer> narrowable() {
+    Set<Integer> narrow = new HashSet<>();
+    contents.forEach(
+        (value, variable) -> {
+          if (variable.role().mayBeNarrow()) {
+            narrow.add(value);
+          }
+        });
+    for (Node node : nodes) {
+      for (int i = 0; i < node.outputs().size(); i++) {
+        int alias = node.op().alias(i);
+        if (alias != Op.OWN_MEMORY && narrow.contains(node.input(alias).id())) {
+          narrow.add(node.output(i).id());
+        }
       }
     }
-    return found;
+    return narrow;
   }
 
   @Override

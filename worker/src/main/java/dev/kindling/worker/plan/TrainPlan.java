@@ -86,7 +86,8 @@ public record TrainPlan(
         "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
         false);
     if (memory != null && memory.gradients() == GradientStorage.BF16) {
-      Optional<String> obstacle = fp32Gradients(device, mesh, counts, globalBatch, ranks, microBatch);
+      Optional<String> obstacle =
+          fp32Gradients(device, mesh, counts, globalBatch, ranks, microBatch);
       errors.that(
           obstacle.isEmpty(), "memory.gradients", "auto or fp32 " + obstacle.orElse(""), "bf16");
     }

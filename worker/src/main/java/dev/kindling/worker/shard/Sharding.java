@@ -30,8 +30,8 @@ import java.util.Optional;
  *
  * @param stage 0 to 3; without effect in a world of one
  * @param ranks of the data axis
- * @param bucketBytes bytes on the wire from which a run of replicated gradients is an all-reduce
- *     of its own
+ * @param bucketBytes bytes on the wire from which a run of replicated gradients is an all-reduce of
+ *     its own
  */
 public record Sharding(int stage, int ranks, long bucketBytes) {
   /**

@@ -76,7 +76,11 @@ public record StepGraphs(
     boolean narrowGradients) {
   /** Gradients in fp32. */
   public StepGraphs(
-      ModelFamily model, Projection projection, UpdateRule rule, StepShape shape, Sharding sharding) {
+      ModelFamily model,
+      Projection projection,
+      UpdateRule rule,
+      StepShape shape,
+      Sharding sharding) {
     this(model, projection, rule, shape, sharding, false);
   }
 

@@ -158,7 +158,11 @@ class MemoryAgreementTest {
     agree(AUTO, bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE));
     long elements = price(Level.ELEMENTS, 1);
     MemorySpec limited =
-        new MemorySpec(Recomputation.AUTO, Optional.empty(), Optional.of(new ByteSize(elements)), GradientStorage.AUTO);
+        new MemorySpec(
+            Recomputation.AUTO,
+            Optional.empty(),
+            Optional.of(new ByteSize(elements)),
+            GradientStorage.AUTO);
     assertThat(agree(limited, bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE)))
         .containsOnly(new MemorySaving(Level.ELEMENTS, 1));
     assertThat(agree(limited, bytes(price(Level.BLOCKS, 8)), bytes(Long.MAX_VALUE)))

@@ -28,7 +28,9 @@ class MemoryFitTest {
 
   private static MemoryFit fit(Recomputation recompute, Optional<Integer> chunks) {
     return new MemoryFit(
-        GRAPHS, new MemorySpec(recompute, chunks, Optional.empty(), GradientStorage.AUTO), CpuBackend::planned);
+        GRAPHS,
+        new MemorySpec(recompute, chunks, Optional.empty(), GradientStorage.AUTO),
+        CpuBackend::planned);
   }
 
   private static MemoryFit auto() {
@@ -74,7 +76,8 @@ class MemoryFitTest {
     MemoryFit smaller =
         new MemoryFit(
             GRAPHS.with(three),
-            new MemorySpec(Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO),
+            new MemorySpec(
+                Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO),
             CpuBackend::planned);
     long limit = smaller.price(most);
     assertThat(limit).isLessThan(ofThree);

@@ -151,7 +151,8 @@ final class ElementCuda {
       long master = b.at(parameter).address();
       long copy = b.copyAddress(parameter);
       long elements = b.at(parameter).elements();
-      table.add(new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0], Element.F32));
+      table.add(
+          new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0], Element.F32));
     }
     b.launch("copy_tensors_f32", table).ready();
   }
@@ -163,7 +164,8 @@ final class ElementCuda {
       long master = addresses.address(variable);
       long copy = addresses.copyAddress(variable);
       long elements = variable.type().shape().elements();
-      table.add(new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0], Element.F32));
+      table.add(
+          new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0], Element.F32));
     }
     return table;
   }

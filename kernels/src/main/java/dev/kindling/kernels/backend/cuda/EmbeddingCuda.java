@@ -36,7 +36,8 @@ final class EmbeddingCuda {
     long countBytes = aligned(4L * DIGITS * tiles);
     long scratch = b.scratch(2 * orderBytes + countBytes + 8L * runs * dy.columns());
     if (!Binding.op(node, EmbeddingGradient.class).accumulate()) {
-      // A bf16 table is half as many fp32 zeros; what an odd number of elements rounds up is padding.
+      // A bf16 table is half as many fp32 zeros; what an odd number of elements rounds up is
+      // padding.
       long words = (table.elements() * table.element().bytes() + 3) / 4;
       TensorTable zero = new TensorTable();
       zero.add(new TensorTable.Entry(table.address(), 0, words, 0f));

@@ -93,8 +93,8 @@ class ExplainPageTest {
 
   @Test
   void gradientsThatAreWrittenOnceAreHalfAsLong() {
-    String wide = page("device=cuda", "global_batch=64", "memory.gradients=fp32");
-    String narrow = page("device=cuda", "global_batch=64");
+    String wide = page("device=cuda", "global_batch=8192", "memory.gradients=fp32");
+    String narrow = page("device=cuda", "global_batch=8192");
     assertThat(narrow).contains("of matrices, in bf16");
     long matrices = number(narrow, "fresh_gradient");
     assertThat(number(wide, "gradient") - number(narrow, "gradient"))

@@ -55,6 +55,10 @@ struct Raw<float, 4> {
   float4 word;
 };
 template <>
+struct Raw<bf16, 4> {
+  uint2 word;
+};
+template <>
 struct Raw<bf16, 8> {
   uint4 word;
 };
@@ -65,7 +69,7 @@ struct Raw<float, 8> {
 
 /**
  * N = 8 moves 16 bytes per access (bf16: one access, fp32: two) and wants 16-byte alignment, as does
- * N = 4 of fp32; N = 1 wants none.
+ * N = 4 of fp32; N = 4 of bf16 moves 8 and wants 8; N = 1 wants none.
  */
 template <int N, class T>
 __device__ __forceinline__ Raw<T, N> load_raw(const T* from) {
@@ -83,6 +87,9 @@ __device__ __forceinline__ Floats<1> unpack(const Raw<T, 1>& raw) {
 }
 __device__ __forceinline__ Floats<4> unpack(const Raw<float, 4>& raw) {
   return {{raw.word.x, raw.word.y, raw.word.z, raw.word.w}};
+}
+__device__ __forceinline__ Floats<4> unpack(const Raw<bf16, 4>& raw) {
+  return {{low(raw.word.x), high(raw.word.x), low(raw.word.y), high(raw.word.y)}};
 }
 __device__ __forceinline__ Floats<8> unpack(const Raw<float, 8>& raw) {
   return {{raw.word.x, raw.word.y, raw.word.z, raw.word.w, raw.next.x, raw.next.y, raw.next.z,

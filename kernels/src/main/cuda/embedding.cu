@@ -166,8 +166,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) sort_scatter(
   }
 }
 
-template <int N>
-__device__ __forceinline__ void add_into(float* to, const Floats<N>& values) {
+/** Added in fp32 and, in a bf16 table, rounded once. */
+template <int N, class G>
+__device__ __forceinline__ void add_into(G* to, const Floats<N>& values) {
   Floats<N> sum = load<N>(to);
 #pragma unroll
   for (int j = 0; j < N; j++) {
@@ -180,9 +181,9 @@ __device__ __forceinline__ void add_into(float* to, const Floats<N>& values) {
  * Runs of equal ids inside 32 sorted tokens. A run that begins and ends here goes to the table; one
  * that comes from the block before goes to open[block][0], one that only goes on to open[block][1].
  */
-template <class T, int N>
+template <class T, int N, class G>
 __device__ __forceinline__ void add_runs(
-    const T* dy, const int* ids, const int* order, float* table, float* open, int tokens,
+    const T* dy, const int* ids, const int* order, G* table, float* open, int tokens,
     int width, int rows, int dy_stride) {
   __shared__ int sorted[RUN_TOKENS + 2];
   __shared__ int token[RUN_TOKENS];
@@ -254,9 +255,9 @@ __device__ __forceinline__ int run_end(const int* ids, const int* order, int at,
   return low;
 }
 
-template <int N>
+template <int N, class G>
 __device__ __forceinline__ void close_run(
-    const int* ids, const int* order, float* table, const float* open, int tokens, int width,
+    const int* ids, const int* order, G* table, const float* open, int tokens, int width,
     int rows) {
   int last = (blockIdx.x + 1) * RUN_TOKENS - 1;
   int column = (blockIdx.y * blockDim.x + threadIdx.x) * N;
@@ -299,16 +300,24 @@ __device__ __forceinline__ void close_run(
   }                                                                                                \
   /* table[ids[t]] += dy[t], equal ids in order of t, fp32; `order` = the sorted tokens. First     \
      this kernel, then embedding_gradient_open with the same grid and block. dy [tokens, width],   \
-     rows dy_stride apart; table fp32 [rows, width]; open fp32 [grid.x, 2, width] workspace.       \
+     rows dy_stride apart; table [rows, width], bf16 if narrow, else fp32: a row is one run, so it \
+     is rounded once; open fp32 [grid.x, 2, width] workspace.                                      \
      vectors 1: 8 columns per thread (width and dy_stride multiples of 8, 16-byte aligned), 0: 1.  \
      Grid (ceil(tokens / 32), ceil(width / columns per thread / block)), block up to 256. */       \
   extern "C" __global__ void __launch_bounds__(THREADS) embedding_gradient_##SUFFIX(               \
-      const T* dy, const int* ids, const int* order, float* table, float* open, int tokens,        \
-      int width, int rows, int dy_stride, int vectors) {                                           \
-    if (vectors) {                                                                                 \
-      add_runs<T, 8>(dy, ids, order, table, open, tokens, width, rows, dy_stride);                 \
+      const T* dy, const int* ids, const int* order, void* table, float* open, int tokens,         \
+      int width, int rows, int dy_stride, int vectors, int narrow) {                               \
+    if (narrow) {                                                                                  \
+      bf16* narrow_table = (bf16*)table;                                                           \
+      if (vectors) {                                                                               \
+        add_runs<T, 8>(dy, ids, order, narrow_table, open, tokens, width, rows, dy_stride);        \
+      } else {                                                                                     \
+        add_runs<T, 1>(dy, ids, order, narrow_table, open, tokens, width, rows, dy_stride);        \
+      }                                                                                            \
+    } else if (vectors) {                                                                          \
+      add_runs<T, 8>(dy, ids, order, (float*)table, open, tokens, width, rows, dy_stride);         \
     } else {                                                                                       \
-      add_runs<T, 1>(dy, ids, order, table, open, tokens, width, rows, dy_stride);                 \
+      add_runs<T, 1>(dy, ids, order, (float*)table, open, tokens, width, rows, dy_stride);         \
     }                                                                                              \
   }
 
@@ -317,11 +326,17 @@ EMBEDDING_KERNELS(float, f32)
 
 /* Adds the runs that cross blocks of embedding_gradient: each by the block in which it begins. */
 extern "C" __global__ void __launch_bounds__(THREADS) embedding_gradient_open(
-    const int* ids, const int* order, float* table, const float* open, int tokens, int width,
-    int rows, int vectors) {
-  if (vectors) {
-    close_run<8>(ids, order, table, open, tokens, width, rows);
+    const int* ids, const int* order, void* table, const float* open, int tokens, int width,
+    int rows, int vectors, int narrow) {
+  if (narrow) {
+    if (vectors) {
+      close_run<8>(ids, order, (bf16*)table, open, tokens, width, rows);
+    } else {
+      close_run<1>(ids, order, (bf16*)table, open, tokens, width, rows);
+    }
+  } else if (vectors) {
+    close_run<8>(ids, order, (float*)table, open, tokens, width, rows);
   } else {
-    close_run<1>(ids, order, table, open, tokens, width, rows);
+    close_run<1>(ids, order, (float*)table, open, tokens, width, rows);
   }
 }

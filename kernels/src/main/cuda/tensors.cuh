@@ -22,12 +22,25 @@ struct Tensor {
   float constant[4];
 };
 
-/** 16 bytes. Elements [offset, min(offset + PIECE_ELEMENTS, elements)) of one tensor. */
+/**
+ * 16 bytes. Elements [offset, min(offset + PIECE_ELEMENTS, elements)) of one tensor. narrow: whether
+ * its source is bf16, for kernels that take both; of a whole block, so no warp diverges.
+ */
 struct Piece {
   int tensor;
-  int unused;
+  int narrow;
   long long offset;
 };
+
+/**
+ * Elements i to i + N - 1 of the source. A choice per load, not a body per type: two bodies cost
+ * update kernels 12 registers and a fifth of the blocks that fit.
+ */
+template <int N>
+__device__ __forceinline__ Floats<N> load_source(const Tensor& tensor, bool narrow, long long i) {
+  return narrow ? load<N>(reinterpret_cast<const bf16*>(tensor.source) + i)
+                : load<N>(tensor.source + i);
+}
 
 /** Calls body.apply<N>(i) for the elements i of this block's piece, N at a time. */
 template <int N, class Body>

@@ -14,10 +14,11 @@
 
 struct SquaresBody {
   const Tensor& tensor;
+  bool narrow;
   double sum;
   template <int N>
   __device__ __forceinline__ void apply(long long i) {
-    Floats<N> v = load<N>(tensor.source + i);
+    Floats<N> v = load_source<N>(tensor, narrow, i);
 #pragma unroll
     for (int j = 0; j < N; j++) {
       sum = fma((double)v.at[j], (double)v.at[j], sum);
@@ -25,14 +26,14 @@ struct SquaresBody {
   }
 };
 
-/* partials[piece] = sum of squares of the piece of `source`, fp64. Grid: pieces; block:
-   PIECE_THREADS. */
+/* partials[piece] = sum of squares of the piece of `source`, fp32 or bf16, summed in fp64.
+   Grid: pieces; block: PIECE_THREADS. */
 extern "C" __global__ void __launch_bounds__(PIECE_THREADS) global_norm_partials(
     const Tensor* tensors, const Piece* pieces, double* partials) {
   __shared__ double scratch[32];
   Piece piece = pieces[blockIdx.x];
   Tensor tensor = tensors[piece.tensor];
-  SquaresBody body{tensor, 0};
+  SquaresBody body{tensor, piece.narrow != 0, 0};
   each_of_piece<8, SquaresBody&>(tensor, piece, body);
   double sum = block_sum(body.sum, scratch);
   if (threadIdx.x == 0) {
@@ -72,13 +73,14 @@ extern "C" __global__ void clip_scale(
 
 struct AdamWNumbers {
   float scale, keep, step_size, root_scale;
+  bool narrow;
 };
 
 /** Updates the moments of elements i to i + N - 1 in memory and their parameters in p. */
 template <int N>
 __device__ __forceinline__ void adamw(
     const Tensor& tensor, const AdamWNumbers& numbers, long long i, Floats<N>& p) {
-  Floats<N> g = load<N>(tensor.source + i);
+  Floats<N> g = load_source<N>(tensor, numbers.narrow, i);
   Floats<N> m = load<N>(tensor.first + i);
   Floats<N> v = load<N>(tensor.second + i);
   float rest1 = 1 - tensor.constant[0];
@@ -97,7 +99,7 @@ __device__ __forceinline__ void adamw(
 
 /** Of one tensor in this step; every thread of the block calls it. */
 __device__ __forceinline__ AdamWNumbers adamw_numbers(
-    const Tensor& tensor, const float* scale, const float* step) {
+    const Tensor& tensor, const Piece& piece, const float* scale, const float* step) {
   __shared__ float root_scale;
   if (threadIdx.x == 0) {
     root_scale = (float)(1.0 / sqrt((double)step[BIAS_CORRECTION2]));
@@ -105,7 +107,7 @@ __device__ __forceinline__ AdamWNumbers adamw_numbers(
   __syncthreads();
   float rate = step[LEARNING_RATE];
   float keep = __fsub_rn(1, __fmul_rn(rate, tensor.constant[3]));
-  return {scale[0], keep, rate / step[BIAS_CORRECTION1], root_scale};
+  return {scale[0], keep, rate / step[BIAS_CORRECTION1], root_scale, piece.narrow != 0};
 }
 
 struct AdamWBody {
@@ -123,8 +125,8 @@ struct AdamWBody {
 };
 
 /*
- * target = param, source = gradient, first = m, second = v, copy = bf16 param or null;
- * constant = beta1, beta2, eps, weight decay. g = scale gradient; m = lerp(g, m, beta1);
+ * target = param, source = gradient (fp32 or bf16), first = m, second = v, copy = bf16 param or
+ * null; constant = beta1, beta2, eps, weight decay. g = scale gradient; m = lerp(g, m, beta1);
  * v = lerp(g^2, v, beta2); p = p (1 - lr decay) - (lr / c1) m / (sqrt(v) / sqrt(c2) + eps).
  * scale[0] = 0 leaves everything. Grid: pieces; block: PIECE_THREADS.
  */
@@ -135,7 +137,7 @@ extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors(
   }
   Piece piece = pieces[blockIdx.x];
   Tensor tensor = tensors[piece.tensor];
-  each_of_piece<4>(tensor, piece, AdamWBody{tensor, adamw_numbers(tensor, scale, step)});
+  each_of_piece<4>(tensor, piece, AdamWBody{tensor, adamw_numbers(tensor, piece, scale, step)});
 }
 
 /** fp32 to bf16, away from zero if the bits that go are more than r in [0, 65535]. */
@@ -172,8 +174,8 @@ struct RoundedAdamWBody {
 
 /*
  * As adamw_tensors for parameters without a master: copy = bf16 param, target = key of the rounding.
- * Reads and writes 22 bytes per element. r of element i is the 16-bit lane i mod 8 of Philox block
- * (step 2^32 + i) / 8: StochasticRounding.java, bit for bit. Grid: pieces; block: PIECE_THREADS.
+ * Reads and writes 22 bytes per element, 20 with a bf16 gradient. r of element i is the 16-bit lane
+ * i mod 8 of Philox block (step 2^32 + i) / 8: StochasticRounding.java, bit for bit. Grid: pieces; block: PIECE_THREADS.
  */
 extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors_rounded(
     const Tensor* tensors, const Piece* pieces, const float* scale, const float* step) {
@@ -186,16 +188,16 @@ extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors_rounde
   unsigned long long first = (unsigned long long)step[STEP] << 32;
   each_of_piece<8>(
       tensor, piece,
-      RoundedAdamWBody{tensor, adamw_numbers(tensor, scale, step), key, first});
+      RoundedAdamWBody{tensor, adamw_numbers(tensor, piece, scale, step), key, first});
 }
 
 struct SgdBody {
   const Tensor& tensor;
   float scale, rate, momentum, decay;
-  bool nesterov;
+  bool nesterov, narrow;
   template <int N>
   __device__ __forceinline__ void apply(long long i) {
-    Floats<N> g = load<N>(tensor.source + i);
+    Floats<N> g = load_source<N>(tensor, narrow, i);
     Floats<N> p = load<N>(tensor.target + i);
     Floats<N> b{};
     if (momentum != 0) {
@@ -221,8 +223,8 @@ struct SgdBody {
 };
 
 /*
- * target = param, source = gradient, first = momentum buffer (unused if momentum is 0), copy = bf16
- * param or null; constant = momentum, weight decay, nesterov (0 or 1). g = scale gradient + decay p;
+ * target = param, source = gradient (fp32 or bf16), first = momentum buffer (unused if momentum is
+ * 0), copy = bf16 param or null; constant = momentum, weight decay, nesterov (0 or 1). g = scale gradient + decay p;
  * buffer = momentum buffer + g; p -= lr (nesterov ? g + momentum buffer : buffer).
  * scale[0] = 0 leaves everything. Grid: pieces; block: PIECE_THREADS.
  */
@@ -236,5 +238,5 @@ extern "C" __global__ void __launch_bounds__(PIECE_THREADS) sgd_tensors(
   each_of_piece<4>(
       tensor, piece,
       SgdBody{tensor, scale[0], step[LEARNING_RATE], tensor.constant[0], tensor.constant[1],
-              tensor.constant[2] != 0});
+              tensor.constant[2] != 0, piece.narrow != 0});
 }

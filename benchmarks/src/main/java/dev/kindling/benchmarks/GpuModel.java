@@ -49,10 +49,13 @@ record GpuModel(
             width, layers, heads, unset, unset, mlp, rows, context, false, 0.02, 10000, 1e-5);
   }
 
-  /** The sentences of a step over {@code micro} sequences of {@code sequence} tokens. */
+  /**
+   * The sentences of a step over {@code micro} sequences of {@code sequence} tokens, as a run on a
+   * GPU takes them: gradients of matrices in bf16.
+   */
   StepGraphs graphs(int micro, int sequence, double lr) {
     AdamW rule = new AdamW(lr, 0.9, 0.95, 1e-8, 0.1, 1.0);
     StepShape shape = new StepShape(Math.multiplyExact(micro, sequence), sequence, false, 1, 1);
-    return new StepGraphs(family(sequence), new Full(), rule, shape);
+    return new StepGraphs(family(sequence), new Full(), rule, shape).withNarrowGradients();
   }
 }

@@ -134,7 +134,8 @@ final class ExplainPage {
     for (Role role : Role.values()) {
       long arena = bytes.variables().getOrDefault(role, 0L);
       if (arena > 0) {
-        row(role.name().toLowerCase(Locale.ROOT), arena, "");
+        String note = role == Role.FRESH_GRADIENT ? "of matrices, in bf16" : "";
+        row(role.name().toLowerCase(Locale.ROOT), arena, note);
       }
     }
     row("bf16 copies", bytes.copies(), "of the parameters");

@@ -92,6 +92,19 @@ class ExplainPageTest {
   }
 
   @Test
+  void gradientsThatAreWrittenOnceAreHalfAsLong() {
+    String wide = page("device=cuda", "global_batch=8192", "memory.gradients=fp32");
+    String narrow = page("device=cuda", "global_batch=8192");
+    assertThat(narrow).contains("of matrices, in bf16");
+    long matrices = number(narrow, "fresh_gradient");
+    assertThat(number(wide, "gradient") - number(narrow, "gradient"))
+        .isBetween(2 * matrices - 256, 2 * matrices + 256);
+    assertThat(number(narrow, "AllReduce")).isLessThan(number(wide, "AllReduce"));
+    assertThat(wide).doesNotContain("fresh_gradient");
+    assertThat(page("device=cuda")).doesNotContain("fresh_gradient");
+  }
+
+  @Test
   void aLimitPicksWhatIsComputedAgain() {
     StepMemory free = memory("device=cuda");
     long elements = free.candidates().get(2).bytes();

@@ -22,11 +22,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * Extends a graph by the gradients that its parameters demand. The pass, not each rule, skips every
  * node from which no demanded parameter can be reached; each operation writes its own sentence.
- * Gradients are added to GRADIENT variables, so running again accumulates.
+ * Gradients are added to GRADIENT variables, so running again accumulates; those of parameters that
+ * the caller names are FRESH_GRADIENT variables, and it has to let the first sum become a write.
  */
 public final class Autodiff {
   /** Name of the variable that sums the losses of all micro-steps. */
@@ -48,11 +50,21 @@ public final class Autodiff {
    * @return content of each gradient variable after accumulation, in declaration order
    */
   public static Map<Param, Value> gradients(GraphBuilder builder, Value lossSum) {
+    return gradients(builder, lossSum, param -> false);
+  }
+
+  /**
+   * As above.
+   *
+   * @param fresh parameters whose gradient no other backward pass adds to
+   */
+  public static Map<Param, Value> gradients(
+      GraphBuilder builder, Value lossSum, Predicate<Param> fresh) {
     builder.fuse();
     builder.rewrite(new LossInPlace());
     List<Node> forward = builder.nodes();
     Node loss = lossNode(forward);
-    Map<Param, Variable> variables = declare(builder);
+    Map<Param, Variable> variables = declare(builder, fresh);
     Value lossTotal = builder.variable(new Variable(LOSS_SUM, SCALAR, Role.GRADIENT));
     Value tokenTotal = builder.variable(new Variable(TOKEN_COUNT, SCALAR, Role.GRADIENT));
     builder.add(new Accumulate(), lossTotal, lossSum);
@@ -68,7 +80,7 @@ public final class Autodiff {
   public static Map<Param, Value> gradients(GraphBuilder builder, Map<Value, Value> upstream) {
     builder.fuse();
     Value noSeed = builder.fresh(SCALAR);
-    return pullBack(builder, builder.nodes(), upstream, declare(builder), noSeed);
+    return pullBack(builder, builder.nodes(), upstream, declare(builder, param -> false), noSeed);
   }
 
   private static Map<Param, Value> pullBack(
@@ -90,7 +102,7 @@ public final class Autodiff {
     return gradients;
   }
 
-  private static Map<Param, Variable> declare(GraphBuilder builder) {
+  private static Map<Param, Variable> declare(GraphBuilder builder, Predicate<Param> fresh) {
     Map<Param, Shape> read = new HashMap<>();
     for (Node node : builder.nodes()) {
       for (Value input : node.inputs()) {
@@ -105,7 +117,8 @@ public final class Autodiff {
       if (!(param.demand() instanceof None)) {
         Shape whole = read.getOrDefault(param, param.shape());
         ValueType type = new ValueType(gradientShape(builder, param, whole), param.type().dtype());
-        Variable variable = new Variable("grad/" + param.name(), type, Role.GRADIENT);
+        Role role = fresh.test(param) ? Role.FRESH_GRADIENT : Role.GRADIENT;
+        Variable variable = new Variable("grad/" + param.name(), type, role);
         builder.variable(variable);
         variables.put(param, variable);
       }

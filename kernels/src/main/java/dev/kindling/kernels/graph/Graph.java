@@ -1,12 +1,16 @@
 package dev.kindling.kernels.graph;
 
 import dev.kindling.kernels.graph.op.Collective;
+import dev.kindling.kernels.graph.op.Op;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * Nodes in execution order over single-assignment values. Immutable and printable.
@@ -38,15 +42,16 @@ public record Graph(
   }
 
   /**
-   * SHA-256 over the ordered collective operations, their constants, shapes and element types;
-   * equal on ranks that will meet in every call.
+   * SHA-256 over the ordered collective operations, their constants, shapes and element types, and
+   * what a device may narrow; equal on ranks that will meet in every call.
    */
   public String fingerprintOfCollectives() {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      Set<Integer> narrow = narrowable();
       for (Node node : nodes) {
         if (node.op() instanceof Collective) {
-          String line = node.op() + " " + node.inputTypes() + "\n";
+          String line = node.op() + " " + node.inputTypes() + narrowInputs(node, narrow) + "\n";
           digest.update(line.getBytes(StandardCharsets.UTF_8));
         }
       }
@@ -54,6 +59,33 @@ public record Graph(
     } catch (NoSuchAlgorithmException missing) {
       throw new IllegalStateException("every JDK has SHA-256", missing);
     }
+  }
+
+  private static List<Integer> narrowInputs(Node node, Set<Integer> narrow) {
+    return IntStream.range(0, node.inputs().size())
+        .filter(i -> narrow.contains(node.input(i).id()))
+        .boxed()
+        .toList();
+  }
+
+  /** Ids of values in the memory of variables that a device with a narrow precision narrows. */
+  public Set<Integer> narrowable() {
+    Set<Integer> narrow = new HashSet<>();
+    contents.forEach(
+        (value, variable) -> {
+          if (variable.role().mayBeNarrow()) {
+            narrow.add(value);
+          }
+        });
+    for (Node node : nodes) {
+      for (int i = 0; i < node.outputs().size(); i++) {
+        int alias = node.op().alias(i);
+        if (alias != Op.OWN_MEMORY && narrow.contains(node.input(alias).id())) {
+          narrow.add(node.output(i).id());
+        }
+      }
+    }
+    return narrow;
   }
 
   @Override

@@ -14,7 +14,13 @@ public enum Role {
    * device with a narrow precision stores them in it. The host has no view of them.
    */
   WORKING,
+  /** Sums over the tokens of a step, which any number of backward passes add to. */
   GRADIENT,
+  /**
+   * Gradients of whole matrices that one backward pass writes and no other adds to. A device with a
+   * narrow precision stores them in it, and so they travel between ranks.
+   */
+  FRESH_GRADIENT,
   /**
    * Sums of logical shards that wait for their sibling in the reduction tree (exact mode). No
    * collective takes one: it has to be folded first.
@@ -23,5 +29,10 @@ public enum Role {
   STATE,
   INPUT,
   OUTPUT,
-  STEP
+  STEP;
+
+  /** Whether a device with a narrow precision stores variables of this role in it. */
+  public boolean mayBeNarrow() {
+    return this == WORKING || this == FRESH_GRADIENT;
+  }
 }

@@ -85,12 +85,36 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(RmsNormGradient.class, new int[] {1, 1}),
           Map.entry(Sgd.class, new int[] {0, 1}));
 
+  /** Gradients that a device may store in bf16, from the first of them; see {@link #isFresh}. */
+  private static final Map<Class<?>, Integer> GRADIENTS =
+      Map.of(
+          AdamW.class, 1,
+          EmbeddingGradient.class, 2,
+          GlobalNorm.class, 0,
+          LinearWeightGradient.class, 2,
+          Sgd.class, 1);
+
   public static DeviceCase of(OpCase line, long seed) {
     return of(line.op(), line.types(), line.values(seed));
   }
 
+  /** As {@link #of}, with gradients that are written once a step. */
+  public static DeviceCase withFreshGradients(OpCase line, long seed) {
+    return of(line.op(), line.types(), line.values(seed), true);
+  }
+
+  /** Whether the line reads or writes a variable that may be a fresh gradient. */
+  public static boolean takesFreshGradients(OpCase line) {
+    return line.inputs().size() > GRADIENTS.getOrDefault(line.op().getClass(), Integer.MAX_VALUE);
+  }
+
   /** The operation with these operands; floats are rounded to bf16. */
   public static DeviceCase of(Op op, List<ValueType> types, List<double[]> values) {
+    return of(op, types, values, false);
+  }
+
+  private static DeviceCase of(
+      Op op, List<ValueType> types, List<double[]> values, boolean freshGradients) {
     GraphBuilder builder = new GraphBuilder();
     Map<String, double[]> contents = new HashMap<>();
     Value[] inputs = new Value[types.size()];
@@ -100,6 +124,9 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
       contents.put("in" + i, floats ? rounded(values.get(i)) : values.get(i));
       boolean activation = isActivation(op, i, type);
       Role role = floats ? (activation ? Role.PARAMETER : role(op, i)) : Role.INPUT;
+      if (freshGradients && isFresh(op, i, types.size())) {
+        role = Role.FRESH_GRADIENT;
+      }
       Value value = builder.variable(new Variable("in" + i, type, role));
       inputs[i] = activation ? rowsOf(builder, value, contents) : value;
     }
@@ -130,6 +157,11 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
         && !ON_VARIABLES.contains(op.getClass())
         && !(op instanceof Collective)
         && VARIABLE_INPUT.getOrDefault(op.getClass(), -1) != input;
+  }
+
+  private static boolean isFresh(Op op, int input, int inputs) {
+    int first = GRADIENTS.getOrDefault(op.getClass(), Integer.MAX_VALUE);
+    return op instanceof GlobalNorm norm ? input < norm.gradients(inputs) : input == first;
   }
 
   private static Role role(Op op, int input) {

@@ -151,7 +151,8 @@ public final class WorkerTask {
         new Full(),
         plan.optimizer(),
         shape,
-        new Sharding(plan.mesh().zero(), plan.ranks()));
+        new Sharding(plan.mesh().zero(), plan.ranks()),
+        plan.narrowGradients());
   }
 
   private BatchSlice slice(Communicator data) {

@@ -13,9 +13,14 @@ import java.util.Optional;
  * @param lossChunks chunks of rows of head and loss; without it, one where that fits
  * @param limit bytes that one rank may reserve on its device; without it, what is free there at
  *     start, which is written to the run folder
+ * @param gradients how gradients of matrices are stored; {@code auto} takes bf16 where a step
+ *     writes each of them once
  */
 public record MemorySpec(
-    Recomputation recompute, Optional<Integer> lossChunks, Optional<ByteSize> limit) {
+    Recomputation recompute,
+    Optional<Integer> lossChunks,
+    Optional<ByteSize> limit,
+    GradientStorage gradients) {
   public MemorySpec {
     new Expectation()
         .atLeast("loss_chunks", lossChunks.orElse(1), 1)
@@ -24,6 +29,6 @@ public record MemorySpec(
   }
 
   public static Map<String, Object> defaults() {
-    return Map.of("recompute", Recomputation.AUTO);
+    return Map.of("recompute", Recomputation.AUTO, "gradients", GradientStorage.AUTO);
   }
 }

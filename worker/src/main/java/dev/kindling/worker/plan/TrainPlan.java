@@ -85,7 +85,41 @@ public record TrainPlan(
         "optimizer.master",
         "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
         false);
+    if (memory != null && memory.gradients() == GradientStorage.BF16) {
+      Optional<String> obstacle =
+          fp32Gradients(device, mesh, counts, globalBatch, ranks, microBatch);
+      errors.that(
+          obstacle.isEmpty(), "memory.gradients", "auto or fp32 " + obstacle.orElse(""), "bf16");
+    }
     errors.orThrow();
+  }
+
+  /** Whether gradients of matrices are stored in bf16. */
+  public boolean narrowGradients() {
+    return memory.gradients() != GradientStorage.FP32
+        && fp32Gradients(device, mesh, true, globalBatch, ranks, microBatch).isEmpty();
+  }
+
+  /** Why gradients have to be stored in fp32, if they have to. */
+  private static Optional<String> fp32Gradients(
+      Device device,
+      @Nullable MeshSpec mesh,
+      boolean counts,
+      long globalBatch,
+      int ranks,
+      int microBatch) {
+    if (device != Device.CUDA) {
+      return Optional.of("with device cpu (which stores nothing in bf16)");
+    }
+    if (mesh != null && mesh.zero() >= 2) {
+      return Optional.of("with mesh.zero 2 or 3 (each micro-step adds pieces in fp32)");
+    }
+    if (counts && globalBatch > (long) ranks * microBatch) {
+      return Optional.of(
+          "with several micro-batches per step (they add in fp32): bf16 wants micro_batch "
+              + globalBatch / ranks);
+    }
+    return Optional.empty();
   }
 
   private record Threads(Determinism determinism, int count) {}
@@ -204,7 +238,10 @@ public record TrainPlan(
         Map.entry("schedule", new Cosine(0, 0.1)),
         Map.entry("sync", new EveryStep()),
         Map.entry("mesh", new MeshSpec(0)),
-        Map.entry("memory", new MemorySpec(Recomputation.AUTO, Optional.empty(), Optional.empty())),
+        Map.entry(
+            "memory",
+            new MemorySpec(
+                Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO)),
         Map.entry("checkpoint", new CheckpointSpec(200, 2)),
         Map.entry("validation", new ValidationSpec(100, 8)),
         Map.entry("log", new LogSpec(1)),

@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.GlobalNorm;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * How ranks agree on gradients and their norm. Replicated gradients are all-reduced in runs, last
@@ -28,10 +29,15 @@ public final class GradientExchange {
    *
    * @param sums of this rank: a gradient per parameter, then the scalars
    * @param together one all-reduce, whatever its size
+   * @param fresh parameters whose gradients travel in half of their fp32 bytes
    * @return the same sums over all ranks; pieces for sharded parameters
    */
   public List<Value> reduce(
-      GraphBuilder b, List<Param> params, List<Value> sums, boolean together) {
+      GraphBuilder b,
+      List<Param> params,
+      List<Value> sums,
+      boolean together,
+      Predicate<Param> fresh) {
     List<Value> reduced = new ArrayList<>(sums);
     List<Integer> run = new ArrayList<>();
     long bytes = 0;
@@ -48,7 +54,7 @@ public final class GradientExchange {
         bytes = 0;
       }
       run.add(0, i);
-      bytes += sums.get(i).type().bytes();
+      bytes += sums.get(i).type().bytes() / (fresh.test(params.get(i)) ? 2 : 1);
     }
     for (int scalar = params.size(); scalar < sums.size(); scalar++) {
       run.add(scalar);

@@ -32,6 +32,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * The sentences of a training step.
@@ -63,9 +64,26 @@ import java.util.Set;
  * </pre>
  *
  * @param model with its vocabulary fixed
+ * @param narrowGradients whether a device may store gradients of matrices in its narrow precision,
+ *     where the step writes each of them once
  */
 public record StepGraphs(
-    ModelFamily model, Projection projection, UpdateRule rule, StepShape shape, Sharding sharding) {
+    ModelFamily model,
+    Projection projection,
+    UpdateRule rule,
+    StepShape shape,
+    Sharding sharding,
+    boolean narrowGradients) {
+  /** Gradients in fp32. */
+  public StepGraphs(
+      ModelFamily model,
+      Projection projection,
+      UpdateRule rule,
+      StepShape shape,
+      Sharding sharding) {
+    this(model, projection, rule, shape, sharding, false);
+  }
+
   /** Every rank keeps everything. */
   public StepGraphs(ModelFamily model, Projection projection, UpdateRule rule, StepShape shape) {
     this(model, projection, rule, shape, Sharding.none());
@@ -87,7 +105,12 @@ public record StepGraphs(
   }
 
   StepGraphs with(StepShape other) {
-    return new StepGraphs(model, projection, rule, other, sharding);
+    return new StepGraphs(model, projection, rule, other, sharding, narrowGradients);
+  }
+
+  /** The same sentences with gradients that a device may store in its narrow precision. */
+  public StepGraphs withNarrowGradients() {
+    return new StepGraphs(model, projection, rule, shape, sharding, true);
   }
 
   /**
@@ -146,7 +169,7 @@ public record StepGraphs(
       sums = fold(b, sums, level);
     }
     GradientExchange exchange = sharding.exchange();
-    sums = exchange.reduce(b, params, sums, shape.levels() > 0);
+    sums = exchange.reduce(b, params, sums, shape.levels() > 0, narrow(b));
     Value lossSum = sums.get(sums.size() - 3);
     Value tokenCount = sums.get(sums.size() - 2);
     Value norm = exchange.norm(b, params, sums, tokenCount);
@@ -171,8 +194,10 @@ public record StepGraphs(
    * What nobody writes over in the next step: the votes of the host, and all sums that may grow.
    */
   private void clear(GraphBuilder b, Map<Param, Value> gradients) {
-    List<Value> sums = arena(b, contents(b, gradients));
-    List<Value> cleared = shape.overwrites() ? sums.subList(sums.size() - 1, sums.size()) : sums;
+    List<Value> cleared =
+        shape.overwrites()
+            ? List.of(b.variable(scalar(STOP_VOTES)))
+            : arena(b, contents(b, gradients));
     b.add(new Fill(0f), cleared.toArray(Value[]::new));
   }
 
@@ -236,11 +261,30 @@ public record StepGraphs(
   }
 
   private Map<Param, Value> backward(GraphBuilder b, ParameterPlaces places) {
-    Map<Param, Value> gradients = Autodiff.gradients(b, forward(b).lossSum());
+    Value lossSum = forward(b).lossSum();
+    Map<Param, Value> gradients = Autodiff.gradients(b, lossSum, freshGradients(b));
     shape.saving().apply(b);
     places.settle(b, model.layers());
     b.variable(scalar(STOP_VOTES));
     return gradients;
+  }
+
+  /** Parameters whose gradient one backward pass completes, given the forward pass. */
+  Predicate<Param> freshGradients(GraphBuilder forward) {
+    return narrowGradients && shape.overwrites() && shape.microSteps() == 1 && sharding.stage() < 2
+        ? FreshGradients.of(forward, shape.saving())
+        : FreshGradients.none();
+  }
+
+  /** Parameters whose gradient the graph holds in the narrow precision of a device. */
+  private static Predicate<Param> narrow(GraphBuilder b) {
+    Set<String> names = new HashSet<>();
+    for (Variable variable : b.graph().variables()) {
+      if (variable.role() == Role.FRESH_GRADIENT) {
+        names.add(variable.name());
+      }
+    }
+    return param -> names.contains("grad/" + param.name());
   }
 
   /** Every gradient, then loss sum, token count and stop votes: the whole arena. */
@@ -258,7 +302,7 @@ public record StepGraphs(
     return arena(b, contents(b, backward(new GraphBuilder(places), places)));
   }
 
-  /** The same gradients as their variables hold them now. */
+  /** The same gradients, of several backward passes, as their variables hold them now. */
   private static Map<Param, Value> contents(GraphBuilder b, Map<Param, Value> gradients) {
     Map<Param, Value> contents = new LinkedHashMap<>();
     gradients.forEach(

@@ -36,7 +36,14 @@ public final class StepProgram implements AutoCloseable {
           StepGraphs.STOPS);
 
   private static final List<Role> DRY_RUN_CLEARS =
-      List.of(Role.PARAMETER, Role.SHARD, Role.WORKING, Role.GRADIENT, Role.STATE, Role.PARTIAL);
+      List.of(
+          Role.PARAMETER,
+          Role.SHARD,
+          Role.WORKING,
+          Role.GRADIENT,
+          Role.FRESH_GRADIENT,
+          Role.STATE,
+          Role.PARTIAL);
 
   private final StepGraphs graphs;
   private final Map<String, Variable> variables = new HashMap<>();

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
@@ -44,8 +45,8 @@ public record StepStages(
     List<Traffic> traffic) {
 
   /**
-   * All calls of one collective in one step, in fp32 elements; a device that stores weights in bf16
-   * gathers half of that.
+   * All calls of one collective in one step. Gradients that a device may narrow count as bf16,
+   * everything else in fp32 elements; a device that stores weights in bf16 gathers half of that.
    *
    * @param calls nodes of the graphs; a backend may join neighbours
    * @param bytes that one rank hands in
@@ -113,7 +114,7 @@ public record StepStages(
     stages.add(Stage.of("write", b.graph(), activations));
     b.fuse();
     stages.add(Stage.of("fuse", b.graph(), activations));
-    Autodiff.gradients(b, loss.lossSum());
+    Autodiff.gradients(b, loss.lossSum(), graphs.freshGradients(b));
     stages.add(Stage.of("differentiate", b.graph(), activations));
     if (!shape.saving().equals(MemorySaving.NONE)) {
       shape.saving().apply(b);
@@ -153,11 +154,17 @@ public record StepStages(
   }
 
   private static void add(Map<String, Traffic> byName, Graph graph, int runs, int ranks) {
+    Set<Integer> narrow = graph.narrowable();
     for (Node node : graph.nodes()) {
       if (runs > 0 && node.op() instanceof Collective collective) {
         String name = node.op().getClass().getSimpleName();
-        long bytes = handedIn(node).mapToLong(value -> value.type().bytes()).sum();
-        long sent = collective.sentBytes(node.inputTypes(), ranks);
+        long wide = handedIn(node).mapToLong(value -> value.type().bytes()).sum();
+        long bytes =
+            handedIn(node)
+                .mapToLong(v -> v.type().bytes() / (narrow.contains(v.id()) ? 2 : 1))
+                .sum();
+        long sent =
+            Math.round(collective.sentBytes(node.inputTypes(), ranks) * ((double) bytes / wide));
         byName.merge(name, new Traffic(name, runs, runs * bytes, runs * sent), Traffic::plus);
       }
     }

@@ -26,6 +26,7 @@ import dev.kindling.kernels.graph.op.Broadcast;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
+import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.memory.Span;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -65,6 +66,8 @@ final class CollectiveCases {
       cases.put("variable " + op, ofVariable(op, ranks));
     }
     cases.put("several variables, not all neighbours", ofSeveral(ranks));
+    cases.put("gradients in bf16 and in fp32 that take turns", ofTwoPrecisions(ranks));
+    cases.put("a flat piece of a gradient in bf16 and its update", ofFreshPiece(ranks));
     cases.put("a parameter told by rank 1, then a product with it", toldParameter());
     cases.put("a parameter gathered from its shards, then a product", gatheredParameter(ranks));
     cases.put("a working copy gathered from flat pieces, then a product", working(ranks, true));
@@ -106,6 +109,33 @@ final class CollectiveCases {
       b.output("out/sum" + i, sums.get(i));
     }
     b.output("out/between", between);
+    return b.build();
+  }
+
+  private static Graph ofTwoPrecisions(int ranks) {
+    GraphBuilder b = new GraphBuilder();
+    List<Value> sums =
+        b.add(
+            new AllReduce(Axis.DATA),
+            variable(b, "matrix", Role.FRESH_GRADIENT, 16, 3),
+            variable(b, "vector", Role.GRADIENT, 5),
+            variable(b, "next matrix", Role.FRESH_GRADIENT, 2 * ranks, WIDTH),
+            variable(b, "next vector", Role.GRADIENT, 7));
+    for (int i = 0; i < sums.size(); i++) {
+      b.output("out/sum" + i, sums.get(i));
+    }
+    return b.build();
+  }
+
+  private static Graph ofFreshPiece(int ranks) {
+    GraphBuilder b = new GraphBuilder();
+    Value matrix = variable(b, "matrix", Role.FRESH_GRADIENT, 3 * ranks, WIDTH);
+    Value piece = b.add(new ReduceScatter(Axis.DATA, ranks, true), matrix).get(0);
+    b.output("out/piece", piece);
+    Value shard = variable(b, "shard", Role.SHARD, 3 * WIDTH);
+    Value scale = variable(b, "scale", Role.STATE, 1);
+    // Without momentum p - lr scale g: whole numbers times whole numbers.
+    b.output("out/shard", b.add(new Sgd(0, 0, false), shard, piece, scale, b.step()).get(0));
     return b.build();
   }
 

@@ -21,6 +21,7 @@ import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.ThreadLauncher;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.Gpt2;
+import dev.kindling.worker.plan.GradientStorage;
 import dev.kindling.worker.plan.MemorySpec;
 import dev.kindling.worker.plan.Recomputation;
 import dev.kindling.worker.step.MemoryFit;
@@ -45,7 +46,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class MemoryAgreementTest {
   private static final MemorySpec AUTO =
-      new MemorySpec(Recomputation.AUTO, Optional.empty(), Optional.empty());
+      new MemorySpec(Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO);
   private static final StepGraphs GRAPHS =
       new StepGraphs(
           new Gpt2(32, 4, 4, Optional.empty(), Optional.of(611), 64, true, 0.02, 1e-5),
@@ -157,7 +158,11 @@ class MemoryAgreementTest {
     agree(AUTO, bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE));
     long elements = price(Level.ELEMENTS, 1);
     MemorySpec limited =
-        new MemorySpec(Recomputation.AUTO, Optional.empty(), Optional.of(new ByteSize(elements)));
+        new MemorySpec(
+            Recomputation.AUTO,
+            Optional.empty(),
+            Optional.of(new ByteSize(elements)),
+            GradientStorage.AUTO);
     assertThat(agree(limited, bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE)))
         .containsOnly(new MemorySaving(Level.ELEMENTS, 1));
     assertThat(agree(limited, bytes(price(Level.BLOCKS, 8)), bytes(Long.MAX_VALUE)))

@@ -60,6 +60,7 @@ class TrainPlanTest {
         zero: 0
       memory:
         recompute: auto
+        gradients: auto
       checkpoint:
         every_steps: 200
         keep: 2
@@ -158,6 +159,24 @@ class TrainPlanTest {
         .isEqualTo(
             "exp.yaml:7:15 global_batch: expected a multiple of ranks * micro_batch = 1 * 256 ="
                 + " 256, found 100 (nearest: 256)");
+  }
+
+  @Test
+  void narrowGradientsWantAGpuAndOneMicroBatchPerStep() {
+    String bf16 = "memory.gradients=bf16";
+    assertThat(refused(SMALLEST, bf16))
+        .contains("memory.gradients: expected auto or fp32 with device cpu", "found bf16");
+    assertThat(refused(SMALLEST, bf16, "device=cuda", "ranks=2"))
+        .contains("with several micro-batches per step", "bf16 wants micro_batch 512");
+    assertThat(refused(SMALLEST, bf16, "device=cuda", "ranks=4", "mesh.zero=2"))
+        .contains("with mesh.zero 2 or 3");
+    assertThat(plan(SMALLEST, bf16, "device=cuda", "ranks=4", "mesh.zero=1").narrowGradients())
+        .isTrue();
+    assertThat(plan(SMALLEST, "device=cuda", "ranks=4").narrowGradients()).isTrue();
+    assertThat(plan(SMALLEST, "device=cuda", "ranks=2").narrowGradients()).isFalse();
+    assertThat(plan(SMALLEST, "ranks=4").narrowGradients()).isFalse();
+    String fp32 = "memory.gradients=fp32";
+    assertThat(plan(SMALLEST, fp32, "device=cuda", "ranks=4").narrowGradients()).isFalse();
   }
 
   @Test

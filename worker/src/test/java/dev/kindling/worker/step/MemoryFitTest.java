@@ -10,6 +10,7 @@ import dev.kindling.kernels.graph.rewrite.Recompute.Level;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.Gpt2;
+import dev.kindling.worker.plan.GradientStorage;
 import dev.kindling.worker.plan.MemorySpec;
 import dev.kindling.worker.plan.Recomputation;
 import java.util.List;
@@ -27,7 +28,9 @@ class MemoryFitTest {
 
   private static MemoryFit fit(Recomputation recompute, Optional<Integer> chunks) {
     return new MemoryFit(
-        GRAPHS, new MemorySpec(recompute, chunks, Optional.empty()), CpuBackend::planned);
+        GRAPHS,
+        new MemorySpec(recompute, chunks, Optional.empty(), GradientStorage.AUTO),
+        CpuBackend::planned);
   }
 
   private static MemoryFit auto() {
@@ -73,7 +76,8 @@ class MemoryFitTest {
     MemoryFit smaller =
         new MemoryFit(
             GRAPHS.with(three),
-            new MemorySpec(Recomputation.AUTO, Optional.empty(), Optional.empty()),
+            new MemorySpec(
+                Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO),
             CpuBackend::planned);
     long limit = smaller.price(most);
     assertThat(limit).isLessThan(ofThree);

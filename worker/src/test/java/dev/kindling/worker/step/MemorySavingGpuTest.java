@@ -126,6 +126,21 @@ class MemorySavingGpuTest {
   }
 
   @Test
+  void gradientsInBf16TrainLikeTheCpuAndTwiceWithEqualBits() {
+    for (ModelFamily model : List.of(LLAMA, GPT2)) {
+      for (boolean master : new boolean[] {true, false}) {
+        StepGraphs graphs = graphs(model, MemorySaving.NONE, master);
+        List<Float> expected = onCpu(graphs);
+        List<Float> found = onGpu(graphs.withNarrowGradients());
+        assertClose(found, expected, 5e-3);
+        assertThat(onGpu(graphs.withNarrowGradients())).isEqualTo(found);
+        StepGraphs chunks = graphs.with(new MemorySaving(Level.ELEMENTS, 3)).withNarrowGradients();
+        assertClose(onGpu(chunks), expected, 5e-3);
+      }
+    }
+  }
+
+  @Test
   void withoutMastersTrainsLikeTheCpuAndTwiceWithEqualBits() {
     for (ModelFamily model : List.of(LLAMA, GPT2)) {
       StepGraphs graphs = graphs(model, MemorySaving.NONE, false);

@@ -53,7 +53,11 @@ class ModelMemoryTest {
 
   private static double gib(ModelFamily model, StepShape shape, boolean master) {
     AdamW rule = new AdamW(1e-4, 0.9, 0.95, 1e-8, 0.1, 1.0, master);
-    List<Graph> programs = new StepGraphs(model, new Full(), rule, shape).programs();
+    return gib(new StepGraphs(model, new Full(), rule, shape));
+  }
+
+  private static double gib(StepGraphs graphs) {
+    List<Graph> programs = graphs.programs();
     return CudaBytes.of(
                 StepProgram.variables(programs),
                 programs,
@@ -91,6 +95,18 @@ class ModelMemoryTest {
     assertThat(gib(model, sequences, ACTIVATIONS)).isCloseTo(activations, within(0.01));
     assertThat(gib(model, sequences, ELEMENTS)).isCloseTo(elements, within(0.01));
     assertThat(gib(model, sequences, BLOCKS)).isCloseTo(blocks, within(0.01));
+  }
+
+  /** What a run of one micro-step takes: each matrix has two bytes less per element. */
+  @Test
+  void gradientsThatAreWrittenOnceTakeTwoBytesLess() {
+    AdamW rule = new AdamW(1e-4, 0.9, 0.95, 1e-8, 0.1, 1.0, true);
+    ModelFamily large = llama(2048, 24, 32, 5461);
+    StepShape shape = new StepShape(8 * 1024, 1024, false, 1, 1);
+    StepGraphs wide = new StepGraphs(large, new Full(), rule, shape);
+    double saved = gib(wide) - gib(wide.withNarrowGradients());
+    assertThat(saved).isCloseTo(2 * 1_338_982_400.0 / GIB, within(0.001));
+    assertThat(gib(wide.withNarrowGradients())).isLessThan(34.0);
   }
 
   /** Every kernel that binds a matrix must do with its bf16 copy. */

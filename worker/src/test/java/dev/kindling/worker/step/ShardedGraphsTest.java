@@ -3,6 +3,7 @@ package dev.kindling.worker.step;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.backend.cuda.layout.Group;
 import dev.kindling.kernels.backend.cuda.layout.GroupRules;
 import dev.kindling.kernels.backend.cuda.layout.Layout;
@@ -63,6 +64,11 @@ class ShardedGraphsTest {
     return new StepGraphs(model, new Full(), ADAMW, new StepShape(64, 32, false, 1), sharding);
   }
 
+  /** Of one micro-step, with gradients that a GPU may narrow. */
+  private static StepGraphs narrow(StepGraphs graphs) {
+    return graphs.with(new StepShape(64, 32, false, 1, 1)).withNarrowGradients();
+  }
+
   private static List<Graph> programs(StepGraphs graphs) {
     return List.of(graphs.accumulate(), graphs.finish(), graphs.evaluate(), graphs.spread());
   }
@@ -81,29 +87,35 @@ class ShardedGraphsTest {
   }
 
   /** On a GPU: working copies in bf16, and a bf16 copy of every whole master. */
-  private static double bytesPerParameter(ModelFamily model, int stage, int ranks) {
-    StepGraphs graphs = graphs(model, new Sharding(stage, ranks));
+  private static double bytesPerParameter(StepGraphs graphs) {
     double bytes =
         1.5 * bytes(graphs, Role.PARAMETER)
             + bytes(graphs, Role.SHARD)
             + 0.5 * bytes(graphs, Role.WORKING)
             + bytes(graphs, Role.GRADIENT)
+            + 0.5 * bytes(graphs, Role.FRESH_GRADIENT)
             + bytes(graphs, Role.STATE);
-    return bytes / model.parameterCount();
+    return bytes / graphs.model().parameterCount();
   }
 
   @ParameterizedTest
   @ValueSource(ints = {2, 4, 8})
   void modelStateIsWithinTwoPercentOfTheFormula(int ranks) {
     double[] formula = {18, 6 + 12.0 / ranks, 2 + 16.0 / ranks, 16.0 / ranks};
+    // Stages 2 and 3 add pieces in fp32 and stay as they are.
+    double[] once = {16, 4 + 12.0 / ranks, formula[2], formula[3]};
     // Odd vocabularies: rows do not divide, elements do.
     ModelFamily small =
         new Gpt2(768, 12, 12, Optional.empty(), Optional.of(50257), 1024, true, 0.02, 1e-5);
     for (ModelFamily model : List.of(small, llama(2048, 16, 32001, false))) {
       for (int stage = 0; stage < formula.length; stage++) {
-        assertThat(bytesPerParameter(model, stage, ranks))
+        StepGraphs graphs = graphs(model, new Sharding(stage, ranks));
+        assertThat(bytesPerParameter(graphs))
             .as("stage %d of %s", stage, model)
             .isCloseTo(formula[stage], within(0.02 * formula[stage]));
+        assertThat(bytesPerParameter(narrow(graphs)))
+            .as("stage %d of %s, one micro-step", stage, model)
+            .isCloseTo(once[stage], within(0.02 * once[stage]));
       }
     }
   }
@@ -143,7 +155,10 @@ class ShardedGraphsTest {
   void layoutsComputeEveryProgramOfEveryStage() {
     for (ModelFamily model : List.of(llama(64, LAYERS, 97, true), gpt2())) {
       for (int stage = 0; stage < 4; stage++) {
-        for (Graph graph : programs(graphs(model, new Sharding(stage, 2, 4096)))) {
+        StepGraphs adding = graphs(model, new Sharding(stage, 2, 4096));
+        List<Graph> all = new ArrayList<>(programs(adding));
+        all.add(narrow(adding).finish());
+        for (Graph graph : all) {
           for (Precision precision : Precision.values()) {
             LayoutCheck.check(graph, Layout.of(graph, precision, GroupRules.ALL));
             LayoutCheck.check(graph, Layout.of(graph, precision, GroupRules.NONE));
@@ -233,6 +248,29 @@ class ShardedGraphsTest {
       long bytes = reduce.inputs().stream().mapToLong(value -> value.type().bytes()).sum();
       assertThat(bytes).isGreaterThanOrEqualTo(64 << 10);
     }
+  }
+
+  @Test
+  void aBucketOfNarrowGradientsHoldsTwiceTheElements() {
+    StepGraphs wide = graphs(llama(64, LAYERS, 97, true), new Sharding(0, 2, 64 << 10));
+    long bf16 = count(narrow(wide).finish(), AllReduce.class);
+    assertThat(bf16).isGreaterThan(2).isLessThan(count(wide.finish(), AllReduce.class));
+  }
+
+  @Test
+  void aPieceOfANarrowGradientIsNarrowOnTheWireInTheNormAndInTheUpdate() {
+    StepGraphs graphs = narrow(graphs(llama(64, LAYERS, 96, true), new Sharding(1, 2)));
+    Graph finish = graphs.finish();
+    Layout layout = Layout.of(finish, Precision.BF16, GroupRules.ALL);
+    int scatters = 0;
+    for (Node node : finish.nodes()) {
+      if (node.op() instanceof ReduceScatter) {
+        scatters++;
+        assertThat(layout.stored(node.input(0)).element()).isEqualTo(Element.BF16);
+        assertThat(layout.stored(node.output(0)).element()).isEqualTo(Element.BF16);
+      }
+    }
+    assertThat(scatters).isGreaterThan(7 * LAYERS);
   }
 
   /** Products that run while a collective of the kind is under way, at least, but for the last. */

@@ -2,6 +2,7 @@ package dev.kindling.worker.step;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.backend.cuda.layout.Group;
 import dev.kindling.kernels.backend.cuda.layout.GroupRules;
 import dev.kindling.kernels.backend.cuda.layout.Layout;
@@ -9,10 +10,13 @@ import dev.kindling.kernels.backend.cuda.layout.LayoutCheck;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Sgd;
 import dev.kindling.optim.rule.UpdateRule;
@@ -129,6 +133,61 @@ class StepLayoutTest {
           .noneMatch(
               node -> node.op() instanceof LinearWeightGradient gradient && gradient.accumulate());
     }
+  }
+
+  @Test
+  void gradientsThatAreWrittenOnceAreNarrowAndTheirProductsStayPacked() {
+    StepShape one = new StepShape(64, 32, true, 1, 1);
+    for (StepGraphs adding : List.of(llama(ADAMW), gpt2(ADAMW), llama(SGD), gpt2(SGD))) {
+      StepGraphs graphs = adding.with(one).withNarrowGradients();
+      Graph finish = graphs.finish();
+      for (Precision precision : Precision.values()) {
+        LayoutCheck.check(finish, Layout.of(finish, precision, GroupRules.ALL));
+        LayoutCheck.check(finish, Layout.of(finish, precision, GroupRules.NONE));
+      }
+      assertThat(products(finish)).isEqualTo(3 * (4 * LAYERS + 1));
+      Layout layout = bf16(finish);
+      for (Node node : finish.nodes()) {
+        if (isUpdate(node)) {
+          boolean matrix = node.input(0).shape().rank() == 2;
+          assertThat(layout.stored(node.input(1)).element())
+              .as("%s", node)
+              .isEqualTo(matrix ? Element.BF16 : Element.F32);
+        }
+      }
+      long updates =
+          layout.groups().stream().filter(group -> group.kind() == Group.Kind.UPDATE).count();
+      assertThat(updates).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void whatIsAddedToStaysInFp32() {
+    StepShape one = new StepShape(256, 32, true, 1, 1);
+    StepGraphs narrow = llama(ADAMW).with(one).withNarrowGradients();
+    // The table is the head too: each chunk of the loss adds to it.
+    String table = "grad/model.embed_tokens.weight";
+    String product = "grad/model.layers.0.mlp.up_proj.weight";
+    assertThat(fresh(narrow)).contains(table, product).hasSize(1 + 7 * LAYERS);
+    assertThat(fresh(narrow.with(new MemorySaving(Recompute.Level.NONE, 2))))
+        .contains(product)
+        .doesNotContain(table);
+    assertThat(fresh(narrow.with(new StepShape(64, 32, true, 1, 2)))).isEmpty();
+    assertThat(fresh(narrow.with(new StepShape(64, 32, true, 1)))).isEmpty();
+    assertThat(fresh(narrow.with(new StepShape(64, 32, true, 4, 4)))).isEmpty();
+    assertThat(fresh(llama(ADAMW).with(one))).isEmpty();
+  }
+
+  private static boolean isUpdate(Node node) {
+    return node.op() instanceof dev.kindling.kernels.graph.op.AdamW
+        || node.op() instanceof dev.kindling.kernels.graph.op.Sgd;
+  }
+
+  private static List<String> fresh(StepGraphs graphs) {
+    return graphs.finish().variables().stream()
+        .filter(variable -> variable.role() == Role.FRESH_GRADIENT)
+        .map(Variable::name)
+        .toList();
   }
 
   private static boolean movesColumns(Group group) {

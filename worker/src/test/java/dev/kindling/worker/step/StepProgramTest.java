@@ -10,6 +10,7 @@ import dev.kindling.kernels.memory.Span;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Sgd;
 import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.worker.shard.Sharding;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -58,6 +59,25 @@ class StepProgramTest {
       expectSame(tree.weights(), chain.weights());
       // Nothing of the first step is left in a level.
       expectSame(tree.step(8, 8), chain.step(8, 8));
+    }
+  }
+
+  /** A CPU has no narrow precision. */
+  @Test
+  void freshGradientsOfACpuHaveTheSameBits() {
+    StepGraphs wide = StepRank.graphs(2, ADAMW, 4, 1, Sharding.none());
+    try (StepRank fresh =
+            new StepRank(wide.withNarrowGradients(), LoopbackCommunicator.create(1).get(0));
+        StepRank plain = new StepRank(wide, LoopbackCommunicator.create(1).get(0))) {
+      fresh.program().dryRun();
+      assertThat(fresh.bits(Role.FRESH_GRADIENT)).isNotEmpty().containsOnly(0);
+      fresh.fill();
+      plain.fill();
+      for (int first = 0; first < 12; first += 4) {
+        assertThat(fresh.step(first, 4)).isEqualTo(plain.step(first, 4));
+      }
+      assertThat(fresh.bits(Role.PARAMETER)).isEqualTo(plain.bits(Role.PARAMETER));
+      assertThat(fresh.bits(Role.STATE)).isEqualTo(plain.bits(Role.STATE));
     }
   }
 

@@ -14,6 +14,7 @@ import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceDestroy;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceSetAttribute;
 
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import java.nio.ByteBuffer;
 import org.bytedeco.cuda.cublas.cublasLtContext;
 import org.bytedeco.cuda.cublas.cublasLtMatmulAlgo_t;
@@ -106,7 +107,7 @@ final class CublasLt implements AutoCloseable {
 
   private Chosen fastest(Product product, ProductShape shape) {
     cublasLtMatmulHeuristicResult_t results = new cublasLtMatmulHeuristicResult_t(SUGGESTIONS);
-    int found = suggestions(product, results);
+    int found = suggestions(product, shape, results);
     float best = Float.MAX_VALUE;
     cublasLtMatmulAlgo_t chosen = null;
     try (EventTimer timer = new EventTimer(device)) {
@@ -131,14 +132,26 @@ final class CublasLt implements AutoCloseable {
     return new Chosen(chosen, best);
   }
 
-  private int suggestions(Product product, cublasLtMatmulHeuristicResult_t results) {
+  /**
+   * Who may add the parts of a split sum. Gradients of weights are sums over all tokens and are
+   * split most: stored in bf16 they are rounded once, behind a sum in fp32.
+   */
+  private static int reductions(ProductShape shape) {
+    boolean narrowSum = shape.transposeA() && shape.result() == Element.BF16;
+    return narrowSum
+        ? CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE
+        : CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
+  }
+
+  private int suggestions(
+      Product product, ProductShape shape, cublasLtMatmulHeuristicResult_t results) {
     try (PointerPointer<cublasLtMatmulPreferenceOpaque_t> out = new PointerPointer<>(1);
         LongPointer bytes = new LongPointer(1);
         IntPointer schemes = new IntPointer(1)) {
       check(cublasLtMatmulPreferenceCreate(out), "cublasLtMatmulPreferenceCreate");
       cublasLtMatmulPreferenceOpaque_t preference = new cublasLtMatmulPreferenceOpaque_t(out.get());
       bytes.put(WORKSPACE_BYTES);
-      schemes.put(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE);
+      schemes.put(reductions(shape));
       check(
           cublasLtMatmulPreferenceSetAttribute(
               preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, bytes, Long.BYTES),

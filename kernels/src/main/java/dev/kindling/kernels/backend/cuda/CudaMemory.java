@@ -227,20 +227,24 @@ final class CudaMemory implements Memory, Addresses {
     device.makeCurrent();
     device.synchronize("before copying " + variable);
     if (!hasMaster(known)) {
-      copyNarrow(known, toHost);
+      copyNarrow(known, copyAddress(known), toHost);
+      return;
+    }
+    if (declared.narrowing(known.role()) > 1) {
+      copyNarrow(known, address(known), toHost);
       return;
     }
     transfer(variable, span(variable).buffer(), address(known), toHost);
   }
 
   /** What is stored in bf16 alone is fp32 to the host, rounded to nearest on its way down. */
-  private void copyNarrow(Variable variable, boolean toHost) {
+  private void copyNarrow(Variable variable, long address, boolean toHost) {
     Span wide = span(variable.name());
     try (Span narrow = Span.allocate(wide.bytes() / 2)) {
       if (!toHost) {
         Bf16.narrow(wide.buffer(), narrow.buffer());
       }
-      transfer(variable.name(), narrow.buffer(), copyAddress(variable), toHost);
+      transfer(variable.name(), narrow.buffer(), address, toHost);
       if (toHost) {
         Bf16.widen(narrow.buffer(), wide.buffer());
       }

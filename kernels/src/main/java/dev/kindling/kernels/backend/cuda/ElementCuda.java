@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Value;
@@ -115,11 +116,20 @@ final class ElementCuda {
         .ready();
   }
 
+  /** What the kernels over tables write: a narrow tensor would be written past its end. */
+  private static Operand wide(Operand operand, Node node) {
+    if (operand.element() != Element.F32) {
+      throw new DeviceException(
+          "cuda: " + node + ": expected an fp32 tensor to write, found " + operand.element());
+    }
+    return operand;
+  }
+
   static void fill(Binding b, Node node) {
     TensorTable table = new TensorTable();
     float value = Binding.op(node, Fill.class).value();
     for (Value output : node.outputs()) {
-      Operand out = b.at(output);
+      Operand out = wide(b.at(output), node);
       table.add(new TensorTable.Entry(out.address(), 0, out.elements(), value));
     }
     b.launch("fill_tensors_f32", table).ready();
@@ -128,7 +138,7 @@ final class ElementCuda {
   static void accumulate(Binding b, Node node) {
     TensorTable table = new TensorTable();
     for (Node each : b.group().nodes()) {
-      Operand sum = b.out(each, 0);
+      Operand sum = wide(b.out(each, 0), each);
       table.add(new TensorTable.Entry(sum.address(), b.in(each, 1).address(), sum.elements()));
     }
     b.launch("accumulate_tensors_f32", table).ready();
@@ -141,7 +151,8 @@ final class ElementCuda {
       long master = b.at(parameter).address();
       long copy = b.copyAddress(parameter);
       long elements = b.at(parameter).elements();
-      table.add(new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0]));
+      table.add(
+          new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0], Element.F32));
     }
     b.launch("copy_tensors_f32", table).ready();
   }
@@ -153,7 +164,8 @@ final class ElementCuda {
       long master = addresses.address(variable);
       long copy = addresses.copyAddress(variable);
       long elements = variable.type().shape().elements();
-      table.add(new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0]));
+      table.add(
+          new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0], Element.F32));
     }
     return table;
   }

@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
 
@@ -35,8 +36,11 @@ final class EmbeddingCuda {
     long countBytes = aligned(4L * DIGITS * tiles);
     long scratch = b.scratch(2 * orderBytes + countBytes + 8L * runs * dy.columns());
     if (!Binding.op(node, EmbeddingGradient.class).accumulate()) {
+      // A bf16 table is half as many fp32 zeros; what an odd number of elements rounds up is
+      // padding.
+      long words = (table.elements() * table.element().bytes() + 3) / 4;
       TensorTable zero = new TensorTable();
-      zero.add(new TensorTable.Entry(table.address(), 0, table.elements(), 0f));
+      zero.add(new TensorTable.Entry(table.address(), 0, words, 0f));
       b.launch("fill_tensors_f32", zero).ready();
     }
     long order = sort(b, ids, tokens, table.rows(), scratch, scratch + orderBytes);
@@ -77,14 +81,15 @@ final class EmbeddingCuda {
     int block = Math.min(THREADS, (lanes + 31) / 32 * 32);
     int runs = (dy.rows() + RUN_TOKENS - 1) / RUN_TOKENS;
     int strips = (lanes + block - 1) / block;
+    int narrow = table.element() == Element.BF16 ? 1 : 0;
     b.launch("embedding_gradient" + dy.variant())
         .at(dy.address(), ids, order, table.address(), open)
-        .ints(dy.rows(), dy.columns(), table.rows(), dy.stride(), wide ? 1 : 0)
+        .ints(dy.rows(), dy.columns(), table.rows(), dy.stride(), wide ? 1 : 0, narrow)
         .grid(runs, strips, block)
         .ready();
     b.launch("embedding_gradient_open")
         .at(ids, order, table.address(), open)
-        .ints(dy.rows(), dy.columns(), table.rows(), wide ? 1 : 0)
+        .ints(dy.rows(), dy.columns(), table.rows(), wide ? 1 : 0, narrow)
         .grid(runs, strips, block)
         .ready();
   }

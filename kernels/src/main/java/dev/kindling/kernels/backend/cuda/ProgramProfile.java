@@ -184,7 +184,8 @@ public final class ProgramProfile {
       return Math.min(bytes, stored(node.output(0), layout));
     }
     if (node.op() instanceof EmbeddingGradient && index == 2) {
-      return Math.min(bytes, 4 * node.input(0).type().shape().elements());
+      int element = layout.stored(input).element().bytes();
+      return Math.min(bytes, element * node.input(0).type().shape().elements());
     }
     Variable variable = layout.variableOf(input);
     boolean copy = narrowCopies && variable != null && variable.role() == Role.PARAMETER;

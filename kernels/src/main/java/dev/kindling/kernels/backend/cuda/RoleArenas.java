@@ -16,8 +16,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Offsets of variables: one arena per role, in declaration order. Working copies of weights are
- * stored in bf16 themselves where the precision is bf16.
+ * Offsets of variables: one arena per role, in declaration order. Working copies of weights and
+ * gradients that are written once are stored in bf16 themselves where the precision is bf16.
  */
 final class RoleArenas {
   /** What a matrix product wants of an operand, and twice Span.ALIGNMENT. */
@@ -87,8 +87,8 @@ final class RoleArenas {
   }
 
   /** How many times smaller than fp32 the variables of a role are. */
-  private int narrowing(Role role) {
-    return bf16 && role == Role.WORKING ? 2 : 1;
+  int narrowing(Role role) {
+    return bf16 && role.mayBeNarrow() ? 2 : 1;
   }
 
   boolean hasMaster(Variable variable) {

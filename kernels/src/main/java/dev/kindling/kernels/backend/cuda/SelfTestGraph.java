@@ -70,7 +70,8 @@ final class SelfTestGraph {
     test.tables(x);
     Value scale = test.updates();
     if (precision == Precision.BF16) {
-      test.roundedUpdate(scale);
+      test.roundedUpdate(scale, test.floats(Role.GRADIENT, ROWS, WIDTH));
+      test.roundedUpdate(scale, test.fresh(ROWS, WIDTH));
       test.attention(x, y, 64);
       test.attention(x, y, 128);
     }
@@ -88,6 +89,11 @@ final class SelfTestGraph {
 
   private Value floats(Role role, int... dims) {
     return b.variable(new Variable("v" + variables++, ValueType.f32(dims), role));
+  }
+
+  /** A gradient in the precision of the device. */
+  private Value fresh(int... dims) {
+    return floats(Role.FRESH_GRADIENT, dims);
   }
 
   /** Appends the operation and shows all its outputs. */
@@ -132,6 +138,8 @@ final class SelfTestGraph {
 
   private void tables(Value x) {
     show(new EmbeddingGradient(ROWS, false), x, ids());
+    show(new EmbeddingGradient(ROWS, true), x, ids(), fresh(ROWS, WIDTH));
+    show(new EmbeddingGradient(ROWS, false, true), x, ids(), fresh(ROWS, WIDTH));
     show(new Rope(64, 10000, false), x, positions());
     show(new Rope(64, 10000, true), x, positions());
     show(new CrossEntropy(), x, ids());
@@ -145,22 +153,26 @@ final class SelfTestGraph {
   private Value updates() {
     Value gradient = floats(Role.GRADIENT, 17, 9);
     Value count = floats(Role.STATE, 1);
-    Value norm = show(new GlobalNorm(), gradient, count).get(0);
+    Value fresh = fresh(17, 9);
+    Value norm = show(new GlobalNorm(), gradient, fresh, count).get(0);
     Value scale = show(new ClipScale(), norm, count, b.step()).get(0);
-    Value param = floats(Role.PARAMETER, 17, 9);
-    Value m = floats(Role.STATE, 17, 9);
-    Value v = floats(Role.STATE, 17, 9);
-    show(new AdamW(0.9f, 0.95f, 1e-3f, 0.1f), param, gradient, m, v, scale, b.step());
-    Value other = floats(Role.PARAMETER, 17, 9);
-    Value buffer = floats(Role.STATE, 17, 9);
-    show(new Sgd(0.9f, 0.1f, true), other, gradient, buffer, scale, b.step());
+    for (Value each : List.of(gradient, fresh)) {
+      Value param = floats(Role.PARAMETER, 17, 9);
+      Value m = floats(Role.STATE, 17, 9);
+      Value v = floats(Role.STATE, 17, 9);
+      show(new AdamW(0.9f, 0.95f, 1e-3f, 0.1f), param, each, m, v, scale, b.step());
+    }
+    for (Value each : List.of(gradient, fresh)) {
+      Value other = floats(Role.PARAMETER, 17, 9);
+      Value buffer = floats(Role.STATE, 17, 9);
+      show(new Sgd(0.9f, 0.1f, true), other, each, buffer, scale, b.step());
+    }
     return scale;
   }
 
   /** What is stored in bf16 alone shows itself as the rows of a table. */
-  private void roundedUpdate(Value scale) {
+  private void roundedUpdate(Value scale, Value gradient) {
     Value param = floats(Role.PARAMETER, ROWS, WIDTH);
-    Value gradient = floats(Role.GRADIENT, ROWS, WIDTH);
     Value m = floats(Role.STATE, ROWS, WIDTH);
     Value v = floats(Role.STATE, ROWS, WIDTH);
     AdamW op = new AdamW(0.9f, 0.95f, 1e-3f, 0.1f, Optional.of(5L));

@@ -3,7 +3,9 @@ package dev.kindling.kernels.backend.cuda;
 import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.memory.Span;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Elements that lie one behind the other on both sides of a collective. Variables of one role lie
@@ -20,14 +22,20 @@ record Stretch(long send, long receive, long elements, Element element) {
     return new Stretch(from.address(), to.address(), from.elements(), from.element());
   }
 
-  /** Joins neighbours; the padding between two of them belongs to the joined stretch. */
+  /**
+   * Joins each stretch with the one before of its element type, if they are neighbours; the padding
+   * between two of them belongs to the joined stretch. Matrices in bf16 and vectors in fp32 take
+   * turns in a model and lie in an arena each, so that both become one stretch.
+   */
   static List<Stretch> merge(List<Stretch> stretches) {
     List<Stretch> merged = new ArrayList<>();
+    Map<Element, Integer> lasts = new EnumMap<>(Element.class);
     for (Stretch next : stretches) {
-      int last = merged.size() - 1;
-      if (last >= 0 && merged.get(last).touches(next)) {
+      Integer last = lasts.get(next.element);
+      if (last != null && merged.get(last).touches(next)) {
         merged.set(last, merged.get(last).upTo(next));
       } else {
+        lasts.put(next.element, merged.size());
         merged.add(next);
       }
     }

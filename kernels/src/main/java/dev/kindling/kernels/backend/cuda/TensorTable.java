@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -15,7 +16,11 @@ final class TensorTable {
   private static final int TENSOR_BYTES = 64;
   private static final int PIECE_BYTES = 16;
 
-  /** Addresses of one tensor, 0 for what the kernel does not name. */
+  /**
+   * Addresses of one tensor, 0 for what the kernel does not name.
+   *
+   * @param sourceElement what lies at {@code source}; kernels that take no bf16 there ignore it
+   */
   record Entry(
       long target,
       long source,
@@ -23,9 +28,15 @@ final class TensorTable {
       long second,
       long copy,
       long elements,
-      float[] numbers) {
+      float[] numbers,
+      Element sourceElement) {
     Entry(long target, long source, long elements, float... numbers) {
-      this(target, source, 0, 0, 0, elements, numbers);
+      this(target, source, 0, 0, 0, elements, numbers, Element.F32);
+    }
+
+    /** The same tensor with a source in this type. */
+    Entry reading(Element element) {
+      return new Entry(target, source, first, second, copy, elements, numbers, element);
     }
   }
 
@@ -65,8 +76,9 @@ final class TensorTable {
       }
     }
     for (int tensor = 0; tensor < entries.size(); tensor++) {
+      int narrow = entries.get(tensor).sourceElement() == Element.BF16 ? 1 : 0;
       for (long offset = 0; offset < entries.get(tensor).elements(); offset += PIECE_ELEMENTS) {
-        table.putInt(tensor).putInt(0).putLong(offset);
+        table.putInt(tensor).putInt(narrow).putLong(offset);
       }
     }
     return table.flip();

@@ -25,7 +25,8 @@ final class UpdateCuda {
               b.out(each, 2).address(),
               b.copyAddress(each.input(0)),
               each.output(0).shape().elements(),
-              numbers));
+              numbers,
+              b.in(each, 1).element()));
     }
     String kernel = rounded ? "adamw_tensors_rounded" : "adamw_tensors";
     b.launch(kernel, table).at(b.in(node, 4).address(), b.in(node, 5).address()).ready();
@@ -57,7 +58,8 @@ final class UpdateCuda {
               0,
               b.copyAddress(each.input(0)),
               param.elements(),
-              numbers));
+              numbers,
+              b.in(each, 1).element()));
     }
     int scale = momentum ? 3 : 2;
     b.launch("sgd_tensors", table)
@@ -71,7 +73,9 @@ final class UpdateCuda {
     int gradients = op.gradients(node.inputs().size());
     for (int i = 0; i < gradients; i++) {
       Operand gradient = b.in(node, i);
-      table.add(new TensorTable.Entry(0, gradient.address(), gradient.elements()));
+      table.add(
+          new TensorTable.Entry(0, gradient.address(), gradient.elements())
+              .reading(gradient.element()));
     }
     long partials = b.scratch((long) table.pieces() * Double.BYTES);
     b.launch("global_norm_partials", table).at(partials).ready();

@@ -107,6 +107,20 @@ class ConvoyTest {
   }
 
   @Test
+  void arenasOfTwoElementTypesThatTakeTurnsAreTwoCalls() {
+    List<Stretch> merged =
+        Stretch.merge(
+            List.of(
+                new Stretch(0, 0, 64, Element.BF16),
+                new Stretch(4096, 4096, 16, Element.F32),
+                new Stretch(128, 128, 32, Element.BF16),
+                new Stretch(4160, 4160, 1, Element.F32)));
+    assertThat(merged)
+        .containsExactly(
+            new Stretch(0, 0, 96, Element.BF16), new Stretch(4096, 4096, 17, Element.F32));
+  }
+
+  @Test
   void neighboursOnOneSideOnlyAndOtherTypesStayApart() {
     List<Stretch> merged =
         Stretch.merge(

@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.GroupRules;
 import dev.kindling.kernels.backend.cuda.layout.Layout;
+import dev.kindling.kernels.backend.cuda.layout.LayoutCheck;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.cases.OpCase;
+import dev.kindling.kernels.cases.OpCases;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Graph;
@@ -17,10 +20,12 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.Broadcast;
+import dev.kindling.kernels.testing.DeviceCase;
 import dev.kindling.kernels.testing.TinyModels;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -192,5 +197,30 @@ class CudaBytesTest {
         throw new ClassNotFoundException(name, unreadable);
       }
     }
+  }
+
+  /** Every kernel that reads or writes a gradient binds it in bf16 too. */
+  @Test
+  void linesWithGradientsInBf16AreBoundDry() {
+    int lines = 0;
+    for (OpCase line : OpCases.all()) {
+      if (!DeviceCase.takesFreshGradients(line)) {
+        continue;
+      }
+      lines++;
+      Graph graph = DeviceCase.withFreshGradients(line, 1).graph();
+      LayoutCheck.check(graph, Layout.of(graph, Precision.BF16, GroupRules.ALL));
+      Map<Role, Long> narrow = of(graph, Precision.BF16).variables();
+      Map<Role, Long> wide = of(graph, Precision.FP32).variables();
+      assertThat(narrow.get(Role.FRESH_GRADIENT))
+          .as("%s", line)
+          .isPositive()
+          .isLessThanOrEqualTo(wide.get(Role.FRESH_GRADIENT));
+    }
+    assertThat(lines).isGreaterThan(40);
+  }
+
+  private static CudaBytes of(Graph graph, Precision precision) {
+    return CudaBytes.of(graph.variables(), List.of(graph), precision, 132);
   }
 }

@@ -70,8 +70,22 @@ class CudaOperationsTest {
     check(line, Precision.BF16);
   }
 
+  static Stream<OpCase> linesWithGradients() {
+    return lines().filter(DeviceCase::takesFreshGradients);
+  }
+
+  /** The contents are rounded to bf16 for both; what is added up in a gradient is rounded once. */
+  @ParameterizedTest
+  @MethodSource("linesWithGradients")
+  void agreesWithTheCpuWithGradientsInBf16(OpCase line) {
+    check(line, Precision.BF16, DeviceCase.withFreshGradients(line, SEED));
+  }
+
   private static void check(OpCase line, Precision precision) {
-    DeviceCase test = DeviceCase.of(line, SEED);
+    check(line, precision, DeviceCase.of(line, SEED));
+  }
+
+  private static void check(OpCase line, Precision precision, DeviceCase test) {
     CudaBackend backend = BACKENDS.get(precision);
     if (!isTaken(line.op(), precision)) {
       Throwable refusal = catchThrowable(() -> new PoisonedRun(backend, test.graph()));

@@ -74,6 +74,20 @@ class RoleArenasTest {
         .hasMessageContaining("expected a parameter in bf16 alone");
   }
 
+  @Test
+  void gradientsThatAreWrittenOnceTakeTwoBytes() {
+    Variable small = new Variable("g/small", ValueType.f32(5, 7), Role.FRESH_GRADIENT);
+    Variable next = new Variable("g/next", WEIGHT.type(), Role.FRESH_GRADIENT);
+    List<Variable> declared = List.of(small, next);
+    RoleArenas narrow = new RoleArenas(declared, true);
+    assertThat(narrow.offset(next)).isEqualTo(96);
+    assertThat(narrow.bytes(Role.FRESH_GRADIENT)).isEqualTo(128 + 3072);
+    assertThat(narrow.hasMaster(next)).isTrue();
+    RoleArenas wide = new RoleArenas(declared, false);
+    assertThat(wide.offset(next)).isEqualTo(192);
+    assertThat(wide.bytes(Role.FRESH_GRADIENT)).isEqualTo(256 + 6144);
+  }
+
   private static CudaBytes bytes(Graph graph) {
     return CudaBytes.of(graph.variables(), List.of(graph), Precision.BF16, 1);
   }

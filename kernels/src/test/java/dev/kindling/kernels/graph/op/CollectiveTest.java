@@ -106,6 +106,21 @@ class CollectiveTest {
     assertThat(right.build().nodes()).hasSize(2);
   }
 
+  /** A rank that sends bf16 where another expects fp32 would hang or read past the end. */
+  @Test
+  void theFingerprintSeesWhatADeviceNarrows() {
+    Set<String> fingerprints = new HashSet<>();
+    for (Role role : List.of(Role.GRADIENT, Role.FRESH_GRADIENT)) {
+      GraphBuilder builder = new GraphBuilder();
+      Value gradient = builder.variable(new Variable("g", MATRIX, role));
+      Value more = builder.variable(new Variable("more", MATRIX, Role.STATE));
+      Value sum = builder.add(new Accumulate(), gradient, more).get(0);
+      builder.add(new AllReduce(Axis.DATA), sum);
+      fingerprints.add(builder.build().fingerprintOfCollectives());
+    }
+    assertThat(fingerprints).hasSize(2);
+  }
+
   @Test
   void theFingerprintSeesEveryCollectiveAndAllItsConstants() {
     Set<String> fingerprints = new HashSet<>();

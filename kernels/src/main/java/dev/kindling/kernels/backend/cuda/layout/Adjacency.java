@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * Which variables lie side by side without padding. The variables of a role form one arena in
  * declaration order, each aligned to {@link Span#ALIGNMENT}; so two are adjacent if one is declared
  * right after the other and the first one's fp32 size is a multiple of that alignment. The bf16
- * copy of a parameter, and a working copy stored in bf16, lie at half their fp32 offset, so fp32
+ * copy of a parameter, and variables stored in bf16, lie at half their fp32 offset, so fp32
  * neighbours are bf16 neighbours, aligned to 32 bytes.
  */
 final class Adjacency {

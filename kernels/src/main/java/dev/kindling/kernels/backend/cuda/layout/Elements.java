@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.ReduceScatter;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +24,7 @@ final class Elements {
         .contents()
         .forEach(
             (value, variable) -> {
-              if (narrow && variable.role() == Role.WORKING) {
+              if (narrow && variable.role().mayBeNarrow()) {
                 elements.put(value, Element.BF16);
               }
             });
@@ -51,6 +52,10 @@ final class Elements {
       return elements.getOrDefault(node.input(alias).id(), wide(node.input(alias)));
     }
     Value output = node.output(index);
+    if (node.op() instanceof ReduceScatter) {
+      // A flat piece of a narrow matrix is as narrow, though it has no rows.
+      return elements.getOrDefault(node.input(0).id(), wide(output));
+    }
     boolean matrix = output.type().dtype() == DType.F32 && output.shape().rank() >= 2;
     OpStorage.Outputs rule = OpStorage.of(node.op()).output(index);
     if (!matrix || precision == Precision.FP32 || rule == OpStorage.Outputs.FP32) {

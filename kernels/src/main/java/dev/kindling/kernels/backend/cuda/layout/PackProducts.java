@@ -195,6 +195,7 @@ final class PackProducts {
   }
 
   private @Nullable Variable gradientOf(Node node) {
-    return Adjacency.content(graph, node.input(2), Role.GRADIENT);
+    Variable sum = Adjacency.content(graph, node.input(2), Role.GRADIENT);
+    return sum != null ? sum : Adjacency.content(graph, node.input(2), Role.FRESH_GRADIENT);
   }
 }

@@ -1,0 +1,48 @@
+package dev.kindling.worker.step;
+
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Whole;
+import dev.kindling.kernels.graph.op.CrossEntropy;
+import dev.kindling.kernels.graph.op.Linear;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which gradients of a step are complete when the one backward pass has written them. A table that
+ * is head and embedding in one is too, although it has two summands: the second is added in fp32
+ * and rounded again.
+ */
+final class FreshGradients {
+  private FreshGradients() {}
+
+  /** Nobody's: what a sum over micro-steps, logical shards or scattered pieces wants. */
+  static Predicate<Param> none() {
+    return param -> false;
+  }
+
+  /**
+   * Whole matrices, but for the head where the loss comes in chunks: each chunk adds to it.
+   *
+   * @param forward ends with the loss and has no gradients yet
+   */
+  static Predicate<Param> of(GraphBuilder forward, MemorySaving saving) {
+    Param summed = saving.lossChunks() > 1 ? head(forward) : null;
+    return param ->
+        param.shape().rank() == 2 && param.demand() instanceof Whole && !param.equals(summed);
+  }
+
+  private static @Nullable Param head(GraphBuilder forward) {
+    for (Node loss : forward.nodes()) {
+      for (Node node : forward.nodes()) {
+        if (loss.op() instanceof CrossEntropy
+            && node.op() instanceof Linear
+            && node.outputs().contains(loss.input(0))) {
+          return forward.paramOf(node.input(1));
+        }
+      }
+    }
+    return null;
+  }
+}

@@ -82,9 +82,10 @@ final class SparkSettings {
     if (!application.isEmpty() && !conf.contains("spark.jars")) {
       conf.set("spark.jars", application);
     }
-    if (workers.device() == Device.CUDA
-        && LOCAL_CLUSTER.matcher(conf.get("spark.master")).matches()) {
+    Matcher cluster = LOCAL_CLUSTER.matcher(conf.get("spark.master"));
+    if (workers.device() == Device.CUDA && cluster.matches()) {
       GpuSettings.embedded(conf, workers.ranks(), bindings);
+      GpuSettings.requireOneWorker(conf, Integer.parseInt(cluster.group(1)));
     } else if (workers.device() == Device.CUDA) {
       GpuSettings.submitted(conf, bindings, System.getenv());
     }

@@ -132,6 +132,20 @@ class SparkSettingsTest {
   }
 
   @Test
+  void severalWorkersOfThisMachineWouldHandOutTheSameGpu() {
+    SparkConf two = new SparkConf(false).setMaster("local-cluster[2,1,2048]");
+    assertThatThrownBy(() -> of(two, Map.of(), Device.CUDA))
+        .isInstanceOf(AttemptFailedException.class)
+        .hasMessageContainingAll(
+            "spark.master: expected local-cluster with one worker",
+            "found local-cluster[2,1,2048]",
+            "local-cluster[1,CORES,MEMORY]");
+    Map<String, String> none = Map.of("spark.executor.resource.gpu.amount", "0");
+    assertThat(of(two, none, Device.CUDA).get("spark.master")).isEqualTo("local-cluster[2,1,2048]");
+    assertThat(of(two, Map.of()).get("spark.master")).isEqualTo("local-cluster[2,1,2048]");
+  }
+
+  @Test
   void aClusterBringsItsGpusAndFetchesTheBindings() {
     SparkConf standalone =
         of(new SparkConf(false).set("spark.master", "spark://h:7077"), Map.of(), Device.CUDA);

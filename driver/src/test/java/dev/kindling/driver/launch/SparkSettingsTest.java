@@ -122,6 +122,23 @@ class SparkSettingsTest {
   }
 
   @Test
+  void aCollectorThatSomebodyNamesWhereverItIsStaysTheOnlyOne() {
+    assertThat(SparkSettings.collector(new SparkConf(false), Device.CUDA, Map.of()))
+        .contains("-XX:+UseZGC");
+    String own = "-Xss2m -XX:+UseParallelGC";
+    for (String key :
+        List.of(
+            "spark.executor.defaultJavaOptions",
+            "spark.executor.extraJavaOptions",
+            "spark.executorEnv.JAVA_TOOL_OPTIONS")) {
+      SparkConf conf = of(new SparkConf(false).set(key, own), Map.of(), Device.CUDA);
+      assertThat(conf.get("spark.executor.extraJavaOptions")).as(key).doesNotContain("UseZGC");
+    }
+    Map<String, String> environment = Map.of("JAVA_TOOL_OPTIONS", own);
+    assertThat(SparkSettings.collector(new SparkConf(false), Device.CUDA, environment)).isEmpty();
+  }
+
+  @Test
   void aMasterOfThisMachineThatTheUserNamedOffersGpusToo() {
     SparkConf own = new SparkConf(false).setMaster("local-cluster[1,2,4096]");
     SparkConf conf = of(own, Map.of(), Device.CUDA);

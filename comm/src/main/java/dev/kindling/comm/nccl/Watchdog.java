@@ -265,31 +265,35 @@ final class Watchdog implements AutoCloseable {
   }
 
   /**
-   * Frees the communicator; every program that was captured with it must be closed.
+   * Frees the communicator; every program that was captured with it must be closed. Freeing it
+   * properly needs the peers: one that closes after them lets go alone, which is no failure unless
+   * work was under way.
    *
    * @throws CollectiveException if the library does not let go of a sound communicator
    */
   @Override
   public void close() {
-    if (failure == null && lost.get().isPresent()) {
-      fail("closed after its peers");
+    boolean alone = failure == null && lost.get().isPresent();
+    String waiting = waiting();
+    if (alone && waiting != null) {
+      fail("closed after its peers while in " + waiting);
     }
     CountDownLatch gone;
     synchronized (this) {
       closed = true;
       gone = aborted;
     }
-    boolean sound = gone == null;
+    boolean sound = gone == null && !alone;
     if (gone == null) {
+      LOG.debug("{}: closing{}", who, alone ? " after its peers" : "");
       CountDownLatch done = new CountDownLatch(1);
       aside(
-          "nccl-destroy " + who,
+          (alone ? "nccl-abort " : "nccl-destroy ") + who,
           () -> {
-            turn.lock();
-            try {
-              handle.destroy();
-            } finally {
-              turn.unlock();
+            if (alone) {
+              abort();
+            } else {
+              destroy();
             }
             done.countDown();
           });
@@ -304,6 +308,15 @@ final class Watchdog implements AutoCloseable {
               + " ms; is a program that was captured with it still open?");
     } else if (!freed) {
       LOG.warn("{}: the abort did not end; its memory goes with the process", who);
+    }
+  }
+
+  private void destroy() {
+    turn.lock();
+    try {
+      handle.destroy();
+    } finally {
+      turn.unlock();
     }
   }
 

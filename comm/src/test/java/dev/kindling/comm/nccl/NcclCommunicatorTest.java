@@ -233,11 +233,24 @@ class NcclCommunicatorTest {
   }
 
   @Test
-  void aCommunicatorWhosePeersAreGoneIsAbortedOnClosing() {
+  void aCommunicatorThatClosesAfterItsPeersIsAbortedWithoutBeingAFailure() {
     NcclCommunicator communicator = open();
+    communicator.submitted("program of 7 nodes", 100);
+    communicator.completed();
     lost.set("lost the connection to ranks [1]");
     communicator.close();
     assertThat(library.log).contains("aborted").doesNotContain("destroy");
+    assertThat(communicator.failed()).isFalse();
+  }
+
+  @Test
+  void closingInTheMiddleOfWorkThatThePeersLeftIsAFailure() {
+    NcclCommunicator communicator = open();
+    communicator.submitted("program of 7 nodes", 100);
+    lost.set("lost the connection to ranks [1]");
+    communicator.close();
+    assertThat(library.log).contains("aborted").doesNotContain("destroy");
+    assertThat(communicator.failed()).isTrue();
   }
 
   @Test

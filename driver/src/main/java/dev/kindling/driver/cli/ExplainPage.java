@@ -125,7 +125,9 @@ final class ExplainPage {
     section("ways to fit, fastest first, bytes of one rank; limit: " + memory.limitText());
     for (MemoryFit.Candidate candidate : memory.candidates()) {
       boolean taken = candidate.saving().equals(memory.chosen().shape().saving());
-      line("  %-38s %,20d  %s", candidate.saving(), candidate.bytes(), taken ? "taken" : "");
+      line(
+          "  %-38s %,20d  %s",
+          candidate.saving(), candidate.bytes(), taken ? memory.takenText() : "");
     }
   }
 

@@ -63,4 +63,11 @@ record StepMemory(TrainPlan plan, StepGraphs chosen, List<MemoryFit.Candidate> c
                 ? "what is free on the GPU at start"
                 : "none without memory.limit");
   }
+
+  /** What is said of the chosen saving: without a limit a run on a GPU may have to take another. */
+  String takenText() {
+    return plan.device() == Device.CUDA && plan.memory().limit().isEmpty()
+        ? "taken if that much is free at start, else the first that fits"
+        : "taken";
+  }
 }

@@ -132,6 +132,11 @@ public record DeviceFacts(
           + "); "
           + Examination.LIBRARIES;
     }
+    String collectives = missing.get("nccl");
+    if (ranks > 1 && collectives != null) {
+      return "cuda: ranks: %d needs NCCL, which cannot be loaded (%s); %s"
+          .formatted(ranks, collectives, Examination.LIBRARIES);
+    }
     return "";
   }
 }

@@ -1,6 +1,8 @@
 package dev.kindling.driver.launch;
 
 import dev.kindling.driver.plugin.GpuDiscovery;
+import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.plan.Device;
 import java.io.File;
 import java.nio.file.Path;
@@ -13,8 +15,8 @@ import org.apache.spark.SparkConf;
  * What {@code device: cuda} asks of Spark: executors of one GPU each, the CUDA bindings on their
  * class path, the libraries' folder in their environment. One executor JVM is one GPU is one rank;
  * the task's claim stands in a profile of its own, so that preparing data needs no GPU. {@code
- * spark.executor.resource.gpu.amount: 0} leaves GPUs out of Spark's hands: consecutive ranks of a
- * host then take its consecutive GPUs.
+ * spark.executor.resource.gpu.amount: 0} leaves GPUs out of Spark's hands: the ranks of a host then
+ * take its GPUs in their order.
  */
 final class GpuSettings {
   static final String GPU = "gpu";
@@ -44,6 +46,25 @@ final class GpuSettings {
     if (scheduled(conf)) {
       conf.setIfMissing(WORKER_AMOUNT, String.valueOf(ranks * conf.getInt(AMOUNT, 1)));
       conf.setIfMissing(DISCOVERY, GpuDiscovery.class.getName());
+    }
+  }
+
+  /**
+   * @param workers that a master of this machine starts; each counts the GPUs from 0
+   * @throws AttemptFailedException of kind CONFIGURATION if two of them would hand out the same GPU
+   */
+  static void requireOneWorker(SparkConf conf, int workers) {
+    if (workers > 1 && scheduled(conf)) {
+      throw new AttemptFailedException(
+          FailureKind.CONFIGURATION,
+          -1,
+          "spark.master: expected local-cluster with one worker with device cuda (each would hand"
+              + " out GPU 0), found "
+              + conf.get("spark.master")
+              + "; local-cluster[1,CORES,MEMORY] starts as many executors, %s: 0 takes GPUs without"
+                  .formatted(AMOUNT)
+              + " Spark's scheduling",
+          null);
     }
   }
 

@@ -73,7 +73,7 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
                 link,
                 link,
                 (int) hosts.stream().filter(hosts.get(partition)::equals).count(),
-                gpu(spark));
+                OptionalInt.of(gpu(spark, hosts)));
         result = body.run(at(hosts.get(partition)), context);
       } catch (Throwable e) {
         failure = e;
@@ -89,13 +89,18 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
   }
 
   /**
-   * Ordinal of the GPU that Spark gave to this task.
+   * Ordinal of the GPU that Spark gave to this task, else one that no other task of its host takes.
    *
    * @throws DeviceException if its address is none, as with a discovery script that prints names
    */
-  private static OptionalInt gpu(BarrierTaskContext spark) {
+  private static int gpu(BarrierTaskContext spark, List<String> hosts) {
     ResourceInformation gpus = spark.resourcesJMap().get(GpuSettings.GPU);
-    return gpus == null ? OptionalInt.empty() : OptionalInt.of(ordinal(gpus.addresses()));
+    return gpus == null ? place(hosts, spark.partitionId()) : ordinal(gpus.addresses());
+  }
+
+  /** How many earlier partitions share the host: Spark places partitions in any order. */
+  static int place(List<String> hosts, int partition) {
+    return (int) hosts.subList(0, partition).stream().filter(hosts.get(partition)::equals).count();
   }
 
   static int ordinal(String[] addresses) {

@@ -9,13 +9,17 @@ import dev.kindling.worker.plan.SparkSpec;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.spark.SparkConf;
+import scala.Tuple2;
+import scala.jdk.javaapi.CollectionConverters;
 
 /** From the plan's {@code spark:} section and what spark-submit set to one complete SparkConf. */
 final class SparkSettings {
@@ -58,12 +62,28 @@ final class SparkSettings {
         " ",
         "-XX:-UsePerfData "
             + String.join(" ", WorkerJvm.limits(workers.device()))
-            + WorkerJvm.collector(
-                    workers.device(),
-                    List.of(conf.get("spark.executor.extraJavaOptions", "").split(" ", -1)))
+            + collector(conf, workers.device(), System.getenv())
                 .map(option -> " " + option)
                 .orElse(""));
     return conf;
+  }
+
+  /**
+   * The collector that executors are told, unless somebody names one.
+   *
+   * @param environment of the driver: executors of this machine get it, others are not seen
+   */
+  static Optional<String> collector(
+      SparkConf conf, Device device, Map<String, String> environment) {
+    Map<String, String> seen = new HashMap<>(environment);
+    for (Tuple2<String, String> variable : CollectionConverters.asJava(conf.getExecutorEnv())) {
+      seen.put(variable._1(), variable._2());
+    }
+    String options =
+        conf.get("spark.executor.defaultJavaOptions", "")
+            + " "
+            + conf.get("spark.executor.extraJavaOptions", "");
+    return WorkerJvm.collector(device, List.of(options.split("\\s+", -1)), seen);
   }
 
   /** Where the executors come from, and what they need of a GPU. */
@@ -82,9 +102,10 @@ final class SparkSettings {
     if (!application.isEmpty() && !conf.contains("spark.jars")) {
       conf.set("spark.jars", application);
     }
-    if (workers.device() == Device.CUDA
-        && LOCAL_CLUSTER.matcher(conf.get("spark.master")).matches()) {
+    Matcher cluster = LOCAL_CLUSTER.matcher(conf.get("spark.master"));
+    if (workers.device() == Device.CUDA && cluster.matches()) {
       GpuSettings.embedded(conf, workers.ranks(), bindings);
+      GpuSettings.requireOneWorker(conf, Integer.parseInt(cluster.group(1)));
     } else if (workers.device() == Device.CUDA) {
       GpuSettings.submitted(conf, bindings, System.getenv());
     }

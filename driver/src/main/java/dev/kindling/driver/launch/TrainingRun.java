@@ -153,7 +153,9 @@ public final class TrainingRun {
       case PROCESSES ->
           new ProcessLauncher(
               WorkerJvm.children(
-                  ManagementFactory.getRuntimeMXBean().getInputArguments(), plan.device()));
+                  ManagementFactory.getRuntimeMXBean().getInputArguments(),
+                  plan.device(),
+                  System.getenv()));
       case THREADS -> {
         WorkerJvm.limitThisJvm(plan.device());
         yield new ThreadLauncher();

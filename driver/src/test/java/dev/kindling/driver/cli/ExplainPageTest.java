@@ -88,7 +88,10 @@ class ExplainPageTest {
     assertThat(number(page, "all")).isEqualTo(sum);
     assertThat(number(page, "workspace")).isEqualTo(64L << 20);
     assertThat(page).contains("limit: what is free on the GPU at start");
-    assertThat(page).contains(taken("recompute none, 1 loss chunk", sum));
+    assertThat(page)
+        .contains(
+            taken("recompute none, 1 loss chunk", sum)
+                + " if that much is free at start, else the first that fits\n");
   }
 
   @Test
@@ -111,7 +114,7 @@ class ExplainPageTest {
     String page = page("device=cuda", "memory.limit=" + elements);
     assertThat(number(page, "all")).isEqualTo(elements);
     assertThat(page).contains("limit: memory.limit " + elements);
-    assertThat(page).contains(taken("recompute elements, 1 loss chunk", elements));
+    assertThat(page).contains(taken("recompute elements, 1 loss chunk", elements) + "\n");
     // The pass has a line of its own among the graphs.
     assertThat(page).contains("save memory");
     assertThat(page("device=cuda")).doesNotContain("save memory");

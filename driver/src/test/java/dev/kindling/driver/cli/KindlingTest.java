@@ -209,7 +209,7 @@ class KindlingTest {
     assertThat(errors())
         .isEqualTo(
             """
-            kindling: a resumed run may change steps, intervals, logging, launcher, ranks and mesh.zero only:
+            kindling: a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory and mesh.zero only:
               optimizer.lr: was 0.001, now 0.5 (add --accept-change optimizer.lr to go on with it)
               seed: was 1, now 3 (add --accept-change seed to go on with it)
             """);

@@ -82,4 +82,13 @@ class DeviceFactsTest {
     assertThat(FakeMachine.without(two, "nvrtc", false).refusal(1))
         .contains("kernel sources only", "libnvrtc.so");
   }
+
+  @Test
+  void severalRanksNeedNccl() {
+    DeviceFacts without = FakeMachine.without(FakeMachine.good(2), "nccl", true);
+    assertThat(without.refusal(1)).isEmpty();
+    assertThat(without.refusal(2))
+        .startsWith("cuda: ranks: 2 needs NCCL, which cannot be loaded (libnccl.so: cannot open")
+        .contains("LD_LIBRARY_PATH");
+  }
 }

@@ -52,7 +52,7 @@ class DeviceCheckTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"spark", "processes", "threads"})
+  @ValueSource(strings = {"spark", "processes"})
   void moreRanksThanGpusOfThisMachineEndTheRunBeforeItsFirstAttempt(String launcher)
       throws InterruptedException {
     assertThatThrownBy(() -> check.require(plan(launcher, "cuda", 2), true))
@@ -62,6 +62,17 @@ class DeviceCheckTest {
         .hasMessageEndingWith("kindling doctor --device cuda");
     check.require(plan(launcher, "cuda", 1), true);
     assertThat(probes).hasValue(2);
+  }
+
+  /** Several ranks of threads are refused with the configuration already. */
+  @Test
+  void aRankThatIsAThreadNeedsAGpuOfThisMachineToo() throws InterruptedException {
+    check.require(plan("threads", "cuda", 1), true);
+    assertThat(probes).hasValue(1);
+    DeviceFacts none = new DeviceFacts("13.0", "", List.of(), Map.of(), Map.of(), List.of(), true);
+    DeviceCheck without = new DeviceCheck(() -> none);
+    assertThatThrownBy(() -> without.require(plan("threads", "cuda", 1), true))
+        .hasMessageStartingWith("ranks: needs 1 GPUs, this machine shows 0");
   }
 
   @Test

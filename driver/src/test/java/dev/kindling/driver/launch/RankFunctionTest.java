@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
@@ -133,6 +134,37 @@ class RankFunctionTest {
       var job = submit(1, 2, 3, new BarrierMeeting());
       assertThat(catchThrowable(() -> await(job)))
           .hasStackTraceContaining("reaches ranks 1..2, expected all 3 of the world");
+    } finally {
+      ControlPoint.close(RUN);
+    }
+  }
+
+  @Test
+  void ranksOfAHostTakeDifferentGpusInWhateverOrderTheyWerePlaced() {
+    List<String> hosts = List.of("a", "b", "a", "b", "b", "a");
+    List<Integer> places =
+        IntStream.range(0, hosts.size()).map(i -> RankFunction.place(hosts, i)).boxed().toList();
+    assertThat(places).containsExactly(0, 0, 1, 1, 2, 2);
+  }
+
+  /** Says which GPU it would open. */
+  static final class Ordinal implements RankBody {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public WorkerResult run(WorkerAssignment assignment, RankContext context) {
+      return new WorkerResult(context.rendezvous().rank(), context.gpuOrdinal(), false, "");
+    }
+  }
+
+  @Test
+  void aTaskWithoutAnAddressCountsTheOthersOfItsHostAndNotItsRank() throws Exception {
+    ControlPoint.open(RUN, new RankLedger(events::add, StopSignal.NEVER, () -> {}));
+    try {
+      // Ranks 1 and 2 on one host: the rank modulo 2 would swap them, and collide beside a third.
+      assertThat(await(submit(1, 2, 3, new Ordinal())))
+          .extracting(WorkerResult::lastStep)
+          .containsExactly(0L, 1L);
     } finally {
       ControlPoint.close(RUN);
     }

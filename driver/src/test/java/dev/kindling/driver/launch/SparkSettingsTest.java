@@ -122,6 +122,23 @@ class SparkSettingsTest {
   }
 
   @Test
+  void aCollectorThatSomebodyNamesWhereverItIsStaysTheOnlyOne() {
+    assertThat(SparkSettings.collector(new SparkConf(false), Device.CUDA, Map.of()))
+        .contains("-XX:+UseZGC");
+    String own = "-Xss2m -XX:+UseParallelGC";
+    for (String key :
+        List.of(
+            "spark.executor.defaultJavaOptions",
+            "spark.executor.extraJavaOptions",
+            "spark.executorEnv.JAVA_TOOL_OPTIONS")) {
+      SparkConf conf = of(new SparkConf(false).set(key, own), Map.of(), Device.CUDA);
+      assertThat(conf.get("spark.executor.extraJavaOptions")).as(key).doesNotContain("UseZGC");
+    }
+    Map<String, String> environment = Map.of("JAVA_TOOL_OPTIONS", own);
+    assertThat(SparkSettings.collector(new SparkConf(false), Device.CUDA, environment)).isEmpty();
+  }
+
+  @Test
   void aMasterOfThisMachineThatTheUserNamedOffersGpusToo() {
     SparkConf own = new SparkConf(false).setMaster("local-cluster[1,2,4096]");
     SparkConf conf = of(own, Map.of(), Device.CUDA);
@@ -129,6 +146,20 @@ class SparkSettingsTest {
     assertThat(conf.get("spark.resources.discoveryPlugin")).isEqualTo(GpuDiscovery.class.getName());
     assertThat(conf.get("spark.executor.extraClassPath")).contains("jcuda");
     assertThat(conf.get("spark.master")).isEqualTo("local-cluster[1,2,4096]");
+  }
+
+  @Test
+  void severalWorkersOfThisMachineWouldHandOutTheSameGpu() {
+    SparkConf two = new SparkConf(false).setMaster("local-cluster[2,1,2048]");
+    assertThatThrownBy(() -> of(two, Map.of(), Device.CUDA))
+        .isInstanceOf(AttemptFailedException.class)
+        .hasMessageContainingAll(
+            "spark.master: expected local-cluster with one worker",
+            "found local-cluster[2,1,2048]",
+            "local-cluster[1,CORES,MEMORY]");
+    Map<String, String> none = Map.of("spark.executor.resource.gpu.amount", "0");
+    assertThat(of(two, none, Device.CUDA).get("spark.master")).isEqualTo("local-cluster[2,1,2048]");
+    assertThat(of(two, Map.of()).get("spark.master")).isEqualTo("local-cluster[2,1,2048]");
   }
 
   @Test

@@ -50,6 +50,8 @@ public interface Backend extends AutoCloseable {
   /**
    * Resolves every node once. The memory must hold all variables of the graph, and each axis that a
    * collective names must have a communicator.
+   *
+   * @throws ChoiceException if the device cannot run an adopted choice
    */
   Program compile(Graph graph, Memory memory, Map<Axis, Communicator> communicators);
 

@@ -53,9 +53,10 @@ public sealed interface UpdateRule permits AdamW, Sgd {
    * computed in double and rounded once.
    *
    * @param stepBlock memory of the step block, fp32, one element for each {@code StepScalar}
-   * @param update number of this update, from 1. It counts applied updates: after a skipped step
-   *     the next attempt has the same number, because the moments that the bias corrections belong
-   *     to have seen no gradient. The schedule's factor goes on with the step number of the loop.
+   * @param update number of this update, from 1. Steps that were skipped do not count, because the
+   *     moments that the bias corrections belong to have seen no gradient. The step right after a
+   *     skipped one still counts it: its block is filled before a device has told the outcome. The
+   *     schedule's factor goes on with the step number of the loop.
    * @param lrFactor the schedule's factor
    */
   void fillStep(Span stepBlock, long update, double lrFactor);

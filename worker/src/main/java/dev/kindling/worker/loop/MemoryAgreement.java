@@ -14,6 +14,7 @@ import dev.kindling.worker.step.MemorySaving;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepProgram;
 import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
 import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.StorageInput;
@@ -24,18 +25,23 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Which saving all ranks use. Rank 0 decides for the rank with the least memory. What is free on a
  * device is a measurement, so the choice is written to the run folder and taken again on resume as
- * long as it fits: another one may round differently.
+ * long as it fits and {@code memory.limit} is the same: another one may round differently.
  */
 final class MemoryAgreement {
   /** File of the run folder that holds the choice. */
   static final String FILE = "memory.json";
 
+  private static final String LIMIT = "memory.limit";
   private static final String ERROR = "error ";
   private static final String UNKNOWN = "unknown";
+
+  /** What the file holds: the choice, and the limit of the specification that it was made for. */
+  private record Recorded(MemorySaving saving, Optional<ByteSize> limit) {}
 
   private final MemorySpec spec;
   private final Backend backend;
@@ -56,7 +62,8 @@ final class MemoryAgreement {
   /**
    * The step with the saving that all ranks use; every rank calls this.
    *
-   * @throws DeviceException on every rank if nothing that the specification admits fits
+   * @throws DeviceException on every rank if nothing that the specification admits fits, or if the
+   *     file of the run folder is damaged
    */
   StepGraphs agree(StepGraphs graphs) {
     MemoryFit fit = new MemoryFit(graphs, spec, backend::bytesNeeded);
@@ -86,25 +93,40 @@ final class MemoryAgreement {
   }
 
   private String decide(MemoryFit fit, Optional<Long> limit) {
-    if (limit.isEmpty()) {
-      return encode(fit.first());
-    }
     try {
-      Optional<MemorySaving> recorded = spec.limit().isPresent() ? Optional.empty() : read();
-      if (recorded.isPresent() && fit.admits(recorded.get())) {
-        predicted = fit.price(recorded.get());
-        if (predicted <= limit.get()) {
-          return encode(recorded.get());
-        }
+      Optional<Recorded> recorded = read();
+      if (limit.isEmpty() && recorded.isEmpty()) {
+        return encode(fit.first());
       }
-      MemoryFit.Candidate chosen = fit.choose(limit.get());
+      String changed = recorded.map(before -> changed(before, fit, limit)).orElse("");
+      if (recorded.isPresent() && changed.isEmpty()) {
+        predicted = fit.price(recorded.get().saving());
+        return encode(recorded.get().saving());
+      }
+      MemoryFit.Candidate chosen = fit.choose(limit.orElse(Long.MAX_VALUE));
       predicted = chosen.bytes();
-      recorded.ifPresent(before -> warn(before, chosen.saving()));
-      write(chosen, limit.get());
+      recorded.ifPresent(before -> warn(before.saving(), changed, chosen.saving()));
+      write(chosen, limit);
       return encode(chosen.saving());
     } catch (DeviceException tooLittle) {
       return ERROR + tooLittle.getMessage();
     }
+  }
+
+  /** Why the recorded choice cannot be taken again; empty if it can. */
+  private String changed(Recorded before, MemoryFit fit, Optional<Long> limit) {
+    if (!before.limit().equals(spec.limit())) {
+      return "memory.limit was " + shown(before.limit()) + ", now " + shown(spec.limit());
+    }
+    if (!fit.admits(before.saving())) {
+      return "which the configuration does not admit any more";
+    }
+    boolean fits = limit.isEmpty() || fit.price(before.saving()) <= limit.get();
+    return fits ? "" : "which does not fit any more";
+  }
+
+  private static String shown(Optional<ByteSize> limit) {
+    return limit.map(ByteSize::toString).orElse("none");
   }
 
   /** Tells predicted and measured bytes where a device counts; rank 0 alone speaks. */
@@ -123,13 +145,15 @@ final class MemoryAgreement {
     }
   }
 
-  private void warn(MemorySaving before, MemorySaving now) {
-    String text =
-        "memory: this run used " + before + ", which does not fit any more; from here on " + now;
-    events.emit(new LogLine(0, LogLine.Level.WARN, text));
+  private void warn(MemorySaving before, String changed, MemorySaving now) {
+    if (!now.equals(before)) {
+      String text = "memory: this run used " + before + ", " + changed + "; from here on " + now;
+      events.emit(new LogLine(0, LogLine.Level.WARN, text));
+    }
   }
 
-  private Optional<MemorySaving> read() {
+  private Optional<Recorded> read() {
+    String file = Path.of(folder.location()).resolve(FILE).toString();
     try {
       if (!folder.exists(FILE)) {
         return Optional.empty();
@@ -137,28 +161,46 @@ final class MemoryAgreement {
       try (StorageInput input = folder.open(FILE)) {
         byte[] bytes = new byte[Math.toIntExact(input.length())];
         input.readFully(0, ByteBuffer.wrap(bytes));
-        Json.Obj stored = JsonReader.read(bytes, FILE).asObject(FILE);
-        return Optional.of(
-            decode(
-                stored.text("recompute")
-                    + " "
-                    + stored.integer("loss_chunks", 1, Integer.MAX_VALUE)));
+        return Optional.of(recorded(JsonReader.read(bytes, file).asObject("the choice")));
       }
+    } catch (JsonException damaged) {
+      throw new DeviceException(
+          damaged.getMessage() + "; without the file the run chooses again", damaged);
     } catch (IOException failed) {
       throw new UncheckedIOException(failed);
     }
   }
 
-  private void write(MemoryFit.Candidate chosen, long limit) {
-    Json.Obj stored =
+  private static Recorded recorded(Json.Obj stored) {
+    int chunks = (int) stored.integer("loss_chunks", 1, Integer.MAX_VALUE);
+    String word = stored.text("recompute");
+    for (Recompute.Level level : Recompute.Level.values()) {
+      if (word(level).equals(word)) {
+        return new Recorded(
+            new MemorySaving(level, chunks),
+            stored
+                .find(LIMIT)
+                .map(limit -> new ByteSize(limit.asInteger(LIMIT, 1, Long.MAX_VALUE))));
+      }
+    }
+    List<String> words = Stream.of(Recompute.Level.values()).map(MemoryAgreement::word).toList();
+    Json.Place place = stored.get("recompute").place();
+    throw new JsonException(
+        place.file(),
+        place.offset(),
+        "recompute: expected one of " + String.join(", ", words) + ", found " + word);
+  }
+
+  private void write(MemoryFit.Candidate chosen, Optional<Long> limit) {
+    Json.Building stored =
         Json.object()
             .put("recompute", word(chosen.saving().recompute()))
             .put("loss_chunks", chosen.saving().lossChunks())
-            .put("predicted_bytes", chosen.bytes())
-            .put("limit_bytes", limit)
-            .build();
+            .put("predicted_bytes", chosen.bytes());
+    limit.ifPresent(bytes -> stored.put("limit_bytes", bytes));
+    spec.limit().ifPresent(bytes -> stored.put(LIMIT, bytes.bytes()));
     try {
-      folder.replace(FILE, stored.bytes());
+      folder.replace(FILE, stored.build().bytes());
     } catch (IOException failed) {
       throw new UncheckedIOException(failed);
     }

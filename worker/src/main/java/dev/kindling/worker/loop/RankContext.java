@@ -12,8 +12,8 @@ import java.util.OptionalInt;
  * @param events where the rank reports
  * @param stop whether it should end early
  * @param ranksOnThisHost how many ranks share the cores of this machine
- * @param gpu ordinal of the rank's GPU among those that its process sees, where the launcher hands
- *     GPUs out; empty: consecutive ranks of a host take consecutive GPUs
+ * @param gpu ordinal of the rank's GPU among those that its process sees, where the launcher says;
+ *     empty only if it places consecutive ranks on a host: they take consecutive GPUs
  */
 public record RankContext(
     Rendezvous rendezvous,
@@ -23,7 +23,7 @@ public record RankContext(
     int ranksOnThisHost,
     OptionalInt gpu) {
 
-  /** A rank whose launcher hands out no GPUs. */
+  /** A rank whose launcher says nothing about GPUs and places consecutive ranks on a host. */
   public RankContext(
       Rendezvous rendezvous,
       Connector connector,

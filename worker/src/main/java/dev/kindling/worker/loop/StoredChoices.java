@@ -2,6 +2,7 @@ package dev.kindling.worker.loop;
 
 import dev.kindling.comm.rendezvous.TextExchange;
 import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.ChoiceException;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.DeviceException;
 import java.io.IOException;
@@ -14,12 +15,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
  * What devices measured and chose, in a file of the run folder, so that all ranks and every later
  * attempt choose alike, and in a cache of this machine, so that another run of the same
- * configuration does. Rank 0 measures, the others follow.
+ * configuration does. Rank 0 measures, the others follow; of devices that rank 0 has not, the
+ * lowest rank's choice is stored.
  */
 final class StoredChoices {
   /** In the run folder: device, library, shape, algorithm, microseconds; tabs between. */
@@ -34,15 +37,31 @@ final class StoredChoices {
   }
 
   /**
-   * Compiles on rank 0 with what is stored, then on the others with what rank 0 chose.
+   * Compiles on rank 0 with what is stored, then on the others with that and what rank 0 chose.
+   * What a device of another model measures for itself is stored afterwards.
    *
-   * @throws DeviceException if a stored line cannot be understood
+   * @throws DeviceException if a stored line cannot be understood or run
    */
   <T> T compile(Backend backend, Communicator data, Supplier<T> compilation) {
-    if (data.rank() != 0) {
+    T compiled;
+    if (data.rank() == 0) {
+      adopt(backend);
+      // If this fails the others learn it from the communicator, which closes.
+      compiled = compiled(compilation);
+      store(backend.choices());
+      TextExchange.allGather(data, joined(read(ofRun), read(ofMachine)));
+    } else {
       backend.adopt(TextExchange.allGather(data, "").get(0));
-      return compilation.get();
+      compiled = compiled(compilation);
     }
+    List<String> all = TextExchange.allGather(data, backend.choices());
+    if (data.rank() == 0) {
+      store(String.join("\n", all));
+    }
+    return compiled;
+  }
+
+  private void adopt(Backend backend) {
     for (Path source : List.of(ofRun, ofMachine)) {
       try {
         backend.adopt(read(source));
@@ -50,15 +69,29 @@ final class StoredChoices {
         throw new DeviceException(source + ": " + damaged.getMessage(), damaged);
       }
     }
-    // If this fails the others learn it from the communicator, which closes.
-    T compiled = compilation.get();
-    String choices = backend.choices();
-    if (!choices.isEmpty()) {
-      write(ofRun, choices);
+  }
+
+  private <T> T compiled(Supplier<T> compilation) {
+    try {
+      return compilation.get();
+    } catch (ChoiceException unusable) {
+      String source =
+          Stream.of(ofRun, ofMachine)
+              .filter(each -> read(each).lines().anyMatch(l -> key(l).equals(unusable.choice())))
+              .map(Path::toString)
+              .findFirst()
+              .orElse(FILE + " of the run folder or the cache of rank 0");
+      throw new DeviceException(
+          source + ": " + unusable.getMessage() + "; without that line it is measured again",
+          unusable);
+    }
+  }
+
+  private void store(String choices) {
+    if (!choices.isBlank()) {
+      write(ofRun, joined(read(ofRun), choices));
       write(ofMachine, joined(read(ofMachine), choices));
     }
-    TextExchange.allGather(data, choices);
-    return compiled;
   }
 
   private static String read(Path source) {
@@ -75,8 +108,9 @@ final class StoredChoices {
   private static String joined(String present, String choices) {
     Map<String, String> lines = new TreeMap<>();
     Stream.concat(present.lines(), choices.lines())
+        .filter(line -> !line.isBlank())
         .forEach(line -> lines.putIfAbsent(key(line), line));
-    return String.join("\n", lines.values()) + "\n";
+    return lines.values().stream().map(line -> line + "\n").collect(Collectors.joining());
   }
 
   /** All but algorithm and time. */

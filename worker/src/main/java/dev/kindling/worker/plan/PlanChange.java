@@ -103,7 +103,7 @@ public record PlanChange(String path, String before, String after, Verdict verdi
     }
     if (!refused.isEmpty()) {
       throw new PlanException(
-          "a resumed run may change steps, intervals, logging, launcher, ranks and mesh.zero only:\n  "
+          "a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory and mesh.zero only:\n  "
               + String.join("\n  ", refused));
     }
     return warnings;

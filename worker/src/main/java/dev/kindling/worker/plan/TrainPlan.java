@@ -69,6 +69,11 @@ public record TrainPlan(
         "determinism",
         "replay with device cuda and several ranks (NCCL adds in an order of its own)",
         determinism);
+    errors.that(
+        device != Device.CUDA || launcher != LauncherKind.THREADS || ranks <= 1,
+        "launcher",
+        "spark or processes with device cuda and several ranks (NCCL joins processes)",
+        launcher);
     if (counts) {
       new Batches(ranks, globalBatch, microBatch, logicalShards, sequenceLength)
           .check(determinism, errors);

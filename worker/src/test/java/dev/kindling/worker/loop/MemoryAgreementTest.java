@@ -153,19 +153,69 @@ class MemoryAgreementTest {
                     + " from here on recompute blocks, 8 loss chunks"));
   }
 
+  private static MemorySpec limited(long bytes) {
+    return new MemorySpec(
+        Recomputation.AUTO,
+        Optional.empty(),
+        Optional.of(new ByteSize(bytes)),
+        GradientStorage.AUTO);
+  }
+
+  @Test
+  void aChoiceUnderALimitIsTakenAgainAndAnotherLimitIsSaid() throws Exception {
+    long elements = price(Level.ELEMENTS, 1);
+    // Less was free than the limit allows: a resume with more free memory must keep the choice.
+    assertThat(agree(limited(elements), bytes(price(Level.BLOCKS, 8)), bytes(Long.MAX_VALUE)))
+        .containsOnly(new MemorySaving(Level.BLOCKS, 8));
+    assertThat(agree(limited(elements), bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE)))
+        .containsOnly(new MemorySaving(Level.BLOCKS, 8));
+    assertThat(events).isEmpty();
+    assertThat(agree(limited(elements + 1), bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE)))
+        .containsOnly(new MemorySaving(Level.ELEMENTS, 1));
+    assertThat(events)
+        .containsExactly(
+            new LogLine(
+                0,
+                LogLine.Level.WARN,
+                "memory: this run used recompute blocks, 8 loss chunks, memory.limit was %s, now %s;"
+                        .formatted(new ByteSize(elements), new ByteSize(elements + 1))
+                    + " from here on recompute elements, 1 loss chunk"));
+  }
+
+  @Test
+  void aCpuWhoseLimitIsGoneChoosesAgainAndRemembersThat() throws Exception {
+    OptionalLong unknown = OptionalLong.empty();
+    agree(limited(price(Level.BLOCKS, 8)), unknown, unknown);
+    assertThat(agree(AUTO, unknown, unknown)).containsOnly(MemorySaving.NONE);
+    assertThat(events).hasSize(1);
+    assertThat(agree(AUTO, unknown, unknown)).containsOnly(MemorySaving.NONE);
+    assertThat(events).hasSize(1);
+  }
+
+  @Test
+  void aDamagedFileIsNamedWithWhatWasExpectedAndFoundOnEveryRank() throws Exception {
+    Path file = folder.resolve(MemoryAgreement.FILE);
+    Files.writeString(file, "{\"recompute\":\"elephants\",\"loss_chunks\":1}");
+    assertThatThrownBy(() -> agree(AUTO, bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE)))
+        .cause()
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContainingAll(
+            file.toString(),
+            "expected one of none, activations, elements, blocks, found elephants");
+    Files.writeString(file, "{\"recompute\":");
+    assertThatThrownBy(() -> agree(AUTO, bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE)))
+        .cause()
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContainingAll(file.toString(), "expected a value");
+  }
+
   @Test
   void aGivenLimitCountsMoreThanTheFileAndNoMoreThanTheDevice() throws Exception {
     agree(AUTO, bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE));
     long elements = price(Level.ELEMENTS, 1);
-    MemorySpec limited =
-        new MemorySpec(
-            Recomputation.AUTO,
-            Optional.empty(),
-            Optional.of(new ByteSize(elements)),
-            GradientStorage.AUTO);
-    assertThat(agree(limited, bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE)))
+    assertThat(agree(limited(elements), bytes(Long.MAX_VALUE), bytes(Long.MAX_VALUE)))
         .containsOnly(new MemorySaving(Level.ELEMENTS, 1));
-    assertThat(agree(limited, bytes(price(Level.BLOCKS, 8)), bytes(Long.MAX_VALUE)))
+    assertThat(agree(limited(elements), bytes(price(Level.BLOCKS, 8)), bytes(Long.MAX_VALUE)))
         .containsOnly(new MemorySaving(Level.BLOCKS, 8));
   }
 

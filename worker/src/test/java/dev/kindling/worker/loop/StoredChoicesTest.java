@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.comm.loopback.LoopbackCommunicator;
 import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.ChoiceException;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Memory;
@@ -15,6 +16,7 @@ import dev.kindling.kernels.graph.Variable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
@@ -36,13 +38,24 @@ class StoredChoicesTest {
     private String line = "";
 
     Chooser(String algorithm) {
-      own = "gpu\tlibrary\tsmall\t" + algorithm + "\t1.0";
+      this("gpu", algorithm);
+    }
+
+    Chooser(String device, String algorithm) {
+      own = device + "\tlibrary\tsmall\t" + algorithm + "\t1.0";
     }
 
     String compile() {
-      String prefix = own.substring(0, own.indexOf("small"));
-      line = adopted.lines().filter(l -> l.startsWith(prefix + "small")).findFirst().orElse(own);
+      if (known().contains("\tbroken\t")) {
+        throw new ChoiceException("gpu\tlibrary\tsmall", "cannot run small");
+      }
+      line = known();
       return line;
+    }
+
+    private String known() {
+      String prefix = own.substring(0, own.indexOf("small"));
+      return adopted.lines().filter(l -> l.startsWith(prefix + "small")).findFirst().orElse(own);
     }
 
     @Override
@@ -80,6 +93,28 @@ class StoredChoicesTest {
 
     @Override
     public void close() {}
+  }
+
+  /** What rank 0 has on its device and rank 1 on another, after both compiled. */
+  private List<String> compileOnTwoModels(Path runDir, Path cacheDir, String first, String second)
+      throws Exception {
+    List<Communicator> world = LoopbackCommunicator.create(2);
+    List<Chooser> backends = List.of(new Chooser("gpu", first), new Chooser("other", second));
+    ExecutorService ranks = Executors.newFixedThreadPool(2);
+    try {
+      List<Future<String>> chosen = new ArrayList<>();
+      for (int rank = 0; rank < 2; rank++) {
+        Chooser backend = backends.get(rank);
+        Communicator data = world.get(rank);
+        chosen.add(
+            ranks.submit(
+                () ->
+                    new StoredChoices(runDir, cacheDir).compile(backend, data, backend::compile)));
+      }
+      return List.of(chosen.get(0).get(), chosen.get(1).get());
+    } finally {
+      ranks.shutdownNow();
+    }
   }
 
   private String compile(Path runDir, Path cacheDir, String algorithm) {
@@ -135,6 +170,32 @@ class StoredChoicesTest {
     } finally {
       ranks.shutdownNow();
     }
+  }
+
+  @Test
+  void whatAnotherModelMeasuredIsStoredAndTakenAgain(@TempDir Path otherRun, @TempDir Path fresh)
+      throws Exception {
+    List<String> first = compileOnTwoModels(run, cache, "01", "02");
+    assertThat(Files.readAllLines(run.resolve(StoredChoices.FILE))).isEqualTo(first);
+    assertThat(compileOnTwoModels(run, fresh, "03", "04")).isEqualTo(first);
+    assertThat(compileOnTwoModels(otherRun, cache, "05", "06")).isEqualTo(first);
+    // A run of the first model alone leaves the other's line for the attempts that need it.
+    compile(run, cache, "07");
+    assertThat(Files.readAllLines(run.resolve(StoredChoices.FILE))).isEqualTo(first);
+  }
+
+  @Test
+  void aChoiceThatTheLibraryCannotRunNamesItsFile() throws IOException {
+    String broken = "gpu\tlibrary\tsmall\tbroken\t1.0\n";
+    Files.writeString(cache.resolve(StoredChoices.FILE), broken);
+    assertThatThrownBy(() -> compile(run, cache, "01"))
+        .isInstanceOf(DeviceException.class)
+        .hasMessage(
+            cache.resolve(StoredChoices.FILE)
+                + ": cannot run small; without that line it is measured again");
+    Files.writeString(run.resolve(StoredChoices.FILE), broken);
+    assertThatThrownBy(() -> compile(run, cache, "01"))
+        .hasMessageStartingWith(run.resolve(StoredChoices.FILE) + ": cannot run small");
   }
 
   @Test

@@ -59,7 +59,7 @@ class PlanChangeTest {
         .isInstanceOf(PlanException.class)
         .hasMessage(
             """
-            a resumed run may change steps, intervals, logging, launcher, ranks and mesh.zero only:
+            a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory and mesh.zero only:
               model.kv_heads: was (absent), now 2 (add --accept-change model.kv_heads to go on with it)
               seed: was 1, now 2 (add --accept-change seed to go on with it)""");
     assertThat(PlanChange.check(before, after, List.of("optimizer", "seed", "model")))

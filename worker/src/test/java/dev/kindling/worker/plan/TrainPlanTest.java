@@ -192,6 +192,10 @@ class TrainPlanTest {
         .isEqualTo(
             "--set:1:13 determinism: expected replay with device cuda and several ranks (NCCL adds"
                 + " in an order of its own), found EXACT");
+    assertThat(refused(SMALLEST, "launcher=threads", "device=cuda", "ranks=2", "global_batch=1024"))
+        .isEqualTo(
+            "--set:1:10 launcher: expected spark or processes with device cuda and several ranks"
+                + " (NCCL joins processes), found THREADS");
     assertThat(
             refused(SMALLEST, "determinism=exact", "global_batch=2048", "ranks=2", "mesh.zero=1"))
         .isEqualTo(

@@ -13,6 +13,7 @@ import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceCreate;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceDestroy;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceSetAttribute;
 
+import dev.kindling.kernels.backend.ChoiceException;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.Element;
 import java.nio.ByteBuffer;
@@ -70,9 +71,13 @@ final class CublasLt implements AutoCloseable {
 
   void check(int status, String call) {
     if (status != 0) {
-      String text = cublasLtGetStatusString(status).getString();
-      throw new DeviceException("cuda: " + call + ": " + text + " (" + status + ")");
+      throw new DeviceException(text(status, call));
     }
+  }
+
+  private static String text(int status, String call) {
+    String text = cublasLtGetStatusString(status).getString();
+    return "cuda: " + call + ": " + text + " (" + status + ")";
   }
 
   /** A product ready to be issued; its algorithm is measured when the shape is new. */
@@ -81,10 +86,18 @@ final class CublasLt implements AutoCloseable {
     byte[] known = choices.find(shape);
     if (known != null) {
       cublasLtMatmulAlgo_t algorithm = new cublasLtMatmulAlgo_t();
+      if (known.length != algorithm.sizeof()) {
+        String sizes = "expected " + algorithm.sizeof() + " bytes, found " + known.length;
+        throw new ChoiceException(
+            choices.key(shape), "cuda: stored algorithm of " + shape + ": " + sizes);
+      }
       bytes(algorithm).put(known);
       product.use(algorithm);
       // A stored choice that this library cannot run must show now, not in the middle of a capture.
-      check(product.tryIssue(), "stored algorithm of " + shape);
+      int status = product.tryIssue();
+      if (status != 0) {
+        throw new ChoiceException(choices.key(shape), text(status, "stored algorithm of " + shape));
+      }
       return product;
     }
     Chosen chosen = fastest(product, shape);

@@ -4,9 +4,7 @@ import jcuda.driver.CUresult;
 
 /** Whether driver and device can run what this build ships, in words that name the mend. */
 final class DriverGate {
-  /**
-   * CUDA 13: the kernels are compiled with it, and cuBLASLt and cuDNN are taken in its versions.
-   */
+  /** CUDA 13: the kernels are compiled with it, and cuBLASLt is taken in its version. */
   static final int DRIVER_VERSION = 13_000;
 
   /** Ampere: the first with bf16 products and asynchronous copies. */

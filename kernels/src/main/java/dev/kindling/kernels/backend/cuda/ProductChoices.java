@@ -46,7 +46,8 @@ final class ProductChoices {
     used.add(key(shape));
   }
 
-  private String key(ProductShape shape) {
+  /** Device, library and shape, as they begin a line. */
+  String key(ProductShape shape) {
     return machine + TAB + shape.toString().replace(" ", "");
   }
 

@@ -14,6 +14,7 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.GraphCheck;
+import dev.kindling.kernels.memory.Closing;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -38,8 +39,14 @@ public final class CudaBackend implements Backend {
   public CudaBackend(CudaOptions options, Consumer<String> notices) {
     this.options = options;
     device = new CudaDevice(options.ordinal());
-    SelfTest.run(options.ordinal(), notices);
-    engine = new Engine(device, options.measured(), notices);
+    try {
+      SelfTest.run(options.ordinal(), notices);
+      engine = new Engine(device, options.measured(), notices);
+    } catch (RuntimeException | Error failure) {
+      // Else each retry in this process would retain the context once more.
+      Closing.after(failure, device);
+      throw failure;
+    }
   }
 
   @Override
@@ -134,7 +141,6 @@ public final class CudaBackend implements Backend {
     if (device.peers().givenUp()) {
       return;
     }
-    engine.close();
-    device.close();
+    Closing.all(List.of(engine, device));
   }
 }

@@ -1,6 +1,7 @@
 package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.BusyDeviceException;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.DeviceException;
@@ -139,7 +140,11 @@ public final class CudaBackend implements Backend {
   @Override
   public void close() {
     if (device.peers().givenUp()) {
-      return;
+      throw new BusyDeviceException(
+          "cuda: GPU "
+              + options.ordinal()
+              + ": expected it to become idle after a failure, found it busy; its memory is free"
+              + " again when this process has ended");
     }
     Closing.all(List.of(engine, device));
   }

@@ -101,12 +101,13 @@ public final class NcclCommunicator implements DeviceCommunicator {
   @Override
   public void allToAll(long send, long receive, long count, Element element, long stream) {
     long bytes = count * element.bytes();
-    groupBegin();
-    for (int peer = 0; peer < host.worldSize(); peer++) {
-      send(send + peer * bytes, count, element, peer, stream);
-      receive(receive + peer * bytes, count, element, peer, stream);
-    }
-    groupEnd();
+    group(
+        () -> {
+          for (int peer = 0; peer < host.worldSize(); peer++) {
+            send(send + peer * bytes, count, element, peer, stream);
+            receive(receive + peer * bytes, count, element, peer, stream);
+          }
+        });
   }
 
   @Override
@@ -123,14 +124,14 @@ public final class NcclCommunicator implements DeviceCommunicator {
 
   @Override
   public void groupBegin() {
-    watchdog.call("group", false, handle::groupStart);
+    watchdog.groupBegin(handle::groupStart);
     depth++;
   }
 
   @Override
   public void groupEnd() {
     depth--;
-    watchdog.call("group", depth == 0, handle::groupEnd);
+    watchdog.groupEnd(depth == 0, handle::groupEnd);
   }
 
   @Override

@@ -44,6 +44,10 @@ final class Watchdog implements AutoCloseable {
   private final Thread thread;
   private volatile @Nullable String failure;
   private volatile boolean closed;
+
+  /** The communicator goes, whether or not it had its turn. */
+  private volatile boolean aborting;
+
   private @Nullable CountDownLatch aborted;
   private long calls;
   private long submitted;
@@ -96,6 +100,43 @@ final class Watchdog implements AutoCloseable {
     }
     if (settle) {
       settle(what);
+    }
+  }
+
+  /**
+   * Opens a group and keeps the turn until its end: an abort would free the communicator whose
+   * calls the library still holds back.
+   */
+  void groupBegin(IntSupplier body) {
+    turn.lock();
+    try {
+      call("group", false, body);
+    } catch (RuntimeException | Error failure) {
+      turn.unlock();
+      throw failure;
+    }
+  }
+
+  /**
+   * Closes a group, after a failure too: the library counts groups by thread, and a call behind one
+   * that stayed open would never begin.
+   */
+  void groupEnd(boolean settle, IntSupplier body) {
+    int code = Nccl.SUCCESS;
+    try {
+      calls++;
+      if (!aborting) {
+        code = body.getAsInt();
+      }
+    } finally {
+      turn.unlock();
+    }
+    if (failed(code)) {
+      fail("group, call " + calls + ": " + text(code));
+    }
+    check();
+    if (settle) {
+      settle("group");
     }
   }
 
@@ -239,6 +280,7 @@ final class Watchdog implements AutoCloseable {
     } catch (InterruptedException stopped) {
       Thread.currentThread().interrupt();
     }
+    aborting = true;
     int code = handle.abort();
     if (failed(code)) {
       LOG.warn("{}: ncclCommAbort: {}", who, nccl.text(code));

@@ -19,6 +19,9 @@ final class FakeNccl implements Nccl, NcclHandle {
   /** How often the state is IN_PROGRESS after a call that says so. */
   volatile int polls;
 
+  /** Of the only call that fails, "" for none. */
+  volatile String broken = "";
+
   /** While a captured graph that holds a call lives, neither destroy nor abort returns. */
   volatile boolean graphLives;
 
@@ -66,7 +69,7 @@ final class FakeNccl implements Nccl, NcclHandle {
 
   private int note(String call) {
     log.add(call);
-    return result;
+    return call.equals(broken) ? REMOTE_ERROR : result;
   }
 
   @Override

@@ -90,6 +90,42 @@ class NcclCommunicatorTest {
             "groupEnd");
   }
 
+  /** The library counts open groups by thread; an abort before the end would free what it holds. */
+  @Test
+  void aGroupWhoseCallFailsIsEndedBeforeTheAbort() throws InterruptedException {
+    Communicator three = LoopbackCommunicator.create(3).get(0);
+    Watchdog watchdog =
+        new Watchdog("test", library, library, Optional::empty, NcclOptions.of(Axis.EXPERT));
+    try (NcclCommunicator communicator = new NcclCommunicator(three, library, watchdog, () -> {})) {
+      library.broken = "send 8 4 to 1";
+      assertThatThrownBy(() -> communicator.allToAll(0, 1000, 4, Element.BF16, 5))
+          .isInstanceOf(CollectiveException.class)
+          .hasMessageContainingAll("send to rank 1 of 4 BF16", "text of 6");
+      awaitAbort();
+    }
+    assertThat(library.log.subList(0, 6))
+        .containsExactly(
+            "groupStart",
+            "send 0 4 to 0",
+            "receive 1000 4 from 0",
+            "send 8 4 to 1",
+            "groupEnd",
+            "abort");
+  }
+
+  @Test
+  void aFailureInTheBackgroundWaitsForTheEndOfAnOpenGroup() throws InterruptedException {
+    try (NcclCommunicator communicator = open()) {
+      library.log.clear();
+      communicator.groupBegin();
+      communicator.abort("told to");
+      assertThatThrownBy(() -> allReduce(communicator)).hasMessageContaining("told to");
+      assertThatThrownBy(communicator::groupEnd).hasMessageContaining("told to");
+      awaitAbort();
+    }
+    assertThat(library.log.subList(0, 3)).containsExactly("groupStart", "groupEnd", "abort");
+  }
+
   @Test
   void aCallReturnsWhenTheLibraryHasTakenItIn() {
     try (NcclCommunicator communicator = open()) {

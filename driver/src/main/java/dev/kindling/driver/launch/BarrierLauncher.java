@@ -82,7 +82,11 @@ public final class BarrierLauncher implements Launcher {
     RDD<Integer> seed = spark.parallelize(new ArrayList<>(seeds), ranks).rdd();
     ClassTag<WorkerResult> tag = ClassTag$.MODULE$.apply(WorkerResult.class);
     RDD<WorkerResult> tasks =
-        seed.barrier().mapPartitions(new RankFunction(run, 0, ranks, assignment, body), false, tag);
+        seed.barrier()
+            .mapPartitions(
+                new RankFunction(run, 0, ranks, assignment, body, new ProcessEnd.Halt()),
+                false,
+                tag);
     JavaRDD<WorkerResult> results = tasks.toJavaRDD();
     return claim(application.conf()).map(results::withResources).orElse(results).collectAsync();
   }

@@ -2,7 +2,9 @@ package dev.kindling.driver.launch;
 
 import dev.kindling.driver.plugin.GpuDiscovery;
 import dev.kindling.driver.plugin.RankLink;
+import dev.kindling.kernels.backend.BusyDeviceException;
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.launch.RankFailure;
 import dev.kindling.worker.loop.RankContext;
 import dev.kindling.worker.loop.RingConnector;
@@ -37,14 +39,21 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
   private final int worldSize;
   private final WorkerAssignment assignment;
   private final RankBody body;
+  private final ProcessEnd process;
 
   /**
    * @param run key of the launch at the driver's control point
    * @param firstRank rank of the job's partition 0
    * @param worldSize ranks of all jobs together
+   * @param process ends if the rank leaves its GPU busy
    */
   RankFunction(
-      String run, int firstRank, int worldSize, WorkerAssignment assignment, RankBody body) {
+      String run,
+      int firstRank,
+      int worldSize,
+      WorkerAssignment assignment,
+      RankBody body,
+      ProcessEnd process) {
     if (firstRank < 0 || firstRank >= worldSize) {
       throw new IllegalArgumentException(
           "first rank: expected 0.." + (worldSize - 1) + ", found " + firstRank);
@@ -54,6 +63,7 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
     this.worldSize = worldSize;
     this.assignment = assignment;
     this.body = body;
+    this.process = process;
   }
 
   @Override
@@ -78,7 +88,15 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
       } catch (Throwable e) {
         failure = e;
       }
-      end(link, rank, failure);
+      try {
+        end(link, rank, failure);
+      } finally {
+        if (failure != null && BusyDeviceException.in(failure)) {
+          // The next attempt may land in this process, and would find the GPU as it is.
+          LOG.error("rank {}: its GPU is still busy, its process ends", rank);
+          process.end(FailureKind.DEVICE.exitCode());
+        }
+      }
       if (result != null) {
         return CollectionConverters.asScala(List.of(result).iterator());
       }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.kindling.comm.rendezvous.FileRendezvous;
 import dev.kindling.driver.plugin.ControlPoint;
+import dev.kindling.kernels.backend.BusyDeviceException;
+import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.RankContext;
@@ -65,10 +67,23 @@ class RankFunctionTest {
         new WorkerAssignment("seed: 1", folder.toString(), "/data", 1, 1, "", new byte[32]);
     JavaSparkContext spark = application.context();
     RDD<Integer> seed = spark.parallelize(Collections.nCopies(partitions, 0), partitions).rdd();
-    RankFunction function = new RankFunction(RUN, firstRank, worldSize, assignment, body);
+    RankFunction function =
+        new RankFunction(RUN, firstRank, worldSize, assignment, body, new Noted());
     RDD<WorkerResult> tasks =
         seed.barrier().mapPartitions(function, false, ClassTag$.MODULE$.apply(WorkerResult.class));
     return tasks.toJavaRDD().collectAsync();
+  }
+
+  /** Notes what would have been ended, and what the driver knew by then. */
+  static final class Noted implements ProcessEnd {
+    private static final long serialVersionUID = 1L;
+    static final List<String> ENDS = Collections.synchronizedList(new ArrayList<>());
+    static volatile RankLedger ledger = new RankLedger(e -> {}, StopSignal.NEVER, () -> {});
+
+    @Override
+    public void end(int exitCode) {
+      ENDS.add(exitCode + " " + ledger.failure(new Exception("Spark says nothing")).getMessage());
+    }
   }
 
   private static List<WorkerResult> await(JavaFutureAction<List<WorkerResult>> job)
@@ -137,6 +152,38 @@ class RankFunctionTest {
     } finally {
       ControlPoint.close(RUN);
     }
+  }
+
+  /** Fails as a rank does whose peer is gone; rank 0 leaves its GPU busy. */
+  static final class Lonely implements RankBody {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public WorkerResult run(WorkerAssignment assignment, RankContext context) {
+      CollectiveException failure = new CollectiveException("a peer is gone");
+      if (context.rendezvous().rank() == 0) {
+        failure.addSuppressed(new BusyDeviceException("GPU 0 is busy"));
+      }
+      throw failure;
+    }
+  }
+
+  @Test
+  void aProcessWhoseGpuStaysBusyEndsOnceTheDriverKnowsWhy() throws Exception {
+    RankLedger ledger = new RankLedger(events::add, StopSignal.NEVER, () -> {});
+    Noted.ledger = ledger;
+    Noted.ENDS.clear();
+    ControlPoint.open(RUN, ledger);
+    try {
+      var first = submit(0, 1, 2, new Lonely());
+      assertThat(catchThrowable(() -> await(first))).hasStackTraceContaining("a peer is gone");
+      var second = submit(1, 1, 2, new Lonely());
+      assertThat(catchThrowable(() -> await(second))).hasStackTraceContaining("a peer is gone");
+    } finally {
+      ControlPoint.close(RUN);
+    }
+    assertThat(Noted.ENDS).hasSize(1);
+    assertThat(Noted.ENDS.get(0)).startsWith("5 ").contains("a peer is gone");
   }
 
   @Test

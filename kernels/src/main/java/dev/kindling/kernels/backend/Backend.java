@@ -72,6 +72,10 @@ public interface Backend extends AutoCloseable {
   /** Makes the device the one that libraries beside this backend use on this thread. */
   default void makeCurrent() {}
 
+  /**
+   * @throws BusyDeviceException if work on the device does not end after a failure: nothing is
+   *     freed, and this process is to end
+   */
   @Override
   void close();
 

@@ -55,7 +55,24 @@ public interface DeviceCommunicator extends Communicator {
   /** Calls up to {@link #groupEnd} become one launch; they may not depend on each other. */
   void groupBegin();
 
+  /** Ends the group even after a failure, which it then tells once more. */
   void groupEnd();
+
+  /** These calls as one group, which is ended whatever becomes of them. */
+  default void group(Runnable calls) {
+    groupBegin();
+    try {
+      calls.run();
+    } catch (RuntimeException | Error failure) {
+      try {
+        groupEnd();
+      } catch (RuntimeException again) {
+        failure.addSuppressed(again);
+      }
+      throw failure;
+    }
+    groupEnd();
+  }
 
   /**
    * Says that work which holds calls of this communicator was handed to the device; the watchdog

@@ -107,8 +107,8 @@ public record AdamW(
     StepScalars.write(
         stepBlock,
         lr * lrFactor,
-        1.0 - StrictMath.pow(beta1, update),
-        1.0 - StrictMath.pow(beta2, update),
+        1.0 - IntegerPower.of(beta1, update),
+        1.0 - IntegerPower.of(beta2, update),
         clipNorm,
         update);
   }

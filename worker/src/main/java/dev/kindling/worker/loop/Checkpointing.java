@@ -67,15 +67,12 @@ final class Checkpointing {
    * @throws CheckpointException if there are checkpoints and none can be loaded
    */
   Optional<TrainState> restore() {
-    String selected = "";
-    if (data.rank() == 0) {
-      List<String> refusals = new ArrayList<>();
-      selected = store.newestValid(refusals).map(Generation::id).orElse("");
-      for (String refusal : refusals) {
-        events.emit(new LogLine(0, LogLine.Level.WARN, "checkpoint refused: " + refusal));
-      }
+    List<String> refusals = new ArrayList<>();
+    String chosen =
+        SoloWork.told(data, () -> store.newestValid(refusals).map(Generation::id).orElse(""));
+    for (String refusal : refusals) {
+      events.emit(new LogLine(0, LogLine.Level.WARN, "checkpoint refused: " + refusal));
     }
-    String chosen = TextExchange.allGather(data, selected).get(0);
     if (chosen.isEmpty()) {
       return Optional.empty();
     }
@@ -103,8 +100,7 @@ final class Checkpointing {
     String suffix = identity.suffix(tries++);
     String own = writeParts(progress.step(), suffix);
     List<String> all = TextExchange.allGather(data, own);
-    String verdict = data.rank() == 0 ? commit(progress, suffix, all) : "";
-    verdict = TextExchange.allGather(data, verdict).get(0);
+    String verdict = SoloWork.told(data, () -> commit(progress, suffix, all));
     boolean ok = verdict.startsWith(OK);
     String rest = verdict.substring(verdict.indexOf(' ') + 1);
     if (ok) {

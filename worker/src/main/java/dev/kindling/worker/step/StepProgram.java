@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.StateVariable;
@@ -324,11 +325,11 @@ public final class StepProgram implements AutoCloseable {
 
   @Override
   public void close() {
-    spread.close();
-    evaluate.close();
-    stash.forEach(Program::close);
-    finish.close();
-    micro.forEach(Program::close);
-    memory.close();
+    List<AutoCloseable> parts = new ArrayList<>(List.of(spread, evaluate));
+    parts.addAll(stash);
+    parts.add(finish);
+    parts.addAll(micro);
+    parts.add(memory);
+    Closing.all(parts);
   }
 }

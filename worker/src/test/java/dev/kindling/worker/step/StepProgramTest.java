@@ -1,16 +1,24 @@
 package dev.kindling.worker.step;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kindling.comm.loopback.LoopbackCommunicator;
+import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.backend.CpuOptions;
+import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.backend.Program;
+import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Sgd;
 import dev.kindling.optim.rule.UpdateRule;
 import dev.kindling.worker.shard.Sharding;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -104,6 +112,60 @@ class StepProgramTest {
       assertThat(hurt.bits(Role.PARAMETER)).isEqualTo(twin.bits(Role.PARAMETER));
       assertThat(hurt.bits(Role.STATE)).isEqualTo(twin.bits(Role.STATE));
     }
+  }
+
+  /** A program that cannot be closed: one whose graph the driver does not let go of. */
+  private record Stuck(Program own, List<String> closed) implements Program {
+    @Override
+    public void run() {
+      own.run();
+    }
+
+    @Override
+    public void submit(int slot) {
+      own.submit(slot);
+    }
+
+    @Override
+    public Graph graph() {
+      return own.graph();
+    }
+
+    @Override
+    public long activationBytes() {
+      return own.activationBytes();
+    }
+
+    @Override
+    public void close() {
+      own.close();
+      closed.add("program");
+      throw new DeviceException("program " + closed.size());
+    }
+  }
+
+  @Test
+  void everyProgramIsClosedWhateverBecomesOfTheOthers() {
+    List<String> closed = new ArrayList<>();
+    try (Backend cpu = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA))) {
+      Backend stuck =
+          (Backend)
+              Proxy.newProxyInstance(
+                  Backend.class.getClassLoader(),
+                  new Class<?>[] {Backend.class},
+                  (proxy, method, arguments) -> {
+                    Object made = method.invoke(cpu, arguments);
+                    return made instanceof Program program ? new Stuck(program, closed) : made;
+                  });
+      StepGraphs graphs = StepRank.graphs(16, ADAMW, 1, 1);
+      StepProgram program =
+          StepProgram.compile(graphs, stuck, LoopbackCommunicator.create(1).get(0));
+      assertThatThrownBy(program::close)
+          .isInstanceOf(DeviceException.class)
+          .hasMessage("program 1")
+          .satisfies(e -> assertThat(e.getSuppressed()).hasSize(graphs.programs().size() - 1));
+    }
+    assertThat(closed).hasSize(StepRank.graphs(16, ADAMW, 1, 1).programs().size());
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cuda;
 import java.nio.ByteBuffer;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUgraph;
 import jcuda.driver.CUstream;
 
 /** Native handles whose number can be read, so that JCuda and JavaCPP can name the same thing. */
@@ -31,6 +32,13 @@ final class Address {
   static final class Host extends Pointer {
     ByteBuffer buffer(long bytes) {
       return getByteBuffer(0, bytes);
+    }
+  }
+
+  /** A graph, once a capture or the like has made it. */
+  static final class Graph extends CUgraph {
+    boolean made() {
+      return getNativePointer() != 0;
     }
   }
 

@@ -15,11 +15,13 @@ record Convoy(DeviceCommunicator communicator, List<CollectiveCalls> members) im
       members.get(0).enqueue();
       return;
     }
-    communicator.groupBegin();
+    communicator.group(this::enqueue);
+  }
+
+  private void enqueue() {
     for (CollectiveCalls member : members) {
       member.enqueue();
     }
-    communicator.groupEnd();
   }
 
   long sentBytes() {

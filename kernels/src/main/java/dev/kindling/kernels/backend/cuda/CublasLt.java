@@ -16,6 +16,7 @@ import static org.bytedeco.cuda.global.cublas.cublasLtMatmulPreferenceSetAttribu
 import dev.kindling.kernels.backend.ChoiceException;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.Element;
+import dev.kindling.kernels.memory.Closing;
 import java.nio.ByteBuffer;
 import org.bytedeco.cuda.cublas.cublasLtContext;
 import org.bytedeco.cuda.cublas.cublasLtMatmulAlgo_t;
@@ -83,29 +84,35 @@ final class CublasLt implements AutoCloseable {
   /** A product ready to be issued; its algorithm is measured when the shape is new. */
   Product product(ProductShape shape, long a, long b, long d, long bias, long auxiliary) {
     Product product = new Product(this, shape, a, b, d, bias, auxiliary);
-    byte[] known = choices.find(shape);
-    if (known != null) {
-      cublasLtMatmulAlgo_t algorithm = new cublasLtMatmulAlgo_t();
-      if (known.length != algorithm.sizeof()) {
-        String sizes = "expected " + algorithm.sizeof() + " bytes, found " + known.length;
-        throw new ChoiceException(
-            choices.key(shape), "cuda: stored algorithm of " + shape + ": " + sizes);
+    try (cublasLtMatmulAlgo_t algorithm = new cublasLtMatmulAlgo_t()) {
+      byte[] known = choices.find(shape);
+      if (known != null) {
+        if (known.length != algorithm.sizeof()) {
+          String sizes = "expected " + algorithm.sizeof() + " bytes, found " + known.length;
+          throw new ChoiceException(
+              choices.key(shape), "cuda: stored algorithm of " + shape + ": " + sizes);
+        }
+        bytes(algorithm).put(known);
+        product.use(algorithm);
+        // A stored choice that this library cannot run must show now, not in the middle of a
+        // capture.
+        int status = product.tryIssue();
+        if (status != 0) {
+          throw new ChoiceException(
+              choices.key(shape), text(status, "stored algorithm of " + shape));
+        }
+        return product;
       }
-      bytes(algorithm).put(known);
+      float micros = fastest(product, shape, algorithm);
+      byte[] content = new byte[Math.toIntExact(algorithm.sizeof())];
+      bytes(algorithm).get(content);
+      choices.add(shape, content, micros);
       product.use(algorithm);
-      // A stored choice that this library cannot run must show now, not in the middle of a capture.
-      int status = product.tryIssue();
-      if (status != 0) {
-        throw new ChoiceException(choices.key(shape), text(status, "stored algorithm of " + shape));
-      }
       return product;
+    } catch (RuntimeException | Error failure) {
+      Closing.after(failure, product);
+      throw failure;
     }
-    Chosen chosen = fastest(product, shape);
-    byte[] content = new byte[Math.toIntExact(chosen.algorithm().sizeof())];
-    bytes(chosen.algorithm()).get(content);
-    choices.add(shape, content, chosen.micros());
-    product.use(chosen.algorithm());
-    return product;
   }
 
   private static ByteBuffer bytes(cublasLtMatmulAlgo_t algorithm) {
@@ -116,33 +123,30 @@ final class CublasLt implements AutoCloseable {
     return choices;
   }
 
-  private record Chosen(cublasLtMatmulAlgo_t algorithm, float micros) {}
-
-  private Chosen fastest(Product product, ProductShape shape) {
-    cublasLtMatmulHeuristicResult_t results = new cublasLtMatmulHeuristicResult_t(SUGGESTIONS);
-    int found = suggestions(product, shape, results);
+  /** Writes the fastest algorithm there and returns its microseconds, 0 if nothing is measured. */
+  private float fastest(Product product, ProductShape shape, cublasLtMatmulAlgo_t chosen) {
     float best = Float.MAX_VALUE;
-    cublasLtMatmulAlgo_t chosen = null;
-    try (EventTimer timer = new EventTimer(device)) {
+    try (cublasLtMatmulHeuristicResult_t results =
+            new cublasLtMatmulHeuristicResult_t(SUGGESTIONS);
+        EventTimer timer = new EventTimer(device)) {
+      int found = suggestions(product, shape, results);
       for (int i = 0; i < found; i++) {
         cublasLtMatmulHeuristicResult_t result = results.getPointer(i);
-        cublasLtMatmulAlgo_t candidate = new cublasLtMatmulAlgo_t();
-        Pointer.memcpy(candidate, result.algo(), candidate.sizeof());
-        product.use(candidate);
+        product.use(result.algo());
         if (result.state() != 0 || product.tryIssue() != 0) {
           continue;
         }
         float micros = measured ? timer.median(product, REPETITIONS) : 0;
         if (micros < best) {
           best = micros;
-          chosen = candidate;
+          Pointer.memcpy(chosen, result.algo(), chosen.sizeof());
         }
       }
     }
-    if (chosen == null) {
+    if (best == Float.MAX_VALUE) {
       throw new DeviceException("cuda: cuBLASLt has no algorithm for " + shape);
     }
-    return new Chosen(chosen, best);
+    return best;
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.BusyDeviceException;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.DeviceException;
@@ -14,6 +15,7 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.GraphCheck;
+import dev.kindling.kernels.memory.Closing;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -38,8 +40,14 @@ public final class CudaBackend implements Backend {
   public CudaBackend(CudaOptions options, Consumer<String> notices) {
     this.options = options;
     device = new CudaDevice(options.ordinal());
-    SelfTest.run(options.ordinal(), notices);
-    engine = new Engine(device, options.measured(), notices);
+    try {
+      SelfTest.run(options.ordinal(), notices);
+      engine = new Engine(device, options.measured(), notices);
+    } catch (RuntimeException | Error failure) {
+      // Else each retry in this process would retain the context once more.
+      Closing.after(failure, device);
+      throw failure;
+    }
   }
 
   @Override
@@ -132,9 +140,12 @@ public final class CudaBackend implements Backend {
   @Override
   public void close() {
     if (device.peers().givenUp()) {
-      return;
+      throw new BusyDeviceException(
+          "cuda: GPU "
+              + options.ordinal()
+              + ": expected it to become idle after a failure, found it busy; its memory is free"
+              + " again when this process has ended");
     }
-    engine.close();
-    device.close();
+    Closing.all(List.of(engine, device));
   }
 }

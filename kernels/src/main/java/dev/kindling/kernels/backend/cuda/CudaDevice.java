@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cuda;
 import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.memory.Closing;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -49,9 +50,18 @@ final class CudaDevice implements AutoCloseable {
       throw new DeviceException("cuda: " + refusal);
     }
     check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device), "cuDevicePrimaryCtxRetain");
-    makeCurrent();
-    int nonBlocking = CUstream_flags.CU_STREAM_NON_BLOCKING;
-    check(JCudaDriver.cuStreamCreate(stream, nonBlocking), "cuStreamCreate");
+    try {
+      makeCurrent();
+      int nonBlocking = CUstream_flags.CU_STREAM_NON_BLOCKING;
+      check(JCudaDriver.cuStreamCreate(stream, nonBlocking), "cuStreamCreate");
+    } catch (RuntimeException | Error failure) {
+      Closing.after(failure, this::releaseContext);
+      throw failure;
+    }
+  }
+
+  private void releaseContext() {
+    check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
   }
 
   /** Every thread that calls the device says so first; a context is a property of the thread. */
@@ -190,18 +200,23 @@ final class CudaDevice implements AutoCloseable {
   @Override
   public void close() {
     if (peers.givenUp()) {
-      // To free anything would wait for kernels that never end; the process ends instead.
+      // To free anything would wait for kernels that never end; the backend says so, and whoever
+      // runs ranks in a process that stays (a Spark executor) ends it.
       return;
     }
-    makeCurrent();
+    // After an error of a kernel every call fails; the context must be released all the same.
+    List<AutoCloseable> parts = new ArrayList<>();
+    parts.add(this::makeCurrent);
     for (Address.Device block : blocks) {
-      check(JCudaDriver.cuMemFree(block), "cuMemFree");
+      parts.add(() -> check(JCudaDriver.cuMemFree(block), "cuMemFree"));
     }
     blocks.clear();
-    if (lane != null) {
-      check(JCudaDriver.cuStreamDestroy(lane), "cuStreamDestroy");
+    Address.Stream second = lane;
+    if (second != null) {
+      parts.add(() -> check(JCudaDriver.cuStreamDestroy(second), "cuStreamDestroy"));
     }
-    check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
-    check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
+    parts.add(() -> check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy"));
+    parts.add(this::releaseContext);
+    Closing.all(parts);
   }
 }

@@ -6,6 +6,7 @@ import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -306,10 +307,12 @@ final class CudaMemory implements Memory, Addresses {
       return;
     }
     device.makeCurrent();
-    pinned.values().forEach(slots -> slots.forEach(PinnedArena::close));
+    List<AutoCloseable> parts = new ArrayList<>();
+    pinned.values().forEach(parts::addAll);
     for (CUevent event : ended) {
-      check(JCudaDriver.cuEventDestroy(event), "cuEventDestroy");
+      parts.add(() -> check(JCudaDriver.cuEventDestroy(event), "cuEventDestroy"));
     }
-    views.values().forEach(Span::close);
+    parts.addAll(views.values());
+    Closing.all(parts);
   }
 }

@@ -11,6 +11,7 @@ import dev.kindling.kernels.backend.cuda.layout.Timetable;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.memory.Closing;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
@@ -19,7 +20,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
-import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.JCudaDriver;
@@ -46,7 +46,7 @@ final class CudaProgram implements Program {
   private final String name;
   private final Command refreshCopies;
   private final BiConsumer<DeviceCommunicator, Long> announce;
-  private final CUgraph recorded = new CUgraph();
+  private Address.Graph recorded = new Address.Graph();
   private final CUgraphExec executable = new CUgraphExec();
   private boolean ready;
   private boolean warm;
@@ -183,16 +183,30 @@ final class CudaProgram implements Program {
     Address.Stream stream = engine.device().stream();
     int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     check(JCudaDriver.cuStreamBeginCapture(stream, mode), "cuStreamBeginCapture");
+    boolean open = true;
     try {
       issue(commands);
-    } catch (RuntimeException failure) {
-      // Whatever became of the others: the stream must not stay in capture.
-      JCudaDriver.cuStreamEndCapture(stream, recorded);
+      open = false;
+      check(JCudaDriver.cuStreamEndCapture(stream, recorded), "cuStreamEndCapture");
+      check(JCudaDriver.cuGraphInstantiate(executable, recorded, 0), "cuGraphInstantiate");
+      ready = true;
+    } catch (RuntimeException | Error failure) {
+      if (open) {
+        // Whatever became of the others: the stream must not stay in capture.
+        JCudaDriver.cuStreamEndCapture(stream, recorded);
+      }
+      Closing.after(failure, this::forget);
       throw failure;
     }
-    check(JCudaDriver.cuStreamEndCapture(stream, recorded), "cuStreamEndCapture");
-    check(JCudaDriver.cuGraphInstantiate(executable, recorded, 0), "cuGraphInstantiate");
-    ready = true;
+  }
+
+  /** NCCL's destroy and abort never return while a graph that holds its calls lives. */
+  private void forget() {
+    Address.Graph graph = recorded;
+    recorded = new Address.Graph();
+    if (graph.made()) {
+      check(JCudaDriver.cuGraphDestroy(graph), "cuGraphDestroy");
+    }
   }
 
   /**
@@ -246,13 +260,14 @@ final class CudaProgram implements Program {
   @Override
   public void close() {
     engine.device().makeCurrent();
+    List<AutoCloseable> parts = new ArrayList<>();
     if (ready) {
-      check(JCudaDriver.cuGraphExecDestroy(executable), "cuGraphExecDestroy");
-      check(JCudaDriver.cuGraphDestroy(recorded), "cuGraphDestroy");
+      ready = false;
+      parts.add(() -> check(JCudaDriver.cuGraphExecDestroy(executable), "cuGraphExecDestroy"));
     }
-    for (Product product : owned) {
-      product.close();
-    }
-    lane.close();
+    parts.add(this::forget);
+    parts.addAll(owned);
+    parts.add(lane);
+    Closing.all(parts);
   }
 }

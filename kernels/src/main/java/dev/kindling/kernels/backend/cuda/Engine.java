@@ -2,7 +2,9 @@ package dev.kindling.kernels.backend.cuda;
 
 import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
+import dev.kindling.kernels.memory.Closing;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import jcuda.driver.JCudaDriver;
@@ -25,7 +27,12 @@ final class Engine implements AutoCloseable {
     this.device = device;
     multiprocessors = device.multiprocessors();
     kernels = new KernelModule(device, notices);
-    blas = new CublasLt(device, measured);
+    try {
+      blas = new CublasLt(device, measured);
+    } catch (RuntimeException | Error failure) {
+      Closing.after(failure, kernels);
+      throw failure;
+    }
   }
 
   CudaDevice device() {
@@ -75,7 +82,6 @@ final class Engine implements AutoCloseable {
   @Override
   public void close() {
     device.makeCurrent();
-    blas.close();
-    kernels.close();
+    Closing.all(List.of(blas, kernels));
   }
 }

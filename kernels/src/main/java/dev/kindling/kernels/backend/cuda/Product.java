@@ -51,7 +51,7 @@ final class Product implements Command, AutoCloseable {
   private final NativeAddress d;
   private final FloatPointer alpha = new FloatPointer(1f);
   private final FloatPointer beta;
-  private cublasLtMatmulAlgo_t algorithm = new cublasLtMatmulAlgo_t();
+  private final cublasLtMatmulAlgo_t algorithm = new cublasLtMatmulAlgo_t();
 
   /**
    * @param bias device address, 0 without
@@ -140,9 +140,9 @@ final class Product implements Command, AutoCloseable {
     }
   }
 
-  /** The algorithm that {@link #issue} will use. */
+  /** The algorithm that {@link #issue} will use; a copy is kept. */
   void use(cublasLtMatmulAlgo_t chosen) {
-    algorithm = chosen;
+    Pointer.memcpy(algorithm, chosen, algorithm.sizeof());
   }
 
   @Override
@@ -183,5 +183,6 @@ final class Product implements Command, AutoCloseable {
     blas.check(cublasLtMatrixLayoutDestroy(result), "cublasLtMatrixLayoutDestroy");
     alpha.close();
     beta.close();
+    algorithm.close();
   }
 }

@@ -1,6 +1,7 @@
 package dev.kindling.kernels.backend.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Axis;
@@ -146,6 +147,22 @@ class ConvoyTest {
     world.run();
     assertThat(log()).containsExactly("begin", "allReduce 4", "reduceScatter 2", "end");
     assertThat(world.rank(1).read(2048, 2, Element.F32)).containsExactly(36, 39);
+  }
+
+  @Test
+  void aGroupIsEndedWhenACallInsideFails() {
+    FakeDevices.Rank rank = world.rank(0);
+    // A stream that the fake refuses.
+    CollectiveCalls broken =
+        new CollectiveCalls(
+            new AllReduce(Axis.DATA),
+            List.of(new Stretch(0, 0, 4, Element.F32)),
+            rank,
+            FakeDevices.STREAM + 1);
+    Convoy convoy =
+        new Convoy(rank, List.of(calls(new AllReduce(Axis.DATA), rank, 1024, 4), broken));
+    assertThatThrownBy(convoy::issue).isInstanceOf(AssertionError.class);
+    assertThat(rank.log).containsExactly("begin", "allReduce 4", "end");
   }
 
   private static CollectiveCalls calls(Op op, FakeDevices.Rank rank, long to, long elements) {

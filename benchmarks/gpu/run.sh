@@ -113,10 +113,10 @@ for stage in $stages; do
     tests)
       tests=$(find "$kit" -name 'kindling-*-tests.jar' | sort | paste -sd:)
       java tests org.junit.platform.console.ConsoleLauncher execute --scan-classpath "$tests" --include-tag gpu \
-        --exclude-tag multi-gpu --include-classname "${TESTS:-.*Test}" --details tree --disable-banner --disable-ansi-colors \
-        --details-theme ascii --fail-if-no-tests
+        --exclude-tag multi-gpu --include-classname "${TESTS:-.*Test}" --details testfeed --disable-banner \
+        --disable-ansi-colors --fail-if-no-tests
       grep -aE '^\[ +[0-9]+ tests' "$out/tests.log"
-      grep -aF '[X]' "$out/tests.log" | head -n 60
+      grep -aE ' :: (FAILED|ABORTED)' "$out/tests.log" | head -n 60
       ;;
     step)
       for model in $models; do

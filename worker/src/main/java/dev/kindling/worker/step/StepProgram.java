@@ -81,8 +81,7 @@ public final class StepProgram implements AutoCloseable {
     declared.forEach(variable -> variables.put(variable.name(), variable));
     memory = backend.allocate(declared, all);
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
-    List<Program> compiled =
-        all.stream().map(graph -> backend.compile(graph, memory, axes)).toList();
+    List<Program> compiled = compiled(all, backend, memory, axes);
     micro = compiled.subList(0, micros);
     finish = compiled.get(micros);
     stash = compiled.subList(micros + 1, micros + 1 + levels);
@@ -94,6 +93,22 @@ public final class StepProgram implements AutoCloseable {
       for (String name : OUTCOME) {
         outcomes.add(memory.span(name, each));
       }
+    }
+  }
+
+  /** All programs, or none and no memory either. */
+  private static List<Program> compiled(
+      List<Graph> graphs, Backend backend, Memory memory, Map<Axis, Communicator> axes) {
+    List<Program> compiled = new ArrayList<>();
+    try {
+      for (Graph graph : graphs) {
+        compiled.add(backend.compile(graph, memory, axes));
+      }
+      return List.copyOf(compiled);
+    } catch (RuntimeException | Error failure) {
+      compiled.forEach(program -> Closing.after(failure, program));
+      Closing.after(failure, memory);
+      throw failure;
     }
   }
 

@@ -10,6 +10,7 @@ import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Role;
@@ -26,6 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class StepProgramTest {
@@ -166,6 +168,39 @@ class StepProgramTest {
           .satisfies(e -> assertThat(e.getSuppressed()).hasSize(graphs.programs().size() - 1));
     }
     assertThat(closed).hasSize(StepRank.graphs(16, ADAMW, 1, 1).programs().size());
+  }
+
+  @Test
+  void aProgramThatDoesNotCompileTakesTheOthersAndTheMemoryAlong() {
+    List<String> closed = new ArrayList<>();
+    List<Memory> memories = new ArrayList<>();
+    AtomicInteger compiled = new AtomicInteger();
+    try (Backend cpu = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA))) {
+      Backend failing =
+          (Backend)
+              Proxy.newProxyInstance(
+                  Backend.class.getClassLoader(),
+                  new Class<?>[] {Backend.class},
+                  (proxy, method, arguments) -> {
+                    if (method.getName().equals("compile") && compiled.incrementAndGet() == 3) {
+                      throw new DeviceException("the third");
+                    }
+                    Object made = method.invoke(cpu, arguments);
+                    if (made instanceof Memory memory) {
+                      memories.add(memory);
+                    }
+                    return made instanceof Program program ? new Stuck(program, closed) : made;
+                  });
+      StepGraphs graphs = StepRank.graphs(16, ADAMW, 1, 1);
+      Communicator data = LoopbackCommunicator.create(1).get(0);
+      assertThatThrownBy(() -> StepProgram.compile(graphs, failing, data))
+          .isInstanceOf(DeviceException.class)
+          .hasMessage("the third")
+          .satisfies(e -> assertThat(e.getSuppressed()).hasSize(2));
+      assertThat(closed).hasSize(2);
+      assertThatThrownBy(() -> memories.get(0).span(StepGraphs.LOSS_SUM))
+          .hasMessage("this memory is closed");
+    }
   }
 
   @Test

@@ -167,33 +167,37 @@ final class CublasLt implements AutoCloseable {
         IntPointer schemes = new IntPointer(1)) {
       check(cublasLtMatmulPreferenceCreate(out), "cublasLtMatmulPreferenceCreate");
       cublasLtMatmulPreferenceOpaque_t preference = new cublasLtMatmulPreferenceOpaque_t(out.get());
-      bytes.put(WORKSPACE_BYTES);
-      schemes.put(reductions(shape));
-      check(
-          cublasLtMatmulPreferenceSetAttribute(
-              preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, bytes, Long.BYTES),
-          "cublasLtMatmulPreferenceSetAttribute workspace");
-      check(
-          cublasLtMatmulPreferenceSetAttribute(
-              preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, schemes, Integer.BYTES),
-          "cublasLtMatmulPreferenceSetAttribute reduction scheme");
-      int[] found = new int[1];
-      check(
-          cublasLtMatmulAlgoGetHeuristic(
-              handle,
-              product.operation,
-              product.left,
-              product.right,
-              product.result,
-              product.result,
-              preference,
-              SUGGESTIONS,
-              results,
-              found),
-          "cublasLtMatmulAlgoGetHeuristic for " + product);
-      check(cublasLtMatmulPreferenceDestroy(preference), "cublasLtMatmulPreferenceDestroy");
-      return found[0];
+      try {
+        bytes.put(WORKSPACE_BYTES);
+        schemes.put(reductions(shape));
+        set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, bytes, Long.BYTES);
+        set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, schemes, Integer.BYTES);
+        int[] found = new int[1];
+        check(
+            cublasLtMatmulAlgoGetHeuristic(
+                handle,
+                product.operation,
+                product.left,
+                product.right,
+                product.result,
+                product.result,
+                preference,
+                SUGGESTIONS,
+                results,
+                found),
+            "cublasLtMatmulAlgoGetHeuristic for " + product);
+        return found[0];
+      } finally {
+        check(cublasLtMatmulPreferenceDestroy(preference), "cublasLtMatmulPreferenceDestroy");
+      }
     }
+  }
+
+  private void set(
+      cublasLtMatmulPreferenceOpaque_t preference, int attribute, Pointer content, long bytes) {
+    check(
+        cublasLtMatmulPreferenceSetAttribute(preference, attribute, content, bytes),
+        "cublasLtMatmulPreferenceSetAttribute " + attribute);
   }
 
   @Override

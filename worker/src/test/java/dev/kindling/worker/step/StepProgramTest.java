@@ -146,6 +146,38 @@ class StepProgramTest {
     }
   }
 
+  /** With 1, 2 and 3 micro-steps: a step then ends in the slot of the one before, or not. */
+  @Test
+  void stepsInFlightHaveTheOutcomesAndTheBitsOfStepsOneByOne() {
+    for (int micros = 1; micros <= 3; micros++) {
+      StepGraphs graphs = StepRank.graphs(16, ADAMW, 2, 1);
+      try (StepRank calm = new StepRank(graphs, LoopbackCommunicator.create(1).get(0));
+          StepRank late =
+              new StepRank(
+                  graphs, LoopbackCommunicator.create(1).get(0), new LateBackend(StepRank.cpu()))) {
+        calm.fill();
+        late.program().dryRun();
+        late.fill();
+        assertThat(late.program().stepsInFlight()).isEqualTo(2);
+        List<StepOutcome> expected = new ArrayList<>();
+        List<StepOutcome> found = new ArrayList<>();
+        for (int step = 0; step < 5; step++) {
+          expected.add(calm.step(step * 2 * micros, 2 * micros));
+          late.submit(step * 2 * micros, 2 * micros, false);
+          if (step > 0) {
+            found.add(late.program().outcome());
+          }
+        }
+        found.add(late.program().outcome());
+        assertThat(found).as("%d micro-steps", micros).isEqualTo(expected);
+        assertThat(late.bits(Role.PARAMETER)).isEqualTo(calm.bits(Role.PARAMETER));
+        late.write(7);
+        calm.write(7);
+        assertThat(late.program().evaluate()).isEqualTo(calm.program().evaluate());
+      }
+    }
+  }
+
   @Test
   void everyProgramIsClosedWhateverBecomesOfTheOthers() {
     List<String> closed = new ArrayList<>();

@@ -18,7 +18,7 @@ final class StepRank implements AutoCloseable {
   static final int VOCABULARY = 23;
   static final long SEED = Long.getLong("seed", 17L);
 
-  private final Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
+  private final Backend backend;
   private final StepProgram program;
   private final int sequences;
   private long updates;
@@ -33,8 +33,18 @@ final class StepRank implements AutoCloseable {
 
   /** Weights are to be filled by the caller: sharded ranks do it together. */
   StepRank(StepGraphs graphs, Communicator data) {
+    this(graphs, data, cpu());
+  }
+
+  /** On a device that is closed together with the rank. */
+  StepRank(StepGraphs graphs, Communicator data, Backend backend) {
+    this.backend = backend;
     sequences = graphs.shape().microTokens() / SEQUENCE;
     program = StepProgram.compile(graphs, backend, data);
+  }
+
+  static Backend cpu() {
+    return Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
   }
 
   static StepGraphs graphs(int width, UpdateRule rule, int sequences, int localShards) {
@@ -95,6 +105,12 @@ final class StepRank implements AutoCloseable {
 
   /** One step over sequences [first, first + count), shard by shard as the loop does it. */
   StepOutcome step(int first, int count, boolean vote) {
+    submit(first, count, vote);
+    return program.outcome();
+  }
+
+  /** Begins such a step. */
+  void submit(int first, int count, boolean vote) {
     int microSteps = count / sequences;
     int perShard = microSteps / program.shape().localShards();
     for (int micro = 0; micro < microSteps - 1; micro++) {
@@ -105,7 +121,7 @@ final class StepRank implements AutoCloseable {
       }
     }
     write(first + (microSteps - 1) * sequences);
-    return program.finish(++updates, 1.0, vote);
+    program.submit(++updates, 1.0, vote);
   }
 
   StepOutcome step(int first, int count) {

@@ -10,7 +10,7 @@ class MissingLibraryTest {
     LinkageError javacpp = new UnsatisfiedLinkError("no jnicudart in java.library.path: /usr/lib");
     javacpp.initCause(
         new UnsatisfiedLinkError(
-            "/root/.javacpp/cache/x.jar/org/libjnicudart.so: libcuda.so.1: cannot open shared"
+            "/home/user/.javacpp/cache/x.jar/org/libjnicudart.so: libcuda.so.1: cannot open shared"
                 + " object file: No such file or directory"));
     assertThat(MissingLibrary.reason(javacpp))
         .isEqualTo("libcuda.so.1: cannot open shared object file");

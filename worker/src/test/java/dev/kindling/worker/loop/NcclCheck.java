@@ -156,12 +156,11 @@ public final class NcclCheck {
       for (boolean captured : new boolean[] {false, true}) {
         try (Backend backend = backend(precision, captured);
             NcclCommunicator data = connect(backend, RUN)) {
-          for (Map.Entry<String, Graph> each : CollectiveCases.of(ranks).entrySet()) {
+          for (Map.Entry<String, Graph> each : NcclCases.of(ranks).entrySet()) {
             String name = precision + (captured ? " captured " : " eager ") + each.getKey();
             List<Map<String, float[]>> expected =
-                CollectiveCases.expected(each.getValue(), ranks, RUNS).get(data.rank());
-            List<Map<String, float[]>> found =
-                CollectiveCases.run(backend, data, each.getValue(), RUNS);
+                NcclCases.expected(each.getValue(), ranks, RUNS).get(data.rank());
+            List<Map<String, float[]>> found = NcclCases.run(backend, data, each.getValue(), RUNS);
             wrong += compare(name, expected, found);
           }
         }

@@ -20,8 +20,8 @@ class NcclCheckTest {
   /** What the check compares with: different on each run, and not zero. */
   @Test
   void theCasesRunOnTheCpuAndTellRunsApart() throws Exception {
-    for (var each : CollectiveCases.of(2).entrySet()) {
-      List<List<Map<String, float[]>>> ranks = CollectiveCases.expected(each.getValue(), 2, 2);
+    for (var each : NcclCases.of(2).entrySet()) {
+      List<List<Map<String, float[]>>> ranks = NcclCases.expected(each.getValue(), 2, 2);
       for (List<Map<String, float[]>> runs : ranks) {
         assertThat(runs.get(0)).as(each.getKey()).isNotEmpty().hasSameSizeAs(runs.get(1));
       }

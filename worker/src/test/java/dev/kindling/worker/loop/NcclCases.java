@@ -44,10 +44,10 @@ import java.util.concurrent.Future;
  * bf16, so a device must agree with the CPU bit for bit. Activations are stored in bf16 where the
  * device does that, variables in fp32.
  */
-final class CollectiveCases {
+final class NcclCases {
   private static final int WIDTH = 16;
 
-  private CollectiveCases() {}
+  private NcclCases() {}
 
   /** Name to graph. */
   static Map<String, Graph> of(int ranks) {

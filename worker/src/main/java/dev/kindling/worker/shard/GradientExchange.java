@@ -9,13 +9,14 @@ import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.GlobalNorm;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntToLongFunction;
 import java.util.function.Predicate;
 
 /**
- * How ranks agree on gradients and their norm. Replicated gradients are all-reduced in runs, last
- * declared first, because backward finishes them in that order; the scalars (loss sum, token count,
- * stop votes) ride with the last run. Stage 1 scatters the sums of sharded matrices here, stages 2
- * and 3 did it in each micro-step.
+ * How ranks agree on gradients and their norm. Replicated gradients are all-reduced in runs, in the
+ * order of {@link GradientOrder}; the scalars (loss sum, token count, stop votes) ride with the
+ * last run. Stage 1 scatters the sums of sharded matrices here, stages 2 and 3 did it in each
+ * micro-step.
  */
 public final class GradientExchange {
   private final Sharding sharding;
@@ -38,29 +39,47 @@ public final class GradientExchange {
       List<Value> sums,
       boolean together,
       Predicate<Param> fresh) {
+    IntToLongFunction bytes = i -> sums.get(i).type().bytes() / (fresh.test(params.get(i)) ? 2 : 1);
+    GradientOrder order = order(b, params, sums, together, bytes);
     List<Value> reduced = new ArrayList<>(sums);
     List<Integer> run = new ArrayList<>();
-    long bytes = 0;
-    for (int i = params.size() - 1; i >= 0; i--) {
-      if (sharding.shards(params.get(i))) {
-        if (!sharding.reducesMicroSteps()) {
-          reduced.set(i, b.add(sharding.scatter(), sums.get(i)).get(0));
+    long filled = 0;
+    for (List<Integer> part : List.of(order.early(), order.tables(), order.late())) {
+      boolean cut = !part.isEmpty() && part != order.early();
+      for (int i : part) {
+        if (sharding.shards(params.get(i))) {
+          if (!sharding.reducesMicroSteps()) {
+            reduced.set(i, b.add(sharding.scatter(), sums.get(i)).get(0));
+          }
+          continue;
         }
-        continue;
+        boolean full = filled >= sharding.bucketBytes() && sharding.ranks() > 1 && !together;
+        if (!run.isEmpty() && (full || cut)) {
+          allReduce(b, run, reduced);
+          run.clear();
+          filled = 0;
+        }
+        cut = false;
+        run.add(0, i);
+        filled += bytes.applyAsLong(i);
       }
-      if (bytes >= sharding.bucketBytes() && sharding.ranks() > 1 && !together) {
-        allReduce(b, run, reduced);
-        run.clear();
-        bytes = 0;
-      }
-      run.add(0, i);
-      bytes += sums.get(i).type().bytes() / (fresh.test(params.get(i)) ? 2 : 1);
     }
     for (int scalar = params.size(); scalar < sums.size(); scalar++) {
       run.add(scalar);
     }
     allReduce(b, run, reduced);
     return reduced;
+  }
+
+  private GradientOrder order(
+      GraphBuilder b,
+      List<Param> params,
+      List<Value> sums,
+      boolean together,
+      IntToLongFunction bytes) {
+    return sharding.ranks() == 1 || together || sharding.reducesMicroSteps()
+        ? GradientOrder.plain(params.size())
+        : GradientOrder.hiding(b, sums.subList(0, params.size()), bytes);
   }
 
   private static void allReduce(GraphBuilder b, List<Integer> run, List<Value> values) {

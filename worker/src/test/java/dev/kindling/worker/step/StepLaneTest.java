@@ -10,7 +10,11 @@ import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.backend.cuda.layout.Timetable.Entry;
 import dev.kindling.kernels.backend.cuda.layout.Timetable.What;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.ReduceScatter;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.Gpt2;
@@ -108,6 +112,49 @@ class StepLaneTest {
           .isGreaterThan(LAYERS);
       assertThat(covered(layout)).isGreaterThan(0.4);
     }
+  }
+
+  @Test
+  void theTableOfTheFirstLayerTravelsBesideProductsAndOnlyTheirGradientsTravelAlone() {
+    Optional<Integer> none = Optional.empty();
+    Optional<Integer> many = Optional.of(40_000);
+    ModelFamily llama =
+        new Llama(64, LAYERS, 4, none, none, none, many, 64, false, 0.02, 10000, 1e-5);
+    ModelFamily gpt2 = new Gpt2(64, LAYERS, 4, none, many, 64, true, 0.02, 1e-5);
+    for (ModelFamily model : List.of(llama, gpt2)) {
+      for (int stage = 0; stage <= 1; stage++) {
+        Layout layout = layout(graphs(model, stage).finish());
+        List<Entry> entries = layout.timetable().entries();
+        int table = -1;
+        int last = -1;
+        for (int i = 0; i < entries.size(); i++) {
+          Entry entry = entries.get(i);
+          if (entry.what() == What.RUN && makesTable(layout.groups().get(entry.first()))) {
+            table = i;
+          }
+          if (entry.what() == What.ISSUE && reduces(layout.groups().get(entry.first()))) {
+            last = i;
+          }
+        }
+        assertThat(entries.get(table + 1).what()).isEqualTo(What.ISSUE);
+        assertThat(entries.subList(table + 2, last).stream().map(Entry::what))
+            .as("stage %d of %s", stage, model)
+            .contains(What.RUN)
+            .doesNotContain(What.JOIN);
+        assertThat(entries.subList(table + 2, last).stream())
+            .filteredOn(entry -> entry.what() == What.RUN)
+            .allMatch(entry -> isProduct(layout.groups().get(entry.first())));
+      }
+    }
+  }
+
+  private static boolean makesTable(Group group) {
+    return group.nodes().stream().anyMatch(node -> node.op() instanceof EmbeddingGradient);
+  }
+
+  private static boolean reduces(Group group) {
+    Op op = group.last().op();
+    return op instanceof AllReduce || op instanceof ReduceScatter;
   }
 
   @Test

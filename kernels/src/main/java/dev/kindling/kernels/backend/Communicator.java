@@ -34,7 +34,7 @@ public interface Communicator extends AutoCloseable {
   /** Payload bytes sent since opening. */
   long bytesSent();
 
-  /** Time spent blocked on other ranks since opening. */
+  /** Time that the host, or the main stream of its device, stood still for others since opening. */
   long waitNanos();
 
   @Override

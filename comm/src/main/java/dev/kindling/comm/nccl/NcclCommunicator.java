@@ -27,6 +27,7 @@ public final class NcclCommunicator implements DeviceCommunicator {
   private final AutoCloseable sight;
   private int depth;
   private volatile long deviceBytes;
+  private volatile long deviceNanos;
 
   NcclCommunicator(Communicator host, NcclHandle handle, Watchdog watchdog, AutoCloseable sight) {
     this.host = host;
@@ -146,6 +147,11 @@ public final class NcclCommunicator implements DeviceCommunicator {
   }
 
   @Override
+  public void exposed(long nanos) {
+    deviceNanos += nanos;
+  }
+
+  @Override
   public boolean failed() {
     return watchdog.failed();
   }
@@ -211,10 +217,10 @@ public final class NcclCommunicator implements DeviceCommunicator {
     return host.bytesSent() + deviceBytes;
   }
 
-  /** Of the host: how long a device waits inside a program, the host does not see. */
+  /** Of the host and of the device. */
   @Override
   public long waitNanos() {
-    return host.waitNanos();
+    return host.waitNanos() + deviceNanos;
   }
 
   @Override

@@ -299,4 +299,13 @@ class NcclCommunicatorTest {
       assertThat(communicator.bytesSent()).isEqualTo(host.bytesSent() + 100);
     }
   }
+
+  @Test
+  void waitsOfBothSidesAreCounted() {
+    try (NcclCommunicator communicator = open()) {
+      communicator.exposed(3_000_000);
+      communicator.exposed(5);
+      assertThat(communicator.waitNanos()).isEqualTo(host.waitNanos() + 3_000_005);
+    }
+  }
 }

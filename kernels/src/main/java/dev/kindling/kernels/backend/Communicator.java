@@ -1,6 +1,9 @@
 package dev.kindling.kernels.backend;
 
 import dev.kindling.kernels.graph.DType;
+import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.memory.Span;
 
 /**
@@ -12,6 +15,37 @@ public interface Communicator extends AutoCloseable {
   int rank();
 
   int worldSize();
+
+  /**
+   * This communicator, for a node that cuts values into as many pieces as there are ranks.
+   *
+   * @param node a collective
+   * @throws PlanException unless there are exactly so many ranks
+   */
+  default Communicator ofDegree(Node node, int degree) {
+    if (worldSize() != degree) {
+      throw refused(node, "a communicator of " + degree);
+    }
+    return this;
+  }
+
+  /**
+   * This communicator, for a node with a root.
+   *
+   * @param node a collective
+   * @throws PlanException if no rank is the root
+   */
+  default Communicator withRoot(Node node, int root) {
+    if (root >= worldSize()) {
+      throw refused(node, "more than " + root);
+    }
+    return this;
+  }
+
+  private PlanException refused(Node node, String expected) {
+    String ranks = expected + " ranks on axis " + ((Collective) node.op()).axis();
+    return new PlanException(node + ": expected " + ranks + ", found " + worldSize());
+  }
 
   /** In place; the same bits on all ranks. */
   void allReduce(Span data, DType dtype, Reduction op);
@@ -34,7 +68,7 @@ public interface Communicator extends AutoCloseable {
   /** Payload bytes sent since opening. */
   long bytesSent();
 
-  /** Time spent blocked on other ranks since opening. */
+  /** Time that the host, or the main stream of its device, stood still for others since opening. */
   long waitNanos();
 
   @Override

@@ -86,6 +86,12 @@ public interface DeviceCommunicator extends Communicator {
   /** Says that the oldest work handed over has ended, and fails if the communicator has failed. */
   void completed();
 
+  /**
+   * Says that in work which has ended the device stood still for this long, because collectives of
+   * this communicator had not; {@link #waitNanos} holds it too.
+   */
+  void exposed(long nanos);
+
   /** Whether something ended its work; {@link #check} says what. */
   boolean failed();
 

@@ -37,8 +37,9 @@ import java.util.Map;
 /**
  * Collectives on as many GPUs as ranks, one process each. Modes: {@code values} compares every
  * collective with the CPU, in fp32 and bf16, captured and not; {@code kill} ends one process in mid
- * collective; {@code hang} lets one rank stay away; {@code speed} times all-reduces inside a
- * captured program. Prints RESULT lines; exit code 0 if all held.
+ * collective; {@code hang} lets one rank stay away; {@code late} lets one come late to every run
+ * and looks who says that it waited; {@code speed} times all-reduces inside a captured program.
+ * Prints RESULT lines; exit code 0 if all held.
  *
  * <p>Usage: {@code NcclCheck MODE [RANKS]}.
  */
@@ -47,6 +48,7 @@ public final class NcclCheck {
   private static final Duration MEETING = Duration.ofSeconds(60);
   private static final Duration RUN = Duration.ofMinutes(5);
   private static final Duration HANG = Duration.ofSeconds(5);
+  private static final Duration LATE = Duration.ofMillis(40);
   private static final String AT_WORK = "at-work";
   private static final String KILLED = "killed-at";
 
@@ -115,8 +117,9 @@ public final class NcclCheck {
       case "values" -> values();
       case "kill" -> kill();
       case "hang" -> hang();
+      case "late" -> late();
       case "speed" -> speed();
-      default -> throw new IllegalArgumentException("mode: values, kill, hang or speed");
+      default -> throw new IllegalArgumentException("mode: values, kill, hang, late or speed");
     };
   }
 
@@ -269,6 +272,45 @@ public final class NcclCheck {
     }
     result("closed", (System.nanoTime() - start) / 1e9, "s");
     return held;
+  }
+
+  /** Rank 1 begins each run late: the others stand still that long, captured or not, and it not. */
+  private boolean late() throws Exception {
+    boolean held = true;
+    for (boolean captured : new boolean[] {false, true}) {
+      try (Backend backend = backend(Precision.BF16, captured);
+          NcclCommunicator data = connect(backend, RUN)) {
+        Graph graph = sums(2, 1 << 10);
+        try (Memory memory = backend.allocate(graph.variables());
+            Program program = backend.compile(graph, memory, Map.of(Axis.DATA, data))) {
+          // The first run connects, the second captures.
+          for (int run = 0; run < 3; run++) {
+            program.run();
+          }
+          for (int run = 0; run < RUNS; run++) {
+            held &= waited(program, data, data.rank() == 1);
+          }
+        }
+      }
+    }
+    return held;
+  }
+
+  private boolean waited(Program program, NcclCommunicator data, boolean late)
+      throws InterruptedException {
+    if (late) {
+      Thread.sleep(LATE.toMillis());
+    }
+    long before = data.waitNanos();
+    long start = System.nanoTime();
+    program.run();
+    double took = (System.nanoTime() - start) / 1e6;
+    double exposed = (data.waitNanos() - before) / 1e6;
+    System.out.printf(
+        Locale.ROOT, "rank %d: exposed %.3f of %.3f ms%n", data.rank(), exposed, took);
+    result("exposed_by_a_late_rank", exposed, "ms");
+    double half = LATE.toMillis() / 2.0;
+    return exposed > 0 && exposed <= took + 1 && (late ? exposed < half : exposed > half);
   }
 
   private boolean speed() {

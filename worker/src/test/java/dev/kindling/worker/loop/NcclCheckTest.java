@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class NcclCheckTest {
   @ParameterizedTest
   @Tag("multi-gpu")
-  @ValueSource(strings = {"values", "kill", "hang"})
+  @ValueSource(strings = {"values", "kill", "hang", "late"})
   void twoGpusMeetAndSurviveEachOther(String mode) throws Exception {
     assertThat(NcclCheck.start(mode, 2)).isTrue();
   }

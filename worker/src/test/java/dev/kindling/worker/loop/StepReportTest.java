@@ -49,6 +49,9 @@ class StepReportTest {
     assertThat(steps.get(0).lr()).isEqualTo(0.003);
     assertThat(steps.get(3).lr()).isCloseTo(0.0006, org.assertj.core.data.Offset.offset(1e-12));
     assertThat(steps).allMatch(done -> done.commBytes() > 0);
+    assertThat(steps)
+        .allMatch(
+            done -> done.commExposedMillis() > 0 && done.commExposedMillis() <= done.stepMillis());
   }
 
   @Test

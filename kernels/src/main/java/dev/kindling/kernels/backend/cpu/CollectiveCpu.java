@@ -4,9 +4,7 @@ import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Reduction;
 import dev.kindling.kernels.backend.cpu.vector.ElementKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
-import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.DType;
-import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.AllToAll;
@@ -35,7 +33,7 @@ final class CollectiveCpu {
 
   static Runnable broadcast(Binding binding) {
     Broadcast op = binding.op(Broadcast.class);
-    Communicator communicator = withRoot(binding, op.axis(), op.root());
+    Communicator communicator = binding.communicator(op.axis()).withRoot(binding.node(), op.root());
     List<Runnable> calls = new ArrayList<>();
     inPlace(binding, span -> communicator.broadcast(span, op.root()), calls);
     return Sequence.of(calls);
@@ -43,7 +41,7 @@ final class CollectiveCpu {
 
   static Runnable reduce(Binding binding) {
     Reduce op = binding.op(Reduce.class);
-    Communicator communicator = withRoot(binding, op.axis(), op.root());
+    Communicator communicator = binding.communicator(op.axis()).withRoot(binding.node(), op.root());
     List<Runnable> calls = new ArrayList<>();
     copyUnlessInPlace(binding, 0, calls);
     inPlace(binding, span -> communicator.allReduce(span, DType.F32, Reduction.SUM), calls);
@@ -58,7 +56,8 @@ final class CollectiveCpu {
 
   static Runnable allGather(Binding binding) {
     AllGather op = binding.op(AllGather.class);
-    Communicator communicator = ofDegree(binding, op.axis(), op.degree());
+    Communicator communicator =
+        binding.communicator(op.axis()).ofDegree(binding.node(), op.degree());
     Span shard = binding.inPiece(0).span();
     Span whole = binding.outPiece(0).span();
     return () -> communicator.allGather(shard, whole);
@@ -66,7 +65,8 @@ final class CollectiveCpu {
 
   static Runnable reduceScatter(Binding binding) {
     ReduceScatter op = binding.op(ReduceScatter.class);
-    Communicator communicator = ofDegree(binding, op.axis(), op.degree());
+    Communicator communicator =
+        binding.communicator(op.axis()).ofDegree(binding.node(), op.degree());
     Span whole = binding.inPiece(0).span();
     Span shard = binding.outPiece(0).span();
     return () -> communicator.reduceScatter(whole, shard, DType.F32, Reduction.SUM);
@@ -74,7 +74,8 @@ final class CollectiveCpu {
 
   static Runnable allToAll(Binding binding) {
     AllToAll op = binding.op(AllToAll.class);
-    Communicator communicator = ofDegree(binding, op.axis(), op.degree());
+    Communicator communicator =
+        binding.communicator(op.axis()).ofDegree(binding.node(), op.degree());
     Span send = binding.inPiece(0).span();
     Span receive = binding.outPiece(0).span();
     return () -> communicator.allToAll(send, receive);
@@ -99,35 +100,5 @@ final class CollectiveCpu {
       int bytes = to.limit();
       calls.add(() -> to.put(0, from, 0, bytes));
     }
-  }
-
-  private static Communicator ofDegree(Binding binding, Axis axis, int degree) {
-    Communicator communicator = binding.communicator(axis);
-    if (communicator.worldSize() != degree) {
-      throw new PlanException(
-          binding.node()
-              + ": expected a communicator of "
-              + degree
-              + " ranks on axis "
-              + axis
-              + ", found "
-              + communicator.worldSize());
-    }
-    return communicator;
-  }
-
-  private static Communicator withRoot(Binding binding, Axis axis, int root) {
-    Communicator communicator = binding.communicator(axis);
-    if (root >= communicator.worldSize()) {
-      throw new PlanException(
-          binding.node()
-              + ": expected more than "
-              + root
-              + " ranks on axis "
-              + axis
-              + ", found "
-              + communicator.worldSize());
-    }
-    return communicator;
   }
 }

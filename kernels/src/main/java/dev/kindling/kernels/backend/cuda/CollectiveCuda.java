@@ -6,7 +6,6 @@ import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Node;
-import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.AllReduce;
@@ -55,12 +54,12 @@ final class CollectiveCuda {
 
   static void broadcast(Binding b, Node node) {
     Broadcast op = Binding.op(node, Broadcast.class);
-    elementwise(b, node, withRoot(b, node, op.axis(), op.root()));
+    elementwise(b, node, b.communicator(op.axis()).withRoot(node, op.root()));
   }
 
   static void reduce(Binding b, Node node) {
     Reduce op = Binding.op(node, Reduce.class);
-    Communicator communicator = withRoot(b, node, op.axis(), op.root());
+    Communicator communicator = b.communicator(op.axis()).withRoot(node, op.root());
     elementwise(b, node, communicator);
     if (communicator.rank() != op.root()) {
       b.zero(b.out(node, 0));
@@ -69,17 +68,17 @@ final class CollectiveCuda {
 
   static void allGather(Binding b, Node node) {
     AllGather op = Binding.op(node, AllGather.class);
-    pieces(b, node, ofDegree(b, node, op.axis(), op.degree()));
+    pieces(b, node, b.communicator(op.axis()).ofDegree(node, op.degree()));
   }
 
   static void reduceScatter(Binding b, Node node) {
     ReduceScatter op = Binding.op(node, ReduceScatter.class);
-    pieces(b, node, ofDegree(b, node, op.axis(), op.degree()));
+    pieces(b, node, b.communicator(op.axis()).ofDegree(node, op.degree()));
   }
 
   static void allToAll(Binding b, Node node) {
     AllToAll op = Binding.op(node, AllToAll.class);
-    pieces(b, node, ofDegree(b, node, op.axis(), op.degree()));
+    pieces(b, node, b.communicator(op.axis()).ofDegree(node, op.degree()));
   }
 
   /** Output i from input i of all ranks. */
@@ -142,35 +141,5 @@ final class CollectiveCuda {
             + " of "
             + communicator.worldSize()
             + " ranks (ranks as threads have none; start them as processes or through Spark)");
-  }
-
-  private static Communicator ofDegree(Binding b, Node node, Axis axis, int degree) {
-    Communicator communicator = b.communicator(axis);
-    if (communicator.worldSize() != degree) {
-      throw new PlanException(
-          node
-              + ": expected a communicator of "
-              + degree
-              + " ranks on axis "
-              + axis
-              + ", found "
-              + communicator.worldSize());
-    }
-    return communicator;
-  }
-
-  private static Communicator withRoot(Binding b, Node node, Axis axis, int root) {
-    Communicator communicator = b.communicator(axis);
-    if (root >= communicator.worldSize()) {
-      throw new PlanException(
-          node
-              + ": expected more than "
-              + root
-              + " ranks on axis "
-              + axis
-              + ", found "
-              + communicator.worldSize());
-    }
-    return communicator;
   }
 }

@@ -63,7 +63,7 @@ final class CudaProgram implements Program {
     this.engine = engine;
     this.memory = memory;
     this.captured = captured;
-    lane = new Lane(engine.device());
+    lane = new Lane(engine, memory.exposed());
     name = "program of " + graph.nodes().size() + " nodes";
     long arena = memory.workspace(layout.activationBytes());
     // Bound twice: the first pass only tells how much scratch the largest node wants.
@@ -129,7 +129,7 @@ final class CudaProgram implements Program {
     Convoy convoy = new Convoy(members.get(0).communicator(), members);
     commands.add(convoy);
     commands.addAll(behind);
-    commands.add(lane.land(last));
+    commands.add(lane.land(last, convoy.communicator()));
     sentBytes.merge(convoy.communicator(), convoy.sentBytes(), Long::sum);
     engine.device().peers().meet(convoy.communicator());
   }
@@ -141,7 +141,7 @@ final class CudaProgram implements Program {
 
   private boolean travels(Role role) {
     return graph.variables().stream().anyMatch(v -> v.role() == role)
-        || (role == Role.OUTPUT && memory.faults().watched());
+        || (role == Role.OUTPUT && memory.watched());
   }
 
   @Override

@@ -26,6 +26,7 @@ final class KernelModule implements AutoCloseable {
           "column",
           "element",
           "embedding",
+          "exposed",
           "loss",
           "norm",
           "random",

@@ -2,22 +2,41 @@ package dev.kindling.kernels.backend.cuda;
 
 import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
+import dev.kindling.kernels.backend.DeviceCommunicator;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
 
-/** Where the main stream of a program and the device's communication lane wait for each other. */
+/**
+ * Where the main stream of a program and the device's communication lane wait for each other, and
+ * how long the main stream does.
+ */
 final class Lane implements AutoCloseable {
-  private final CudaDevice device;
-  private final List<CUevent> events = new ArrayList<>();
-  private final Map<Integer, CUevent> landed = new HashMap<>();
+  /**
+   * What the lane has done up to here.
+   *
+   * @param communicator of the last collective, to which a wait for this is ascribed
+   */
+  private record Landing(CUevent event, DeviceCommunicator communicator) {}
 
-  Lane(CudaDevice device) {
-    this.device = device;
+  private final CudaDevice device;
+  private final Engine engine;
+  private final ExposedWords exposed;
+  private final List<CUevent> events = new ArrayList<>();
+  private final Map<Integer, Landing> landed = new HashMap<>();
+
+  /**
+   * @param exposed counts how long the main stream waits
+   */
+  Lane(Engine engine, ExposedWords exposed) {
+    this.engine = engine;
+    this.exposed = exposed;
+    device = engine.device();
   }
 
   Address.Stream stream() {
@@ -36,9 +55,9 @@ final class Lane implements AutoCloseable {
   }
 
   /** Marks the end of what the lane has so far, under the index of its last group. */
-  Command land(int group) {
+  Command land(int group, DeviceCommunicator communicator) {
     CUevent event = event();
-    landed.put(group, event);
+    landed.put(group, new Landing(event, communicator));
     return named(
         "land", () -> check(JCudaDriver.cuEventRecord(event, device.lane()), "cuEventRecord"));
   }
@@ -50,10 +69,17 @@ final class Lane implements AutoCloseable {
 
   /** The main stream waits for what landed under this index. */
   Command join(int group) {
-    CUevent event = java.util.Objects.requireNonNull(landed.get(group));
+    Landing landing = Objects.requireNonNull(landed.get(group));
+    CUevent event = landing.event();
+    Command begin = exposed.begin(engine::launch);
+    Command end = exposed.end(engine::launch, landing.communicator());
     return named(
         "join",
-        () -> check(JCudaDriver.cuStreamWaitEvent(device.stream(), event, 0), "cuStreamWaitEvent"));
+        () -> {
+          begin.issue();
+          check(JCudaDriver.cuStreamWaitEvent(device.stream(), event, 0), "cuStreamWaitEvent");
+          end.issue();
+        });
   }
 
   private CUevent event() {

@@ -124,9 +124,9 @@ final class RoleArenas {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
-  /** Size of the role's arena: outputs have the fault words behind them. */
+  /** Size of the role's arena: outputs have fault words and exposed words behind them. */
   long reservedBytes(Role role) {
-    return bytes(role) + (role == Role.OUTPUT ? FaultWords.BYTES : 0);
+    return bytes(role) + (role == Role.OUTPUT ? FaultWords.BYTES + ExposedWords.BYTES : 0);
   }
 
   private long offset(String variable) {

@@ -17,12 +17,16 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import jcuda.Pointer;
+import jcuda.driver.JCudaDriver;
 
 /**
  * Launches every kernel once when a device is opened, and compares with the CPU: a wrong level of
@@ -34,6 +38,9 @@ final class SelfTest {
   private static final double TOLERANCE = 1.0 / 16;
 
   private static final int LAW = 23;
+
+  /** Far above a tick of the device's clock. */
+  private static final long REST_NANOS = 1_000_000;
 
   private SelfTest() {}
 
@@ -51,6 +58,7 @@ final class SelfTest {
         Graph graph = SelfTestGraph.of(precision);
         compare(graph, onDevice(graph, precision, engine, launched), onCpu(graph), precision);
       }
+      standStill(engine, launched);
     }
     return launched;
   }
@@ -96,6 +104,46 @@ final class SelfTest {
       memory.download(Role.OUTPUT, 0).issue();
       engine.device().synchronize("self-test");
       return outputs(graph, memory);
+    }
+  }
+
+  /** Between the marks lies a rest of the host, so both clocks must agree about it. */
+  private static void standStill(Engine engine, Set<String> launched) {
+    CudaDevice device = engine.device();
+    long since = device.reserve(2 * Long.BYTES, "self-test");
+    Command begin = ExposedWords.begin(engine::launch, since);
+    Command end = ExposedWords.end(engine::launch, since, since + Long.BYTES);
+    long start = System.nanoTime();
+    begin.issue();
+    device.synchronize("self-test: " + begin);
+    long rest = System.nanoTime();
+    while (System.nanoTime() - rest < REST_NANOS) {
+      Thread.onSpinWait();
+    }
+    long rested = System.nanoTime() - rest;
+    end.issue();
+    device.synchronize("self-test: " + end);
+    long all = System.nanoTime() - start;
+    launched.addAll(List.of(begin.toString(), end.toString()));
+    ByteBuffer words = ByteBuffer.allocateDirect(2 * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    Cuda.check(
+        JCudaDriver.cuMemcpyDtoH(Pointer.to(words), Address.Device.at(since), words.capacity()),
+        "cuMemcpyDtoH self-test");
+    compareWait(words.getLong(Long.BYTES), rested, all);
+  }
+
+  /**
+   * @param found by the device
+   * @param least by the host, from behind the first mark to before the second
+   * @param most by the host, from before the first mark to behind the second
+   * @throws DeviceException if the device is off by more than half a rest
+   */
+  static void compareWait(long found, long least, long most) {
+    long tolerance = REST_NANOS / 2;
+    if (found < least - tolerance || found > most + tolerance) {
+      throw new DeviceException(
+          "cuda: self-test: exposed_end counts wrongly: expected %d to %d ns, found %d"
+              .formatted(least, most, found));
     }
   }
 

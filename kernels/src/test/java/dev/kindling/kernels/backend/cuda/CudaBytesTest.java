@@ -33,6 +33,9 @@ class CudaBytesTest {
   private static final TinyModels MODELS = new TinyModels(512, 128, 128, 640, false);
   private static final int PROCESSORS = 10;
 
+  /** What no output needs: words for faults and for waits. */
+  private static final long BEHIND = 32 * 4 + 8 * 8;
+
   private static CudaBytes of(Graph... programs) {
     return CudaBytes.of(programs[0].variables(), List.of(programs), Precision.BF16, PROCESSORS);
   }
@@ -47,9 +50,9 @@ class CudaBytesTest {
     // Sums of loss and tokens follow the gradients: a cache line each.
     assertThat(bytes.variables().get(Role.GRADIENT)).isEqualTo(parameters + 2 * 64);
     assertThat(bytes.variables().get(Role.INPUT)).isEqualTo(3 * 512 * 4);
-    assertThat(bytes.variables().get(Role.OUTPUT)).isEqualTo(FaultWords.BYTES);
+    assertThat(bytes.variables().get(Role.OUTPUT)).isEqualTo(BEHIND);
     // One run computes while the host fills the inputs of the next.
-    assertThat(bytes.pinnedHost()).isEqualTo(2 * (3 * 512 * 4 + FaultWords.BYTES));
+    assertThat(bytes.pinnedHost()).isEqualTo(2 * (3 * 512 * 4 + BEHIND));
     assertThat(bytes.activations())
         .isEqualTo(Layout.of(graph, Precision.BF16, GroupRules.ALL).activationBytes());
     assertThat(bytes.workspace()).isEqualTo(64L << 20);

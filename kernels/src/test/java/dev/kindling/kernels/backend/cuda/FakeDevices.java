@@ -76,6 +76,7 @@ final class FakeDevices {
     final List<String> log = new ArrayList<>();
     boolean failed;
     int completed;
+    long exposed;
     private final List<Call> calls = new ArrayList<>();
     private final int rank;
     private final int worldSize;
@@ -220,6 +221,11 @@ final class FakeDevices {
     }
 
     @Override
+    public void exposed(long nanos) {
+      exposed += nanos;
+    }
+
+    @Override
     public boolean failed() {
       return failed;
     }
@@ -283,7 +289,7 @@ final class FakeDevices {
 
     @Override
     public long waitNanos() {
-      return 0;
+      return exposed;
     }
 
     @Override

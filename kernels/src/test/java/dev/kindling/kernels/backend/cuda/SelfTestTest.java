@@ -98,4 +98,15 @@ class SelfTestTest {
       }
     }
   }
+
+  @Test
+  void aWaitIsAsLongOnTheDeviceAsOnTheHost() {
+    assertThatCode(() -> SelfTest.compareWait(1_050_000, 1_000_000, 1_100_000))
+        .doesNotThrowAnyException();
+    for (long wrong : new long[] {0, 1_000, 1_050_000_000L, -1_050_000}) {
+      assertThatThrownBy(() -> SelfTest.compareWait(wrong, 1_000_000, 1_100_000))
+          .isInstanceOf(DeviceException.class)
+          .hasMessageContaining("expected 1000000 to 1100000 ns, found " + wrong);
+    }
+  }
 }

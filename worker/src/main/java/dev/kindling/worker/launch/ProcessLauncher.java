@@ -60,7 +60,7 @@ public final class ProcessLauncher implements Launcher {
   }
 
   private Process start() throws IOException {
-    List<String> command = new ArrayList<>();
+    List<String> command = new ArrayList<>(WorkerPipe.ASIDE);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(jvmOptions);
     command.add("-cp");

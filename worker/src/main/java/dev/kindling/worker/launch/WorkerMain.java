@@ -9,11 +9,8 @@ import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.WorkerResult;
 import dev.kindling.worker.loop.WorkerTask;
 import java.io.BufferedInputStream;
-import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
-import java.io.FileDescriptor;
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -26,21 +23,21 @@ public final class WorkerMain {
   private static final Duration MEETING = Duration.ofMinutes(1);
   private static final int LOST_PARENT = 6;
 
-  private final DataOutputStream out =
-      new DataOutputStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)));
+  private final DataOutputStream out;
   private final EventCodec codec = new EventCodec();
   private final AtomicBoolean stop = new AtomicBoolean();
 
-  private WorkerMain() {}
+  private WorkerMain(DataOutputStream out) {
+    this.out = out;
+  }
 
   /** Reads its order from standard input; takes no argument. */
   public static void main(String[] args) throws IOException {
     // Ctrl-C reaches the whole process group; the parent decides what happens and says so.
     SystemSignals.on("INT", () -> {});
     SystemSignals.on("TERM", () -> {});
-    // Whatever a library prints must not fall between the frames.
-    System.setOut(System.err);
-    System.exit(new WorkerMain().work(new DataInputStream(new BufferedInputStream(System.in))));
+    WorkerMain worker = new WorkerMain(WorkerPipe.frames());
+    System.exit(worker.work(new DataInputStream(new BufferedInputStream(System.in))));
   }
 
   private int work(DataInputStream in) throws IOException {

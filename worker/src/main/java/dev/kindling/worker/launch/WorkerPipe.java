@@ -2,17 +2,20 @@ package dev.kindling.worker.launch;
 
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
+import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What parent and child say to each other over the child's standard streams. To the child: one
- * {@link Order}, then {@link #STOP} or the end of the stream, which means that the parent is gone.
- * From the child: frames of a type byte, a length and a payload. The secret travels here because
+ * What parent and child say to each other. To the child, over its standard input: one {@link
+ * Order}, then {@link #STOP} or the end of the stream, which means that the parent is gone. From
+ * the child: frames of a type byte, a length and a payload. The secret travels here because
  * arguments and environment are visible to every local user.
  */
 final class WorkerPipe {
@@ -20,6 +23,15 @@ final class WorkerPipe {
   static final char EVENT = 'E';
   static final char RESULT = 'R';
   static final char FAILURE = 'F';
+
+  /**
+   * Runs the command behind it with the pipe of the frames as descriptor 3 and standard output
+   * joined with standard error: JVM options and native libraries (NCCL_DEBUG=INFO) print there, and
+   * frames with text among them cannot be read.
+   */
+  static final List<String> ASIDE = List.of("/bin/sh", "-c", "exec \"$@\" 3>&1 1>&2", "sh");
+
+  private static final String FRAMES = "/dev/fd/3";
   private static final int FRAME_BYTES_MAX = 4 * 1024 * 1024;
   private static final int SECRET_BYTES = 32;
 
@@ -61,6 +73,11 @@ final class WorkerPipe {
     WorkerAssignment assignment =
         new WorkerAssignment(config, runDir, dataDir, attempt, epoch, bind, secret);
     return new Order(assignment, in.readInt(), in.readInt(), readText(in));
+  }
+
+  /** The child's end of the pipe of frames. */
+  static DataOutputStream frames() throws IOException {
+    return new DataOutputStream(new BufferedOutputStream(new FileOutputStream(FRAMES)));
   }
 
   static void writeFrame(DataOutputStream out, char type, byte[] payload) throws IOException {

@@ -39,6 +39,15 @@ class ProcessLauncherTest {
         .hasSize(5);
   }
 
+  /** As a library does that was asked to say more. */
+  @Test
+  void whatAChildPrintsDoesNotFallBetweenTheFrames() throws Exception {
+    List<String> talkative = new ArrayList<>(OPTIONS);
+    talkative.add("-Xlog:class+load=info:stdout");
+    SmallRun run = SmallRun.in(folder, String.format(SETTINGS, 2));
+    assertThat(run.run(new ProcessLauncher(talkative), StopSignal.NEVER).lossBits()).hasSize(2);
+  }
+
   /** Pieces of checkpoints travel between processes as they do between threads. */
   @Test
   void shardedProcessesGiveTheBitsOfShardedThreads() throws Exception {

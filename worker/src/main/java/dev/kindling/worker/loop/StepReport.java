@@ -44,13 +44,12 @@ final class StepReport {
     // The device computes the next step while this one is told.
     startNanos = now;
     if (data.rank() == 0) {
-      emit(progress, outcome, new Cost(millis, bytes, wait));
+      emit(progress, outcome, millis, bytes, wait);
     }
   }
 
-  private record Cost(double millis, long bytes, double waitMillis) {}
-
-  private void emit(Progress progress, StepOutcome outcome, Cost cost) {
+  private void emit(
+      Progress progress, StepOutcome outcome, double millis, long bytes, double waitMillis) {
     long step = progress.step();
     if (outcome.skipped()) {
       String text =
@@ -77,11 +76,11 @@ final class StepReport {
             outcome.loss(),
             outcome.gradNorm(),
             lr,
-            cost.millis(),
-            plan.globalBatch() / cost.millis() * 1e3,
+            millis,
+            plan.globalBatch() / millis * 1e3,
             bytesPeak,
-            cost.bytes(),
-            cost.waitMillis(),
+            bytes,
+            waitMillis,
             outcome.skipped());
     progress.log().add(done);
     events.emit(done);

@@ -1,24 +1,97 @@
 package dev.kindling.worker.step;
 
+import java.util.Arrays;
+
 /**
- * What a step tells the host, equal on all ranks.
- *
- * @param lossSum sum of token losses over the global batch, nats
- * @param tokenCount tokens that counted
- * @param gradNorm L2 norm of the mean gradient before clipping
- * @param scale factor that the update multiplied the gradient with; 0 = the step was skipped
- * @param stopVotes ranks that wish to stop
+ * What a step tells the host, equal on all ranks. A program hands out one and the same object for
+ * all its steps, which holds the outcome that was asked for last: a step leaves no garbage. Who
+ * keeps one keeps a {@link #copy}.
  */
-public record StepOutcome(
-    float lossSum, float tokenCount, float gradNorm, float scale, float stopVotes) {
+public final class StepOutcome {
+  private static final int SCALARS = 5;
+
+  private final float[] scalars;
+
+  private StepOutcome(float[] scalars) {
+    this.scalars = scalars;
+  }
+
+  StepOutcome() {
+    this(new float[SCALARS]);
+  }
+
+  /**
+   * An outcome of its own.
+   *
+   * @param lossSum sum of token losses over the global batch, nats
+   * @param tokenCount tokens that counted
+   * @param gradNorm L2 norm of the mean gradient before clipping
+   * @param scale factor that the update multiplied the gradient with; 0 = the step was skipped
+   * @param stopVotes ranks that wish to stop
+   */
+  public StepOutcome(
+      float lossSum, float tokenCount, float gradNorm, float scale, float stopVotes) {
+    this(new float[] {lossSum, tokenCount, gradNorm, scale, stopVotes});
+  }
+
+  /** Copies a row of scalars in the order of the constructor. */
+  StepOutcome take(float[] rows, int row) {
+    System.arraycopy(rows, row * SCALARS, scalars, 0, SCALARS);
+    return this;
+  }
+
+  /** Sum of token losses over the global batch, nats. */
+  public float lossSum() {
+    return scalars[0];
+  }
+
+  /** Tokens that counted. */
+  public float tokenCount() {
+    return scalars[1];
+  }
+
+  /** L2 norm of the mean gradient before clipping. */
+  public float gradNorm() {
+    return scalars[2];
+  }
+
+  /** Factor that the update multiplied the gradient with; 0 = the step was skipped. */
+  public float scale() {
+    return scalars[3];
+  }
+
+  /** Ranks that wish to stop. */
+  public float stopVotes() {
+    return scalars[4];
+  }
 
   /** Mean loss in nats per token. */
   public float loss() {
-    return (float) ((double) lossSum / tokenCount);
+    return (float) ((double) lossSum() / tokenCount());
   }
 
   /** The non-finite guard left weights and state as they were. */
   public boolean skipped() {
-    return scale == 0f;
+    return scale() == 0f;
+  }
+
+  /** One that no later step changes. */
+  public StepOutcome copy() {
+    return new StepOutcome(scalars.clone());
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof StepOutcome outcome && Arrays.equals(scalars, outcome.scalars);
+  }
+
+  @Override
+  public int hashCode() {
+    return Arrays.hashCode(scalars);
+  }
+
+  @Override
+  public String toString() {
+    return "loss sum, tokens, gradient norm, scale, stop votes " + Arrays.toString(scalars);
   }
 }

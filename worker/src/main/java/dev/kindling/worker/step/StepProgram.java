@@ -16,6 +16,7 @@ import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.worker.shard.Held;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -66,10 +67,14 @@ public final class StepProgram implements AutoCloseable {
   /** Micro-steps of this step so far. */
   private int microSteps;
 
-  /** Slots of the steps in flight and outcomes that were read early, oldest first. */
+  /** Slots of the steps in flight, oldest first. */
   private final Deque<Integer> pending = new ArrayDeque<>();
 
-  private final Deque<StepOutcome> kept = new ArrayDeque<>();
+  /** Rows of {@link #OUTCOME} that were read early, oldest first. */
+  private float[] kept;
+
+  private int keptRows;
+  private final StepOutcome outcome = new StepOutcome();
 
   private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
@@ -88,6 +93,7 @@ public final class StepProgram implements AutoCloseable {
     evaluate = compiled.get(micros + 1 + levels);
     spread = compiled.get(micros + 2 + levels);
     bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
+    kept = new float[(memory.slots() + 1) * OUTCOME.size()];
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
       for (String name : OUTCOME) {
@@ -247,7 +253,7 @@ public final class StepProgram implements AutoCloseable {
     Integer oldest = pending.peekFirst();
     if (oldest != null && oldest == overwritten) {
       pending.removeFirst();
-      kept.addLast(read(overwritten));
+      read(overwritten);
     }
   }
 
@@ -281,15 +287,29 @@ public final class StepProgram implements AutoCloseable {
     pending.addLast(submit(finish));
   }
 
-  /** Of the oldest step whose outcome was not asked for yet; blocks until it has ended. */
+  /**
+   * Of the oldest step whose outcome was not asked for yet; blocks until it has ended. The next
+   * call changes what this one returned.
+   */
   public StepOutcome outcome() {
-    return kept.isEmpty() ? read(pending.removeFirst()) : kept.removeFirst();
+    if (keptRows == 0) {
+      read(pending.removeFirst());
+    }
+    outcome.take(kept, 0);
+    keptRows--;
+    System.arraycopy(kept, OUTCOME.size(), kept, 0, keptRows * OUTCOME.size());
+    return outcome;
   }
 
-  private StepOutcome read(int used) {
+  private void read(int used) {
     memory.await(used);
-    return new StepOutcome(
-        scalar(used, 0), scalar(used, 1), scalar(used, 2), scalar(used, 3), scalar(used, 4));
+    int row = keptRows++ * OUTCOME.size();
+    if (row == kept.length) {
+      kept = Arrays.copyOf(kept, 2 * row);
+    }
+    for (int i = 0; i < OUTCOME.size(); i++) {
+      kept[row + i] = scalar(used, i);
+    }
   }
 
   /** Loss sum and token count of one micro-batch of this rank; changes nothing. */

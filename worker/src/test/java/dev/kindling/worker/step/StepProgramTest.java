@@ -165,10 +165,10 @@ class StepProgramTest {
           expected.add(calm.step(step * 2 * micros, 2 * micros));
           late.submit(step * 2 * micros, 2 * micros, false);
           if (step > 0) {
-            found.add(late.program().outcome());
+            found.add(late.program().outcome().copy());
           }
         }
-        found.add(late.program().outcome());
+        found.add(late.program().outcome().copy());
         assertThat(found).as("%d micro-steps", micros).isEqualTo(expected);
         assertThat(late.bits(Role.PARAMETER)).isEqualTo(calm.bits(Role.PARAMETER));
         late.write(7);

@@ -106,7 +106,7 @@ final class StepRank implements AutoCloseable {
   /** One step over sequences [first, first + count), shard by shard as the loop does it. */
   StepOutcome step(int first, int count, boolean vote) {
     submit(first, count, vote);
-    return program.outcome();
+    return program.outcome().copy();
   }
 
   /** Begins such a step. */

@@ -58,6 +58,7 @@ def stop(process):
     process.wait(90)
 
 
+idle = used_mib()
 run, calm = folder + "/killed", folder + "/calm"
 kills, recoveries, left = 0, [], []
 while kills < wanted:
@@ -92,5 +93,5 @@ print(f"RESULT kills.steps {steps} count")
 print(f"RESULT kills.compared {len(compared)} count")
 print(f"RESULT kills.differing {len(differing)} count")
 print(f"RESULT kills.missing {len(missing)} count")
-print(f"RESULT kills.left {max(left)} MiB")
+print(f"RESULT kills.left {max(left) - idle} MiB")
 sys.exit(1 if differing or missing or max(recoveries) == float("inf") else 0)

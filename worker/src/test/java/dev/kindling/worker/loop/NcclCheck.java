@@ -147,9 +147,14 @@ public final class NcclCheck {
     return data;
   }
 
+  /** In one write: lines of several ranks share a stream. */
+  private static void say(String format, Object... values) {
+    System.out.println(String.format(Locale.ROOT, format, values));
+  }
+
   private void result(String name, double value, String unit) {
     if (rendezvous.rank() == 0) {
-      System.out.printf(Locale.ROOT, "RESULT nccl_%s %.3f %s%n", name, value, unit);
+      say("RESULT nccl_%s %.3f %s", name, value, unit);
     }
   }
 
@@ -306,8 +311,7 @@ public final class NcclCheck {
     program.run();
     double took = (System.nanoTime() - start) / 1e6;
     double exposed = (data.waitNanos() - before) / 1e6;
-    System.out.printf(
-        Locale.ROOT, "rank %d: exposed %.3f of %.3f ms%n", data.rank(), exposed, took);
+    say("rank %d: exposed %.3f of %.3f ms", data.rank(), exposed, took);
     result("exposed_by_a_late_rank", exposed, "ms");
     double half = LATE.toMillis() / 2.0;
     return exposed > 0 && exposed <= took + 1 && (late ? exposed < half : exposed > half);

@@ -45,6 +45,18 @@ public interface Memory extends AutoCloseable {
   /** Brings the device's content of this variable into its span. */
   void fetch(String variable);
 
+  /**
+   * Copies a run of the variable's bytes, as the host sees them, into memory of the caller. A
+   * device with memory of its own makes no view of the variable for it.
+   *
+   * @param from first byte, a multiple of the element's size; the target says how many
+   */
+  default void fetch(String variable, long from, Span target) {
+    fetch(variable);
+    Span whole = span(variable);
+    target.buffer().put(0, whole.buffer(), Math.toIntExact(from), (int) target.bytes());
+  }
+
   /** Hands the content of this variable's span to the device. */
   void publish(String variable);
 

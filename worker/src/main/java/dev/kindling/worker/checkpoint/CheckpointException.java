@@ -1,5 +1,7 @@
 package dev.kindling.worker.checkpoint;
 
+import dev.kindling.worker.store.Storage;
+import java.io.IOException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +28,16 @@ public final class CheckpointException extends RuntimeException {
   private CheckpointException(String message, boolean fenced) {
     super(message);
     this.fenced = fenced;
+  }
+
+  /** Trouble of the storage with a file of the checkpoint root. */
+  static CheckpointException of(Storage storage, String name, IOException cause) {
+    return new CheckpointException(storage.location() + "/" + name + ": " + describe(cause), cause);
+  }
+
+  /** An I/O error without its file; its class says what its message often does not. */
+  static String describe(IOException cause) {
+    return cause.getClass().getSimpleName() + ": " + cause.getMessage();
   }
 
   /** Somebody else claimed a newer epoch: nothing that this run writes can be committed. */

@@ -22,27 +22,28 @@ import org.slf4j.LoggerFactory;
  * Writes, commits, selects and loads generations under one checkpoint root.
  *
  * <p>Who does what: the driver claims an epoch for each attempt; every rank writes its parts with
- * {@link #writePart}; rank 0 commits with {@link #commit}; on a restart one process selects with
+ * {@link #writeParts}; rank 0 commits with {@link #commit}; on a restart one process selects with
  * {@link #newestValid} and every rank loads with {@link #load}. Everything throws {@link
  * CheckpointException}. One object may be used by several threads, except that {@code commit} is
  * for one at a time.
  */
 public final class CheckpointStore {
   private static final Logger LOG = LoggerFactory.getLogger(CheckpointStore.class);
-  private static final int PIECE_BYTES = 1 << 20;
 
   private final Storage storage;
   private final GenerationReader reader;
   private final int keep;
+  private final PartCut cut;
 
   /** By generation, whether its bytes were good when this object last read them back. */
   private final Map<Layout.Point, Boolean> verdicts = new ConcurrentHashMap<>();
 
   private volatile String parent = "";
 
-  private CheckpointStore(Storage storage, int keep) {
+  private CheckpointStore(Storage storage, int keep, PartCut cut) {
     this.storage = storage;
     this.keep = keep;
+    this.cut = cut;
     this.reader = new GenerationReader(storage);
   }
 
@@ -52,7 +53,12 @@ public final class CheckpointStore {
    * @param keep generations to keep; at least 2 that verified are kept whatever it says
    */
   public static CheckpointStore open(Storage storage, int keep) {
-    return new CheckpointStore(storage, keep);
+    return open(storage, keep, PartCut.USUAL);
+  }
+
+  /** As {@link #open(Storage, int)}, with parts of another size than usual. */
+  public static CheckpointStore open(Storage storage, int keep, PartCut cut) {
+    return new CheckpointStore(storage, keep, cut);
   }
 
   GenerationReader reader() {
@@ -67,60 +73,31 @@ public final class CheckpointStore {
     try {
       return new Epochs(storage).claim();
     } catch (IOException failed) {
-      throw failed(Layout.EPOCHS, failed);
+      throw CheckpointException.of(storage, Layout.EPOCHS, failed);
     }
+  }
+
+  /** How this store cuts a rank's tensors into parts. */
+  public PartCut cut() {
+    return cut;
   }
 
   /**
-   * Writes the tensors that one rank owns as one safetensors file, durable on return. Tensors are
-   * asked for and written in the order of their names. On any failure the name is spent: a new try
-   * needs a new suffix on every rank.
+   * Writes the tensors that one rank owns as safetensors files, several at a time, durable on
+   * return. Tensors are cut into parts and asked for as {@link PartCut} says, in order of their
+   * names. On any failure nothing is left but spent names: a new try needs a new suffix on every
+   * rank.
    *
    * @param generationSuffix 1 to 32 of 0-9 a-z, the same on all ranks
    */
-  public PartDescriptor writePart(
+  public List<PartDescriptor> writeParts(
       long epoch,
       long step,
       String generationSuffix,
-      RankPart part,
+      RankParts parts,
       List<? extends TensorSource> tensors) {
     String folder = Layout.generationFolder(new Layout.Point(epoch, step), generationSuffix);
-    String path = folder + "/" + part.file();
-    List<TensorSource> sorted = new ArrayList<>(tensors);
-    sorted.sort(Comparator.comparing(TensorSource::name));
-    List<SafetensorsWriter.Declared> declared = new ArrayList<>();
-    for (TensorSource tensor : sorted) {
-      declared.add(
-          new SafetensorsWriter.Declared(
-              tensor.name(), SafetensorsType.of(tensor.dtype()), TensorEntry.dims(tensor.shape())));
-    }
-    // Other tools look for this key before they load a file as PyTorch weights.
-    try (SafetensorsWriter writer =
-        new SafetensorsWriter(storage, path, declared, Map.of("format", "pt"))) {
-      for (TensorSource tensor : sorted) {
-        append(writer, tensor);
-      }
-      SafetensorsWriter.Written written = writer.finish();
-      return new PartDescriptor(
-          folder,
-          part.file(),
-          part.kind(),
-          part.rank(),
-          part.worldSize(),
-          written.hash(),
-          written.tensors());
-    } catch (IOException failed) {
-      throw failed(path, failed);
-    }
-  }
-
-  private static void append(SafetensorsWriter writer, TensorSource tensor) throws IOException {
-    ByteBuffer content = tensor.whole().buffer();
-    content.clear();
-    for (int at = 0; at < content.capacity(); at += PIECE_BYTES) {
-      writer.append(
-          tensor.name(), content.slice(at, Math.min(PIECE_BYTES, content.capacity() - at)));
-    }
+    return new PartsWriter(storage, folder, parts, cut).write(tensors);
   }
 
   /**
@@ -135,9 +112,7 @@ public final class CheckpointStore {
       requireOwner(request.epoch());
       String folder = Layout.generationFolder(point, request.generationSuffix());
       Coverage.check(folder, folder, request.worldSize(), request.parts());
-      for (PartDescriptor part : request.parts()) {
-        reader.verifyPart(part);
-      }
+      reader.verifyParts(request.parts());
       Manifest manifest = manifest(request, folder);
       byte[] bytes = manifest.bytes();
       requireOwner(request.epoch());
@@ -148,7 +123,7 @@ public final class CheckpointStore {
       verdicts.put(point, true);
       parent = point.id() + "#" + Hashing.sha256(bytes);
     } catch (IOException failed) {
-      throw failed(point.commitPath(), failed);
+      throw CheckpointException.of(storage, point.commitPath(), failed);
     }
     tidy(point);
     return point.id();
@@ -227,7 +202,7 @@ public final class CheckpointStore {
     try {
       return points(new ArrayList<>()).stream().map(Layout.Point::id).toList();
     } catch (IOException failed) {
-      throw failed(Layout.COMMITS, failed);
+      throw CheckpointException.of(storage, Layout.COMMITS, failed);
     }
   }
 
@@ -276,7 +251,7 @@ public final class CheckpointStore {
         }
       }
     } catch (IOException failed) {
-      throw failed(Layout.COMMITS, failed);
+      throw CheckpointException.of(storage, Layout.COMMITS, failed);
     }
     if (!reasons.isEmpty()) {
       throw CheckpointException.noneLoadable(storage.location(), reasons);
@@ -294,7 +269,7 @@ public final class CheckpointStore {
           && storage.list(Layout.REVOKED).isEmpty()
           && storage.list(Layout.HINT).isEmpty();
     } catch (IOException failed) {
-      throw failed(Layout.COMMITS, failed);
+      throw CheckpointException.of(storage, Layout.COMMITS, failed);
     }
   }
 
@@ -311,7 +286,7 @@ public final class CheckpointStore {
     } catch (CheckpointException damaged) {
       reasons.add(damaged.getMessage());
     } catch (IOException unreadable) {
-      reasons.add(point.commitPath() + ": " + describe(unreadable));
+      reasons.add(point.commitPath() + ": " + CheckpointException.describe(unreadable));
     }
     return Optional.empty();
   }
@@ -332,7 +307,7 @@ public final class CheckpointStore {
       remember(generation);
       return generation;
     } catch (IOException failed) {
-      throw failed(point.commitPath(), failed);
+      throw CheckpointException.of(storage, point.commitPath(), failed);
     }
   }
 
@@ -371,7 +346,7 @@ public final class CheckpointStore {
     try {
       reader.load(generation, kind, byName);
     } catch (IOException failed) {
-      throw failed(generation.id(), failed);
+      throw CheckpointException.of(storage, generation.id(), failed);
     }
   }
 
@@ -382,15 +357,7 @@ public final class CheckpointStore {
     try {
       return reader.read(generation, kind, tensor);
     } catch (IOException failed) {
-      throw failed(generation.id(), failed);
+      throw CheckpointException.of(storage, generation.id(), failed);
     }
-  }
-
-  private CheckpointException failed(String name, IOException cause) {
-    return new CheckpointException(storage.location() + "/" + name + ": " + describe(cause), cause);
-  }
-
-  private static String describe(IOException cause) {
-    return cause.getClass().getSimpleName() + ": " + cause.getMessage();
   }
 }

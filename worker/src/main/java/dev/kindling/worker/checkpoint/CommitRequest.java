@@ -5,7 +5,7 @@ import java.util.List;
 /**
  * Everything that turns written parts into a generation.
  *
- * @param generationSuffix the one that every rank passed to writePart
+ * @param generationSuffix the one that every rank passed to writeParts
  * @param parts descriptors of all ranks and kinds, in any order
  */
 public record CommitRequest(

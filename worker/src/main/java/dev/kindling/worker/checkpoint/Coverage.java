@@ -2,11 +2,13 @@ package dev.kindling.worker.checkpoint;
 
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
- * Checks that parts make one whole: every rank once per kind, every tensor once per kind, all in
- * the generation's folder.
+ * Checks that parts make one whole: every part and rank of a kind, every tensor once per kind, all
+ * in the generation's folder.
  */
 final class Coverage {
   private Coverage() {}
@@ -45,13 +47,51 @@ final class Coverage {
       }
     }
     for (PartKind kind : PartKind.values()) {
-      for (int rank = 0; rank < worldSize; rank++) {
-        String expected = Layout.partFile(kind, rank, worldSize);
-        if (!files.contains(expected)) {
-          throw new CheckpointException(
-              where + ": part " + expected + ": expected from rank " + rank + ", found none");
-        }
+      checkNumbers(
+          where, worldSize, kind, parts.stream().filter(part -> part.kind() == kind).toList());
+    }
+  }
+
+  /** Numbers without a gap, ranks in their order, none left out. */
+  private static void checkNumbers(
+      String where, int worldSize, PartKind kind, List<PartDescriptor> parts) {
+    Map<Integer, PartDescriptor> byNumber = new TreeMap<>();
+    int count = parts.isEmpty() ? worldSize : parts.get(0).place().count();
+    for (PartDescriptor part : parts) {
+      if (part.place().count() != count) {
+        throw new CheckpointException(
+            where + ": part " + part.file() + ": expected one of " + count + " parts");
       }
+      byNumber.put(part.place().number(), part);
+    }
+    int rank = -1;
+    for (int number = 1; number <= count; number++) {
+      PartDescriptor part = byNumber.get(number);
+      if (part == null) {
+        throw new CheckpointException(
+            where + ": part " + Layout.partFile(kind, number, count) + ": expected, found none");
+      }
+      if (part.rank() < rank || part.rank() > rank + 1) {
+        throw new CheckpointException(
+            where
+                + ": part "
+                + part.file()
+                + ": expected from rank "
+                + Math.max(rank, 0)
+                + " or the next, found from rank "
+                + part.rank());
+      }
+      rank = part.rank();
+    }
+    if (rank != worldSize - 1) {
+      throw new CheckpointException(
+          where
+              + ": parts of "
+              + kind.word()
+              + ": expected from "
+              + worldSize
+              + " ranks, found "
+              + (rank + 1));
     }
   }
 }

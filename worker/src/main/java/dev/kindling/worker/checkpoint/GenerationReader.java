@@ -2,14 +2,19 @@ package dev.kindling.worker.checkpoint;
 
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageInput;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** Reads generations back, believing nothing: commit, then state, then every byte of every part. */
 final class GenerationReader {
   private static final int MAX_STATE_BYTES = 4 << 20;
+
+  /** Below, threads cost more than they save. */
+  private static final long ALONE_BYTES = 1 << 20;
 
   private final Storage storage;
 
@@ -58,9 +63,7 @@ final class GenerationReader {
               + stateHash);
     }
     verifyFile(manifest.folder(), manifest.file(Layout.INDEX));
-    for (PartDescriptor part : manifest.parts()) {
-      verifyPart(part);
-    }
+    verifyParts(manifest.parts());
     return new Generation(point.id(), Hashing.sha256(bytes), manifest, state);
   }
 
@@ -86,18 +89,24 @@ final class GenerationReader {
     }
   }
 
+  /** Verifies parts, several at a time; of several broken ones the first in order is named. */
+  void verifyParts(List<PartDescriptor> parts) throws IOException {
+    long bytes = parts.stream().mapToLong(part -> part.hash().bytes()).sum();
+    Crew.each(parts, bytes < ALONE_BYTES ? 1 : Crew.HANDS, this::verifyPart);
+  }
+
   /** Length, every CRC, SHA-256, header rules, and the header's agreement with the descriptor. */
-  void verifyPart(PartDescriptor part) throws IOException {
-    try (SafetensorsFile file = openVerified(part)) {
-      checkHeader(part, file.header());
+  private void verifyPart(PartDescriptor part) throws IOException {
+    try (VerifiedInput input = openInput(part)) {
+      input.verifyAll();
+      checkHeader(part, SafetensorsHeader.read(input, part.path()));
     }
   }
 
-  private SafetensorsFile openVerified(PartDescriptor part) throws IOException {
-    VerifiedInput input = new VerifiedInput(storage.open(part.path()), part.path(), part.hash());
+  private VerifiedInput openInput(PartDescriptor part) throws IOException {
+    StorageInput input = storage.open(part.path());
     try {
-      input.verifyAll();
-      return SafetensorsFile.of(input, part.path());
+      return new VerifiedInput(input, part.path(), part.hash());
     } catch (IOException | RuntimeException broken) {
       input.close();
       throw broken;
@@ -106,8 +115,7 @@ final class GenerationReader {
 
   /** Opens a part whose blocks are checked as they are read. */
   SafetensorsFile open(PartDescriptor part) throws IOException {
-    return SafetensorsFile.of(
-        new VerifiedInput(storage.open(part.path()), part.path(), part.hash()), part.path());
+    return SafetensorsFile.of(openInput(part), part.path());
   }
 
   /** One whole tensor as new memory; the caller closes it. */
@@ -159,23 +167,29 @@ final class GenerationReader {
   }
 
   /**
-   * Fills the targets one by one; shapes and coverage are checked before the first byte is copied,
-   * the contents of each behind its last.
+   * Fills the targets; shapes and coverage are checked before the first byte is read, every part
+   * before the first byte is copied, the contents of each target behind its last.
    */
   void load(Generation generation, PartKind kind, Map<String, TensorTarget> targets)
       throws IOException {
     checkTargets(generation, kind, targets);
-    for (PartDescriptor part : generation.manifest().parts(kind)) {
-      try (SafetensorsFile file = openVerified(part)) {
-        checkHeader(part, file.header());
+    List<PartDescriptor> parts = generation.manifest().parts(kind);
+    verifyParts(parts);
+    try (TargetFiller filler = new TargetFiller(this::fill)) {
+      for (PartDescriptor part : parts) {
         for (StoredTensor tensor : part.tensors()) {
-          TensorTarget target = java.util.Objects.requireNonNull(targets.get(tensor.name()));
-          Span room = target.room();
-          file.read(tensor.name(), room);
-          requireSame(part, tensor, room);
-          target.filled(room);
+          filler.add(part, tensor, Objects.requireNonNull(targets.get(tensor.name())));
         }
       }
+      filler.finish();
+    }
+  }
+
+  /** Blocks are checked once more on their way: nothing may slip in since the part verified. */
+  private void fill(PartDescriptor part, StoredTensor tensor, Span room) throws IOException {
+    try (VerifiedInput input = openInput(part)) {
+      input.readFully(tensor.offset(), room.buffer());
+      requireSame(part, tensor, room);
     }
   }
 

@@ -18,11 +18,15 @@ final class Layout {
   static final String INDEX = "model.safetensors.index.json";
   static final int MAX_COMMIT_BYTES = 64 << 20;
 
+  static final int MAX_PARTS = 99_999;
+
   private static final long MAX_EPOCH = 9_999_999_999L;
   private static final long MAX_STEP = 999_999_999_999L;
   private static final Pattern COMMIT = Pattern.compile("e(\\d{10})-s(\\d{12})\\.json");
   private static final Pattern EPOCH = Pattern.compile("\\d{10}");
   private static final Pattern EPOCH_FOLDER = Pattern.compile("e\\d{10}");
+  private static final Pattern PART =
+      Pattern.compile("([a-z]+)-(\\d{5})-of-(\\d{5})\\.safetensors");
   private static final Pattern SUFFIX = Pattern.compile("[0-9a-z]{1,32}");
 
   private Layout() {}
@@ -100,13 +104,29 @@ final class Layout {
     return folder.startsWith(prefix) && SUFFIX.matcher(folder.substring(prefix.length())).matches();
   }
 
-  static String partFile(PartKind kind, int rank, int worldSize) {
-    if (rank < 0 || rank >= worldSize || worldSize > 99999) {
+  /** Name of part {@code number} of {@code count}, counted from 1 over all ranks. */
+  static String partFile(PartKind kind, int number, int count) {
+    if (number < 1 || number > count || count > MAX_PARTS) {
       throw new IllegalArgumentException(
-          "rank " + rank + " of " + worldSize + ": expected 0 <= rank < worldSize <= 99999");
+          "part " + number + " of " + count + ": expected 1 <= number <= count <= " + MAX_PARTS);
     }
-    return String.format(
-        Locale.ROOT, "%s-%05d-of-%05d.safetensors", kind.word(), rank + 1, worldSize);
+    return String.format(Locale.ROOT, "%s-%05d-of-%05d.safetensors", kind.word(), number, count);
+  }
+
+  /** A part's place among all of its kind, counted from 1. */
+  record PartNumber(int number, int count) {}
+
+  /** The number in a name that {@link #partFile} made for this kind. */
+  static Optional<PartNumber> partNumber(PartKind kind, String file) {
+    Matcher matcher = PART.matcher(file);
+    if (!matcher.matches() || !matcher.group(1).equals(kind.word())) {
+      return Optional.empty();
+    }
+    int number = Integer.parseInt(matcher.group(2));
+    int count = Integer.parseInt(matcher.group(3));
+    return number < 1 || number > count
+        ? Optional.empty()
+        : Optional.of(new PartNumber(number, count));
   }
 
   static String revokedPath(long byEpoch, Point point) {

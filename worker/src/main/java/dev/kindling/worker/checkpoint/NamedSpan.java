@@ -24,8 +24,8 @@ public record NamedSpan(String name, Shape shape, DType dtype, Span span)
   }
 
   @Override
-  public Span whole() {
-    return span;
+  public void read(long from, Span target) {
+    target.buffer().put(0, span.buffer(), Math.toIntExact(from), (int) target.bytes());
   }
 
   @Override

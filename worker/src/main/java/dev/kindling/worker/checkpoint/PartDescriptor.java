@@ -23,10 +23,21 @@ public record PartDescriptor(
     List<StoredTensor> tensors) {
   public PartDescriptor {
     tensors = List.copyOf(tensors);
-    String expected = Layout.partFile(kind, rank, worldSize);
-    if (!file.equals(expected)) {
-      throw new IllegalArgumentException("part file: expected " + expected + ", found " + file);
+    Layout.PartNumber place =
+        Layout.partNumber(kind, file)
+            .orElseThrow(
+                () -> new IllegalArgumentException("part file: expected a name of " + kind.word()));
+    // Every rank writes at least one part, and ranks come in order.
+    int above = worldSize - 1 - rank;
+    if (rank < 0 || above < 0 || place.number() <= rank || place.count() - place.number() < above) {
+      throw new IllegalArgumentException(
+          "part file: expected one of rank " + rank + " of " + worldSize + ", found " + file);
     }
+  }
+
+  /** Its place among all parts of its kind. */
+  Layout.PartNumber place() {
+    return Layout.partNumber(kind, file).orElseThrow();
   }
 
   String path() {

@@ -4,7 +4,7 @@ import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.memory.Span;
 
-/** A whole tensor to be written. Its bytes are asked for when its turn comes. */
+/** A whole tensor to be written. Its bytes are asked for piece by piece when their turn comes. */
 public interface TensorSource {
   /** Hugging Face name of a weight, or the optimizer's name of a state. */
   String name();
@@ -13,6 +13,14 @@ public interface TensorSource {
 
   DType dtype();
 
-  /** All bytes, little endian, row-major; valid until the next source is asked. */
-  Span whole();
+  /**
+   * Fills the target with the tensor's bytes (little endian, row-major) from {@code from}. One
+   * thread asks, in the order of {@link PartCut#order}; the target is gone after the return.
+   */
+  void read(long from, Span target);
+
+  /** All bytes of the tensor. */
+  default long bytes() {
+    return shape().elements() * dtype().bytes();
+  }
 }

@@ -9,7 +9,7 @@ import dev.kindling.worker.checkpoint.CommitRequest;
 import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.PartDescriptor;
 import dev.kindling.worker.checkpoint.PartKind;
-import dev.kindling.worker.checkpoint.RankPart;
+import dev.kindling.worker.checkpoint.RankParts;
 import dev.kindling.worker.checkpoint.TensorSource;
 import dev.kindling.worker.checkpoint.TrainState;
 import dev.kindling.worker.event.CheckpointSaved;
@@ -124,10 +124,11 @@ final class Checkpointing {
     StringBuilder lines = new StringBuilder(OK);
     String failure = "";
     for (PartKind kind : PartKind.values()) {
-      RankPart part = new RankPart(kind, data.rank(), data.worldSize());
-      try (PieceExchange pieces = new PieceExchange(program.memory(), data, tensors(kind))) {
+      try (PieceExchange pieces =
+          new PieceExchange(program.memory(), data, tensors(kind), store.cut())) {
         if (failure.isEmpty()) {
-          failure = writePart(step, suffix, part, pieces.sources(), lines);
+          RankParts parts = new RankParts(kind, data.rank(), pieces.partCounts());
+          failure = writeParts(step, suffix, parts, pieces.sources(), lines);
         }
         pieces.finish();
       }
@@ -135,12 +136,13 @@ final class Checkpointing {
     return failure.isEmpty() ? lines.toString() : failure;
   }
 
-  /** Appends the descriptor; returns why there is none, or nothing. */
-  private String writePart(
-      long step, String suffix, RankPart part, List<TensorSource> tensors, StringBuilder lines) {
+  /** Appends the descriptors; returns why there are none, or nothing. */
+  private String writeParts(
+      long step, String suffix, RankParts parts, List<TensorSource> tensors, StringBuilder lines) {
     try {
-      PartDescriptor written = store.writePart(identity.epoch(), step, suffix, part, tensors);
-      lines.append(written.encode()).append('\n');
+      store
+          .writeParts(identity.epoch(), step, suffix, parts, tensors)
+          .forEach(written -> lines.append(written.encode()).append('\n'));
       return "";
     } catch (CheckpointException failed) {
       return FAILED + "rank " + data.rank() + ": " + failed.getMessage();

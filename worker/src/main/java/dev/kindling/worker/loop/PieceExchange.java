@@ -5,6 +5,7 @@ import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.worker.checkpoint.PartCut;
 import dev.kindling.worker.checkpoint.TensorOwners;
 import dev.kindling.worker.checkpoint.TensorSource;
 import dev.kindling.worker.shard.Held;
@@ -16,9 +17,9 @@ import java.util.Map;
 
 /**
  * Whole tensors on the ranks that write them, made of the pieces of all ranks. Works in rounds: in
- * round k every rank gets the pieces of the k-th tensor it writes, so that all write at the same
- * time and none holds more than one tensor beside its state. All ranks run all rounds, even one
- * that can no longer write: the others wait for its pieces.
+ * round k every rank gets the k-th {@link PartCut.Piece} of what it writes, so that all write at
+ * the same time and none holds more than a piece beside its state. All ranks run all rounds, even
+ * one that can no longer write: the others wait for its bytes.
  */
 final class PieceExchange implements AutoCloseable {
   private final Memory memory;
@@ -27,11 +28,20 @@ final class PieceExchange implements AutoCloseable {
   /** By rank, what it writes, in order of names. */
   private final List<List<Held>> written = new ArrayList<>();
 
-  private final Span staging;
-  private int rounds;
-  private String lastRead = "";
+  /** By rank, the pieces of its tensors as it asks for them. */
+  private final List<List<PartCut.Piece>> order = new ArrayList<>();
 
-  PieceExchange(Memory memory, Communicator data, List<Held> tensors) {
+  private final List<Integer> partCounts = new ArrayList<>();
+
+  /** What this rank writes in a round. */
+  private final Span staging;
+
+  /** What it sends to those that write; its own bytes stay in staging meanwhile. */
+  private final Span outgoing;
+
+  private int rounds;
+
+  PieceExchange(Memory memory, Communicator data, List<Held> tensors, PartCut cut) {
     this.memory = memory;
     this.data = data;
     Map<String, Long> bytes = new LinkedHashMap<>();
@@ -39,44 +49,50 @@ final class PieceExchange implements AutoCloseable {
     Map<String, Integer> owners = TensorOwners.of(bytes, data.worldSize());
     for (int rank = 0; rank < data.worldSize(); rank++) {
       int owner = rank;
-      written.add(
+      List<Held> list =
           tensors.stream()
               .filter(held -> owners.getOrDefault(held.name(), -1) == owner)
               .sorted(Comparator.comparing(Held::name))
-              .toList());
+              .toList();
+      List<Long> sizes = list.stream().map(held -> bytes(held.whole())).toList();
+      written.add(list);
+      order.add(cut.order(sizes));
+      partCounts.add(cut.parts(sizes));
     }
-    staging =
-        Span.allocate(
-            own().stream()
-                .filter(held -> !held.isWhole())
-                .mapToLong(held -> bytes(held.whole()))
-                .max()
-                .orElse(0));
+    int room = tensors.stream().allMatch(Held::isWhole) ? 0 : largestPiece();
+    staging = Span.allocate(room);
+    outgoing = Span.allocate(room);
+  }
+
+  private int largestPiece() {
+    return order.stream().flatMap(List::stream).mapToInt(PartCut.Piece::bytes).max().orElse(0);
   }
 
   private static long bytes(Shape shape) {
     return shape.elements() * DType.F32.bytes();
   }
 
-  private List<Held> own() {
-    return written.get(data.rank());
+  /** By rank, into how many parts its tensors go. */
+  List<Integer> partCounts() {
+    return partCounts;
   }
 
-  /** What this rank writes, in order of names; to be asked in that order. */
+  /** What this rank writes, in order of names; pieces are to be asked for as the cut says. */
   List<TensorSource> sources() {
+    List<Held> own = written.get(data.rank());
     List<TensorSource> sources = new ArrayList<>();
-    for (int round = 0; round < own().size(); round++) {
-      sources.add(new Source(round, own().get(round)));
+    for (int tensor = 0; tensor < own.size(); tensor++) {
+      sources.add(new Source(tensor, own.get(tensor)));
     }
     return sources;
   }
 
   private final class Source implements TensorSource {
-    private final int round;
+    private final int tensor;
     private final Held held;
 
-    Source(int round, Held held) {
-      this.round = round;
+    Source(int tensor, Held held) {
+      this.tensor = tensor;
       this.held = held;
     }
 
@@ -96,55 +112,79 @@ final class PieceExchange implements AutoCloseable {
     }
 
     @Override
-    public Span whole() {
-      while (rounds <= round) {
-        exchange(rounds++);
+    public void read(long from, Span target) {
+      PartCut.Piece piece = order.get(data.rank()).get(rounds);
+      if (piece.tensor() != tensor || piece.from() != from || piece.bytes() != target.bytes()) {
+        throw new IllegalStateException(
+            "round " + rounds + ": expected a read of " + piece + ", found one of " + name());
       }
-      return held.isWhole() ? fetched(held) : staging.slice(0, bytes(held.whole()));
+      exchange(rounds++);
+      if (held.isWhole()) {
+        memory.fetch(name(), from, target);
+      } else {
+        target.buffer().put(0, staging.buffer(), 0, piece.bytes());
+      }
     }
   }
 
   private void exchange(int round) {
     for (int owner = 0; owner < written.size(); owner++) {
-      List<Held> list = written.get(owner);
-      Held held = round < list.size() ? list.get(round) : null;
-      if (held == null || held.isWhole()) {
-        continue;
-      }
-      Span piece = fetched(held);
-      if (owner == data.rank()) {
-        gather(piece);
-      } else {
-        data.send(piece, owner);
+      List<PartCut.Piece> pieces = order.get(owner);
+      if (round < pieces.size()) {
+        PartCut.Piece piece = pieces.get(round);
+        Held held = written.get(owner).get(piece.tensor());
+        if (held.isWhole()) {
+          continue;
+        }
+        if (owner == data.rank()) {
+          gather(held, piece);
+        } else {
+          send(held, piece, owner);
+        }
       }
     }
   }
 
-  private void gather(Span piece) {
-    long bytes = piece.bytes();
+  /** The bytes of a piece that a rank holds; ranks hold runs of one length, in their order. */
+  private record Run(long from, int bytes) {
+    static Run of(Held held, PartCut.Piece piece, int rank) {
+      long each = held.elements() * DType.F32.bytes();
+      long from = Math.max(piece.from(), rank * each);
+      long to = Math.min(piece.from() + piece.bytes(), (rank + 1) * each);
+      return new Run(from, (int) Math.max(0, to - from));
+    }
+  }
+
+  private void gather(Held held, PartCut.Piece piece) {
     for (int rank = 0; rank < data.worldSize(); rank++) {
-      Span place = staging.slice(rank * bytes, bytes);
-      if (rank == data.rank()) {
-        place.buffer().put(0, piece.buffer(), 0, (int) bytes);
-      } else {
-        data.receive(place, rank);
+      Run run = Run.of(held, piece, rank);
+      if (run.bytes() > 0) {
+        Span place = staging.slice(run.from() - piece.from(), run.bytes());
+        if (rank == data.rank()) {
+          fetch(held, run, place);
+        } else {
+          data.receive(place, rank);
+        }
       }
     }
   }
 
-  /** The rank's own bytes on the host; the view of the tensor before is given back. */
-  private Span fetched(Held held) {
-    if (!lastRead.isEmpty() && !lastRead.equals(held.name())) {
-      memory.release(lastRead);
+  private void send(Held held, PartCut.Piece piece, int owner) {
+    Run run = Run.of(held, piece, data.rank());
+    if (run.bytes() > 0) {
+      Span part = outgoing.slice(0, run.bytes());
+      fetch(held, run, part);
+      data.send(part, owner);
     }
-    lastRead = held.name();
-    memory.fetch(held.name());
-    return memory.span(held.name());
+  }
+
+  private void fetch(Held held, Run run, Span target) {
+    memory.fetch(held.name(), run.from() - held.from() * DType.F32.bytes(), target);
   }
 
   /** Runs the rounds that are left, for the other ranks. */
   void finish() {
-    int last = written.stream().mapToInt(List::size).max().orElse(0);
+    int last = order.stream().mapToInt(List::size).max().orElse(0);
     while (rounds < last) {
       exchange(rounds++);
     }
@@ -152,9 +192,7 @@ final class PieceExchange implements AutoCloseable {
 
   @Override
   public void close() {
-    if (!lastRead.isEmpty()) {
-      memory.release(lastRead);
-    }
     staging.close();
+    outgoing.close();
   }
 }

@@ -107,7 +107,7 @@ class CrashTest {
     twice.addAll(TinyRun.tensors(PartKind.MODEL, 1));
     assertThat(
             org.assertj.core.api.Assertions.catchThrowable(
-                () -> store.writePart(epoch, 1, "aa", new RankPart(PartKind.MODEL, 0, 1), twice)))
+                () -> store.writeParts(epoch, 1, "aa", new RankParts(PartKind.MODEL, 0, 1), twice)))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("model.embed_tokens.weight");
     assertThat(root.resolve("data")).doesNotExist();

@@ -117,14 +117,16 @@ class HuggingFaceExportTest {
     List<NamedSpan> bent = TinyRun.tensors(PartKind.MODEL, 4);
     int bits = bent.get(1).span().getInt(7);
     bent.get(1).span().putInt(7, bits ^ 1);
-    PartDescriptor model = twin.writePart(epoch, 4, "b", new RankPart(PartKind.MODEL, 0, 1), bent);
+    PartDescriptor model =
+        twin.writeParts(epoch, 4, "b", new RankParts(PartKind.MODEL, 0, 1), bent).get(0);
     PartDescriptor opt =
-        twin.writePart(
-            epoch,
-            4,
-            "b",
-            new RankPart(PartKind.OPTIMIZER, 0, 1),
-            TinyRun.tensors(PartKind.OPTIMIZER, 4));
+        twin.writeParts(
+                epoch,
+                4,
+                "b",
+                new RankParts(PartKind.OPTIMIZER, 0, 1),
+                TinyRun.tensors(PartKind.OPTIMIZER, 4))
+            .get(0);
     twin.commit(
         new CommitRequest(
             epoch, 4, "b", 1, List.of(model, opt), TinyRun.state(4, 9), TinyRun.FACTS));

@@ -67,9 +67,9 @@ final class TinyRun {
     for (PartKind kind : PartKind.values()) {
       for (int rank = 0; rank < worldSize; rank++) {
         List<NamedSpan> owned = TensorOwners.owned(tensors(kind, step), rank, worldSize);
-        PartDescriptor part =
-            store.writePart(epoch, step, SUFFIX, new RankPart(kind, rank, worldSize), owned);
-        parts.add(PartDescriptor.decode(part.encode()));
+        store
+            .writeParts(epoch, step, SUFFIX, new RankParts(kind, rank, worldSize), owned)
+            .forEach(part -> parts.add(PartDescriptor.decode(part.encode())));
       }
     }
     return new CommitRequest(

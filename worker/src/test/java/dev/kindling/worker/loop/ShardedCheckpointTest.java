@@ -10,6 +10,7 @@ import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.Generation;
+import dev.kindling.worker.checkpoint.PartCut;
 import dev.kindling.worker.checkpoint.PartKind;
 import dev.kindling.worker.checkpoint.StoredTensor;
 import dev.kindling.worker.event.StepDone;
@@ -44,8 +45,13 @@ class ShardedCheckpointTest {
 
   @TempDir private Path folder;
 
+  /** Cuts the state of every rank into several parts. */
+  private static final PartCut SMALL = new PartCut(0, 2048);
+
+  private PartCut cut = SMALL;
+
   private CheckpointStore store() {
-    return CheckpointStore.open(new LocalStorage(folder.resolve("checkpoints")), 9);
+    return CheckpointStore.open(new LocalStorage(folder.resolve("checkpoints")), 9, cut);
   }
 
   /** Loads what is there, or fills, then saves as the given step. */
@@ -113,8 +119,10 @@ class ShardedCheckpointTest {
   void anyLayoutReadsWhatAnyOtherWroteAndWritesTheSameBits() throws Exception {
     SmallRun run = SmallRun.in(folder, String.format(SETTINGS, 4, 1, 0));
     long epoch = store().claimEpoch();
+    cut = new PartCut(Long.MAX_VALUE, 1);
     loadAndSave(run, 0, 1, 1, epoch);
     Map<String, String> plain = hashes();
+    cut = SMALL;
     // Gains start equal; everything else would show a piece in the wrong place.
     assertThat(plain.entrySet().stream().filter(e -> e.getKey().startsWith("OPTIMIZER")))
         .extracting(Map.Entry::getValue)
@@ -126,6 +134,7 @@ class ShardedCheckpointTest {
       Generation newest = store().newestValid(new ArrayList<>()).orElseThrow();
       assertThat(newest.step()).isEqualTo(step++);
       assertThat(newest.worldSize()).isEqualTo(layout[1]);
+      assertThat(newest.partPaths(PartKind.MODEL)).hasSizeGreaterThan(3 * layout[1]);
       assertThat(hashes()).as("zero %d on %d ranks", layout[0], layout[1]).isEqualTo(plain);
     }
   }

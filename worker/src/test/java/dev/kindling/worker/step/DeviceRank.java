@@ -1,8 +1,11 @@
 package dev.kindling.worker.step;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.kindling.comm.loopback.LoopbackCommunicator;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
@@ -69,11 +72,21 @@ final class DeviceRank implements AutoCloseable {
     return losses;
   }
 
-  /** What the device holds in a variable. */
+  /** What the device holds in a variable, fetched whole and in two runs. */
   float[] content(String variable) {
     program.memory().fetch(variable);
     Span span = program.memory().span(variable);
+    requireSameInRuns(program.memory(), variable, span);
     return span.toFloats();
+  }
+
+  static void requireSameInRuns(Memory memory, String variable, Span whole) {
+    long first = whole.bytes() / 12 * 4;
+    try (Span runs = Span.allocate(whole.bytes())) {
+      memory.fetch(variable, 0, runs.slice(0, first));
+      memory.fetch(variable, first, runs.slice(first, whole.bytes() - first));
+      assertThat(runs.buffer().mismatch(whole.buffer())).as(variable).isEqualTo(-1);
+    }
   }
 
   @Override

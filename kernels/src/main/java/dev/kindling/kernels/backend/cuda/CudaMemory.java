@@ -232,27 +232,56 @@ final class CudaMemory implements Memory, Addresses {
     }
   }
 
+  @Override
+  public void fetch(String variable, long from, Span target) {
+    Variable known = readied(variable);
+    if (from < 0 || from + target.bytes() > known.type().bytes()) {
+      throw new DeviceException(
+          "cuda: "
+              + variable
+              + ": expected a run inside it, found byte "
+              + from
+              + " and "
+              + target.bytes()
+              + " more");
+    }
+    if (isNarrow(known)) {
+      copyNarrow(known, narrowAddress(known) + from / 2, target, true);
+    } else {
+      transfer(variable, target.buffer(), address(known) + from, true);
+    }
+  }
+
   private void copy(String variable, boolean toHost) {
+    Variable known = readied(variable);
+    if (isNarrow(known)) {
+      copyNarrow(known, narrowAddress(known), span(variable), toHost);
+    } else {
+      transfer(variable, span(variable).buffer(), address(known), toHost);
+    }
+  }
+
+  /** The variable, when nothing that was submitted can still write it. */
+  private Variable readied(String variable) {
     Variable known = declared.known(variable);
     if (known.role() == Role.WORKING) {
       throw new DeviceException("cuda: the host has no view of the working copy " + variable);
     }
     device.makeCurrent();
     device.synchronize("before copying " + variable);
-    if (!hasMaster(known)) {
-      copyNarrow(known, copyAddress(known), toHost);
-      return;
-    }
-    if (declared.narrowing(known.role()) > 1) {
-      copyNarrow(known, address(known), toHost);
-      return;
-    }
-    transfer(variable, span(variable).buffer(), address(known), toHost);
+    return known;
+  }
+
+  private boolean isNarrow(Variable variable) {
+    return !hasMaster(variable) || declared.narrowing(variable.role()) > 1;
+  }
+
+  private long narrowAddress(Variable variable) {
+    return hasMaster(variable) ? address(variable) : copyAddress(variable);
   }
 
   /** What is stored in bf16 alone is fp32 to the host, rounded to nearest on its way down. */
-  private void copyNarrow(Variable variable, long address, boolean toHost) {
-    Span wide = span(variable.name());
+  private static void copyNarrow(Variable variable, long address, Span wide, boolean toHost) {
     try (Span narrow = Span.allocate(wide.bytes() / 2)) {
       if (!toHost) {
         Bf16.narrow(wide.buffer(), narrow.buffer());

@@ -1,0 +1,214 @@
+package dev.kindling.worker.checkpoint;
+
+import dev.kindling.kernels.memory.Span;
+import dev.kindling.worker.store.Storage;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One thread that writes some of a rank's parts one after the other. Pieces come in buffers that
+ * belong to the lane and go back to it, written or not, so that whoever fills them never waits for
+ * a lane that has failed.
+ */
+final class PartLane {
+  /** One is filled while the other is written. */
+  private static final int BUFFERS = 2;
+
+  /** A file to be written, by its index among the rank's. */
+  record Part(int index, String file, List<TensorSource> tensors) {}
+
+  private final Storage storage;
+  private final String folder;
+  private final RankParts parts;
+  private final List<Part> own;
+  private final AtomicReference<@Nullable Throwable> failure;
+  private final BlockingQueue<Span> free = new ArrayBlockingQueue<>(BUFFERS);
+  private final List<Span> buffers = new ArrayList<>();
+  private final ExecutorService thread;
+
+  /**
+   * Finished, in order; the part at this place of {@link #own} is the next one or being written.
+   */
+  private final List<PartDescriptor> written = new ArrayList<>();
+
+  private @Nullable SafetensorsWriter writer;
+
+  PartLane(
+      Storage storage,
+      String folder,
+      RankParts parts,
+      List<Part> own,
+      AtomicReference<@Nullable Throwable> failure) {
+    this.storage = storage;
+    this.folder = folder;
+    this.parts = parts;
+    this.own = own;
+    this.failure = failure;
+    for (int i = 0; i < BUFFERS; i++) {
+      buffers.add(Span.allocate(bufferBytes(own)));
+    }
+    free.addAll(buffers);
+    String name = "save-" + parts.rank() + "-" + own.get(0).index();
+    thread =
+        Executors.newSingleThreadExecutor(
+            body -> {
+              Thread lane = new Thread(body, name);
+              lane.setDaemon(true);
+              return lane;
+            });
+  }
+
+  private static long bufferBytes(List<Part> own) {
+    long most = 0;
+    for (Part part : own) {
+      most = Math.max(most, part.tensors().stream().mapToLong(TensorSource::bytes).max().orElse(0));
+    }
+    return Math.min(PartCut.PIECE_BYTES, most);
+  }
+
+  /** A buffer to fill; waits until the lane has written one. */
+  Span freeBuffer() {
+    try {
+      return free.take();
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+      throw new CheckpointException(path() + ": interrupted while it was written", stopped);
+    }
+  }
+
+  /** Hands over the next piece of this lane; the buffer is the lane's again. */
+  void append(PartCut.Piece piece, String tensor, Span buffer) {
+    thread.execute(
+        () -> {
+          guarded(
+              () -> {
+                finishBefore(piece.part());
+                opened().append(tensor, buffer.slice(0, piece.bytes()).buffer());
+              },
+              ": tensor " + tensor);
+          free.add(buffer);
+        });
+  }
+
+  /** All pieces have been handed over: what is left is finished. */
+  void end() {
+    thread.execute(() -> guarded(() -> finishBefore(Integer.MAX_VALUE), ""));
+  }
+
+  private interface Step {
+    void run() throws IOException;
+  }
+
+  /** A failure here or in another lane ends this one: every later step does nothing. */
+  private void guarded(Step step, String what) {
+    if (failure.get() != null) {
+      return;
+    }
+    try {
+      step.run();
+    } catch (IOException failed) {
+      failure.compareAndSet(null, CheckpointException.of(storage, path() + what, failed));
+    } catch (RuntimeException | Error failed) {
+      failure.compareAndSet(null, failed);
+    }
+  }
+
+  private void finishBefore(int index) throws IOException {
+    while (written.size() < own.size() && own.get(written.size()).index() < index) {
+      SafetensorsWriter open = opened();
+      SafetensorsWriter.Written done = open.finish();
+      writer = null;
+      written.add(
+          new PartDescriptor(
+              folder,
+              own.get(written.size()).file(),
+              parts.kind(),
+              parts.rank(),
+              parts.worldSize(),
+              done.hash(),
+              done.tensors()));
+    }
+  }
+
+  private SafetensorsWriter opened() throws IOException {
+    SafetensorsWriter open = writer;
+    if (open == null) {
+      List<SafetensorsWriter.Declared> declared = new ArrayList<>();
+      for (TensorSource tensor : own.get(written.size()).tensors()) {
+        declared.add(
+            new SafetensorsWriter.Declared(
+                tensor.name(),
+                SafetensorsType.of(tensor.dtype()),
+                TensorEntry.dims(tensor.shape())));
+      }
+      // Other tools look for this key before they load a file as PyTorch weights.
+      open = new SafetensorsWriter(storage, path(), declared, Map.of("format", "pt"));
+      writer = open;
+    }
+    return open;
+  }
+
+  private String path() {
+    int place = Math.min(written.size(), own.size() - 1);
+    return folder + "/" + own.get(place).file();
+  }
+
+  List<PartDescriptor> written() {
+    return written;
+  }
+
+  /** Waits until everything handed over is done or skipped; a half-written file is removed. */
+  void await() {
+    thread.shutdown();
+    boolean interrupted = false;
+    boolean ended = false;
+    while (!ended) {
+      try {
+        ended = thread.awaitTermination(1, TimeUnit.HOURS);
+      } catch (InterruptedException stopped) {
+        // The buffers are in use until the thread has ended.
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    buffers.forEach(Span::close);
+    closeWriter();
+  }
+
+  private void closeWriter() {
+    SafetensorsWriter open = writer;
+    writer = null;
+    if (open != null) {
+      try {
+        open.close();
+      } catch (IOException left) {
+        failure.compareAndSet(null, CheckpointException.of(storage, path(), left));
+      }
+    }
+  }
+
+  /**
+   * Removes the files that this lane finished, of a save that failed: a full disk needs the room.
+   */
+  void drop() {
+    for (PartDescriptor part : written) {
+      try {
+        storage.delete(part.path());
+      } catch (IOException left) {
+        // No commit names it: the next epoch's retention removes it.
+        continue;
+      }
+    }
+  }
+}

@@ -75,9 +75,18 @@ final class WorkerPipe {
     return new Order(assignment, in.readInt(), in.readInt(), readText(in));
   }
 
-  /** The child's end of the pipe of frames. */
+  /**
+   * The child's end of the pipe of frames.
+   *
+   * @throws IOException if the system names no open descriptors under /dev/fd
+   */
   static DataOutputStream frames() throws IOException {
-    return new DataOutputStream(new BufferedOutputStream(new FileOutputStream(FRAMES)));
+    try {
+      return new DataOutputStream(new BufferedOutputStream(new FileOutputStream(FRAMES)));
+    } catch (IOException missing) {
+      throw new IOException(
+          "a worker writes to " + FRAMES + ", its descriptor 3: " + missing, missing);
+    }
   }
 
   static void writeFrame(DataOutputStream out, char type, byte[] payload) throws IOException {

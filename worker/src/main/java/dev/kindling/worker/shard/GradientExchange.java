@@ -19,6 +19,9 @@ import java.util.function.Predicate;
  * micro-step.
  */
 public final class GradientExchange {
+  /** Tables of less than a 16th of a bucket take no longer than two reductions more to start. */
+  private static final long TABLE_SHARE = 16;
+
   private final Sharding sharding;
 
   GradientExchange(Sharding sharding) {
@@ -79,7 +82,8 @@ public final class GradientExchange {
       IntToLongFunction bytes) {
     return sharding.ranks() == 1 || together || sharding.reducesMicroSteps()
         ? GradientOrder.plain(params.size())
-        : GradientOrder.hiding(b, sums.subList(0, params.size()), bytes);
+        : GradientOrder.hiding(
+            b, sums.subList(0, params.size()), bytes, sharding.bucketBytes() / TABLE_SHARE);
   }
 
   private static void allReduce(GraphBuilder b, List<Integer> run, List<Value> values) {

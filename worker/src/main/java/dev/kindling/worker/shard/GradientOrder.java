@@ -36,9 +36,6 @@ record GradientOrder(List<Integer> early, List<Integer> tables, List<Integer> la
    */
   private static final long FLOPS_PER_BYTE = 4_000;
 
-  /** Smaller tables take less time than the start of the two reductions more. */
-  private static final long SMALLEST_BYTES = 8 << 20;
-
   GradientOrder {
     early = List.copyOf(early);
     tables = List.copyOf(tables);
@@ -57,15 +54,17 @@ record GradientOrder(List<Integer> early, List<Integer> tables, List<Integer> la
   /**
    * @param gradients one per parameter, in the order of declaration
    * @param bytes of a gradient on the wire
+   * @param smallest bytes of tables below which they travel with the rest
    */
-  static GradientOrder hiding(GraphBuilder b, List<Value> gradients, IntToLongFunction bytes) {
+  static GradientOrder hiding(
+      GraphBuilder b, List<Value> gradients, IntToLongFunction bytes, long smallest) {
     Map<Integer, Node> products = products(b, gradients);
     List<Integer> tables = new ArrayList<>();
     int next = 0;
     while (next < gradients.size() && isMatrix(gradients, next) && !products.containsKey(next)) {
       tables.add(0, next++);
     }
-    if (sum(tables, bytes) < SMALLEST_BYTES) {
+    if (sum(tables, bytes) < smallest) {
       return plain(gradients.size());
     }
     List<Integer> late = late(products, bytes, sum(tables, bytes));

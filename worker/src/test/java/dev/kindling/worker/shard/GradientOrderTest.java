@@ -61,7 +61,7 @@ class GradientOrderTest {
     List<Value> values = List.copyOf(gradients.values());
     return new Order(
         List.copyOf(gradients.keySet()),
-        GradientOrder.hiding(b, values, place -> place == 0 ? table : product));
+        GradientOrder.hiding(b, values, place -> place == 0 ? table : product, 8 * MIB));
   }
 
   private static final long MIB = 1 << 20;

@@ -120,6 +120,22 @@ class ShardedStepTest {
     return whole;
   }
 
+  /** Two ranks add the same two numbers, whatever travels with what. */
+  @Test
+  void theOrderInWhichGradientsTravelChangesNoBit() throws Exception {
+    for (int stage = 0; stage <= 1; stage++) {
+      Sharding together = new Sharding(stage, 2, 1L << 30);
+      Run expected = run(StepRank.graphs(LAYERS, ADAMW, MICRO_SEQUENCES, 1, together), STEPS, 1);
+      Run found = run(stage, 2, ADAMW, STEPS, 1);
+      assertThat(found.outcomes()).isEqualTo(expected.outcomes());
+      assertThat(found.weights().keySet()).isEqualTo(expected.weights().keySet());
+      found
+          .weights()
+          .forEach(
+              (name, bits) -> assertThat(bits).as(name).isEqualTo(expected.weights().get(name)));
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({"1, 2", "2, 2", "3, 2", "1, 4", "2, 4", "3, 4", "3, 3"})
   void lossesOfTwentyStepsEqualThoseOfRanksThatKeepEverything(int stage, int ranks)

@@ -5,6 +5,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.ReduceScatter;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -53,6 +54,7 @@ public final class ReduceEarly implements Rewrite {
         List<Node> company = behind.computeIfAbsent(place, index -> new ArrayList<>());
         if (last < predecessor) {
           List<Node> products = productsFor(node, nodes, writers, predecessor);
+          products.removeIf(product -> moved.contains(product.index()));
           company.addAll(products);
           products.forEach(product -> moved.add(product.index()));
         }
@@ -79,22 +81,35 @@ public final class ReduceEarly implements Rewrite {
     return node.op() instanceof AllReduce || node.op() instanceof ReduceScatter;
   }
 
-  /** Products whose result nobody but this node reads up to the place behind which it moves. */
+  /**
+   * Products that can wait: up to the place behind which they move nobody but the reduction reads
+   * their result, and nobody overwrites what they read.
+   */
   private static List<Node> productsFor(
       Node reduction, List<Node> nodes, Map<Integer, Integer> writers, int place) {
     List<Node> products = new ArrayList<>();
     for (Value input : reduction.inputs()) {
       Integer writer = writers.get(input.id());
-      if (writer != null
-          && nodes.get(writer).op() instanceof LinearWeightGradient
-          && nodes.get(writer).outputs().contains(input)
-          && nodes.subList(writer + 1, place + 1).stream()
-              .noneMatch(node -> node.inputs().contains(input))) {
-        products.add(nodes.get(writer));
+      Node product = writer == null ? reduction : nodes.get(writer);
+      if (product.op() instanceof LinearWeightGradient
+          && product.outputs().contains(input)
+          && nodes.subList(product.index() + 1, place + 1).stream()
+              .noneMatch(node -> node.inputs().contains(input) || overwrites(node, product))) {
+        products.add(product);
       }
     }
     products.sort(Comparator.comparingInt(Node::index));
     return products;
+  }
+
+  private static boolean overwrites(Node node, Node product) {
+    for (int i = 0; i < node.outputs().size(); i++) {
+      int alias = node.op().alias(i);
+      if (alias != Op.OWN_MEMORY && product.inputs().contains(node.input(alias))) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static int lastWriter(Node node, Map<Integer, Integer> writers) {

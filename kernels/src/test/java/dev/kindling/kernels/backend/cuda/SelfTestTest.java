@@ -101,12 +101,12 @@ class SelfTestTest {
 
   @Test
   void aWaitIsAsLongOnTheDeviceAsOnTheHost() {
-    assertThatCode(() -> SelfTest.compareWait(1_050_000, 1_000_000, 1_100_000))
+    assertThatCode(() -> SelfTest.compareWait(10_500_000, 10_000_000, 11_000_000))
         .doesNotThrowAnyException();
-    for (long wrong : new long[] {0, 1_000, 1_050_000_000L, -1_050_000}) {
-      assertThatThrownBy(() -> SelfTest.compareWait(wrong, 1_000_000, 1_100_000))
+    for (long wrong : new long[] {0, 10_000, 10_500_000_000L, -10_500_000}) {
+      assertThatThrownBy(() -> SelfTest.compareWait(wrong, 10_000_000, 11_000_000))
           .isInstanceOf(DeviceException.class)
-          .hasMessageContaining("expected 1000000 to 1100000 ns, found " + wrong);
+          .hasMessageContaining("expected 10000000 to 11000000 ns, found " + wrong);
     }
   }
 }

@@ -116,4 +116,22 @@ class ReduceEarlyTest {
             AllReduce.class,
             AllReduce.class);
   }
+
+  @Test
+  void aProductStaysIfWhatItReadsIsOverwrittenMeanwhile() {
+    Value rows = builder.variable(new Variable("rows", MATRIX, Role.INPUT));
+    Value made = product("made", rows, rows);
+    builder.add(new Fill(0), rows);
+    Value table = sum("table");
+    builder.add(new AllReduce(Axis.DATA), table);
+    builder.add(new AllReduce(Axis.DATA), made);
+    builder.rewrite(new ReduceEarly());
+    assertThat(ops())
+        .containsExactly(
+            LinearWeightGradient.class,
+            Fill.class,
+            Accumulate.class,
+            AllReduce.class,
+            AllReduce.class);
+  }
 }

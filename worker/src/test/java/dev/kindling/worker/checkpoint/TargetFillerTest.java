@@ -113,7 +113,9 @@ class TargetFillerTest {
             StandardOpenOption.READ,
             StandardOpenOption.WRITE)) {
       Span large = Span.of(sparse.map(FileChannel.MapMode.READ_WRITE, 0, 300 * MIB));
-      long[] sizes = {100, 100, 56, 1, 200, 300, 1, 255, 1, 1};
+      long[] sizes = {
+        100 * MIB, 100 * MIB, 56 * MIB, 1, MIB, 200 * MIB, 300 * MIB, 1, 255 * MIB, 1
+      };
       AtomicBoolean elsewhere = new AtomicBoolean(true);
       try (TargetFiller filler =
           new TargetFiller(
@@ -124,7 +126,7 @@ class TargetFillerTest {
                 }
               })) {
         for (int i = 0; i < sizes.length; i++) {
-          long bytes = sizes[i] * MIB;
+          long bytes = sizes[i];
           filler.add(PART, stored("t" + i, bytes), recorder(i, large.slice(0, bytes)));
           assertThat(outstanding).isLessThanOrEqualTo(Math.max(256 * MIB, bytes));
         }

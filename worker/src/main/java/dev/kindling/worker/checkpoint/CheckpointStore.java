@@ -32,6 +32,10 @@ public final class CheckpointStore {
 
   private final Storage storage;
   private final GenerationReader reader;
+
+  /** For what one rank does while the others wait: it has the host for itself. */
+  private final GenerationReader alone;
+
   private final int keep;
   private final PartCut cut;
 
@@ -40,11 +44,12 @@ public final class CheckpointStore {
 
   private volatile String parent = "";
 
-  private CheckpointStore(Storage storage, int keep, PartCut cut) {
+  private CheckpointStore(Storage storage, int keep, PartCut cut, Crew crew) {
     this.storage = storage;
     this.keep = keep;
     this.cut = cut;
-    this.reader = new GenerationReader(storage);
+    this.reader = new GenerationReader(storage, crew);
+    this.alone = new GenerationReader(storage, crew.with(Crew.MOST_HANDS));
   }
 
   /**
@@ -56,9 +61,18 @@ public final class CheckpointStore {
     return open(storage, keep, PartCut.USUAL);
   }
 
-  /** As {@link #open(Storage, int)}, with parts of another size than usual. */
+  /**
+   * As {@link #open(Storage, int)}, with parts of another size than usual. No run asks for it: a
+   * state that takes milliseconds to write has several parts only if a test says so.
+   */
   public static CheckpointStore open(Storage storage, int keep, PartCut cut) {
-    return new CheckpointStore(storage, keep, cut);
+    return new CheckpointStore(storage, keep, cut, Crew.ofProcess());
+  }
+
+  /** As {@link #open(Storage, int)}, for a rank that shares the cores of its host with others. */
+  public static CheckpointStore openOfRank(
+      Storage storage, int keep, int rank, int ranksOnThisHost) {
+    return new CheckpointStore(storage, keep, PartCut.USUAL, Crew.ofRank(rank, ranksOnThisHost));
   }
 
   GenerationReader reader() {
@@ -102,17 +116,18 @@ public final class CheckpointStore {
 
   /**
    * Reads every part back, then makes the generation exist by creating one small object. After that
-   * object nothing here throws: the hint and the retention are done as well as they can be.
+   * object nothing here throws: the hint and the retention are done as well as they can be. One
+   * rank does it while the others wait.
    *
    * @return id of the generation
    */
   public String commit(CommitRequest request) {
     Layout.Point point = new Layout.Point(request.epoch(), request.step());
+    String folder = Layout.generationFolder(point, request.generationSuffix());
     try {
       requireOwner(request.epoch());
-      String folder = Layout.generationFolder(point, request.generationSuffix());
       Coverage.check(folder, folder, request.worldSize(), request.parts());
-      reader.verifyParts(request.parts());
+      alone.verifyParts(request.parts());
       Manifest manifest = manifest(request, folder);
       byte[] bytes = manifest.bytes();
       requireOwner(request.epoch());
@@ -122,11 +137,27 @@ public final class CheckpointStore {
       }
       verdicts.put(point, true);
       parent = point.id() + "#" + Hashing.sha256(bytes);
-    } catch (IOException failed) {
-      throw CheckpointException.of(storage, point.commitPath(), failed);
+    } catch (IOException | CheckpointException failed) {
+      new FailedSave(storage, reader, point, folder).delete(List.of(Layout.STATE, Layout.INDEX));
+      throw failed instanceof IOException io
+          ? CheckpointException.of(storage, point.commitPath(), io)
+          : (CheckpointException) failed;
     }
     tidy(point);
     return point.id();
+  }
+
+  /**
+   * Deletes the parts that one rank wrote for a save that failed on any: retention leaves the
+   * current epoch alone, and a disk that is nearly full needs the room for the next try. Nothing is
+   * thrown.
+   */
+  public void discard(
+      long epoch, long step, String generationSuffix, List<PartDescriptor> written) {
+    Layout.Point point = new Layout.Point(epoch, step);
+    String folder = Layout.generationFolder(point, generationSuffix);
+    new FailedSave(storage, reader, point, folder)
+        .delete(written.stream().map(PartDescriptor::file).toList());
   }
 
   private Manifest manifest(CommitRequest request, String folder) throws IOException {
@@ -273,10 +304,11 @@ public final class CheckpointStore {
     }
   }
 
+  /** Called where one rank works and the others wait. */
   private Optional<Generation> tryVerify(
       Layout.Point point, Optional<String> job, List<String> reasons) {
     try {
-      Generation generation = reader.verify(point);
+      Generation generation = alone.verify(point);
       String found = generation.manifest().jobId();
       if (job.isPresent() && !job.get().equals(found)) {
         throw new CheckpointException(

@@ -3,16 +3,54 @@ package dev.kindling.worker.checkpoint;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
 
-/** The same work on every item of a list, on a few threads of which the caller's is one. */
-final class Crew {
-  /** Cores beyond these would wait for memory or the disk. */
-  static final int HANDS = Math.min(8, Runtime.getRuntime().availableProcessors());
+/**
+ * A few threads for one process or rank: for the same work on every item of a list, where the
+ * caller's thread is one of them, or for an executor.
+ *
+ * @param owner in the names of threads, between their role and their number; empty for a process
+ * @param hands how many threads work at a time
+ */
+record Crew(String owner, int hands) {
+  /** What a host gives to one caller: cores beyond these would wait for memory or the disk. */
+  static final int MOST_HANDS = Math.min(8, Runtime.getRuntime().availableProcessors());
 
-  private Crew() {}
+  Crew {
+    if (hands < 1) {
+      throw new IllegalArgumentException("hands: expected 1 or more, found " + hands);
+    }
+  }
+
+  /** Of a process that has the host for itself. */
+  static Crew ofProcess() {
+    return new Crew("", MOST_HANDS);
+  }
+
+  /** Of one of several ranks that do the same at the same time on one host. */
+  static Crew ofRank(int rank, int ranksOnThisHost) {
+    int cores = Runtime.getRuntime().availableProcessors() / Math.max(1, ranksOnThisHost);
+    return new Crew("-rank-" + rank, Math.max(1, Math.min(MOST_HANDS, cores)));
+  }
+
+  /** The same owner's crew of another size. */
+  Crew with(int count) {
+    return new Crew(owner, count);
+  }
+
+  /** Daemons named for their role and their owner. */
+  ThreadFactory threads(String role) {
+    AtomicInteger number = new AtomicInteger();
+    return body -> {
+      Thread thread = new Thread(body, role + owner + "-" + number.incrementAndGet());
+      thread.setDaemon(true);
+      return thread;
+    };
+  }
 
   /** What is done to an item. */
   interface Work<T> {
@@ -23,7 +61,7 @@ final class Crew {
    * Items are begun in order. After a failure none is begun; of several failures the one of the
    * first item is thrown.
    */
-  static <T> void each(List<T> items, int hands, Work<? super T> work) throws IOException {
+  <T> void each(String role, List<T> items, Work<? super T> work) throws IOException {
     AtomicInteger next = new AtomicInteger();
     AtomicBoolean failed = new AtomicBoolean();
     AtomicReferenceArray<Throwable> failures = new AtomicReferenceArray<>(items.size());
@@ -40,10 +78,10 @@ final class Crew {
             item = next.getAndIncrement();
           }
         };
+    ThreadFactory threads = threads(role);
     List<Thread> others = new ArrayList<>();
     for (int i = 1; i < Math.min(hands, items.size()); i++) {
-      Thread thread = new Thread(body, "verify-" + i);
-      thread.setDaemon(true);
+      Thread thread = threads.newThread(body);
       thread.start();
       others.add(thread);
     }
@@ -70,7 +108,7 @@ final class Crew {
   }
 
   /** Throws a failure as it was met by one of several threads, if there is one. */
-  static void rethrow(@org.jspecify.annotations.Nullable Throwable failure) throws IOException {
+  static void rethrow(@Nullable Throwable failure) throws IOException {
     if (failure instanceof IOException io) {
       throw io;
     }

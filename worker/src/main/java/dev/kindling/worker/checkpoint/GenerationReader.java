@@ -17,9 +17,11 @@ final class GenerationReader {
   private static final long ALONE_BYTES = 1 << 20;
 
   private final Storage storage;
+  private final Crew crew;
 
-  GenerationReader(Storage storage) {
+  GenerationReader(Storage storage, Crew crew) {
     this.storage = storage;
+    this.crew = crew;
   }
 
   /** Reads a commit and checks it against its own name; parts are not touched. */
@@ -92,7 +94,8 @@ final class GenerationReader {
   /** Verifies parts, several at a time; of several broken ones the first in order is named. */
   void verifyParts(List<PartDescriptor> parts) throws IOException {
     long bytes = parts.stream().mapToLong(part -> part.hash().bytes()).sum();
-    Crew.each(parts, bytes < ALONE_BYTES ? 1 : Crew.HANDS, this::verifyPart);
+    Crew some = bytes < ALONE_BYTES ? crew.with(1) : crew;
+    some.each("verify", parts, this::verifyPart);
   }
 
   /** Length, every CRC, SHA-256, header rules, and the header's agreement with the descriptor. */
@@ -175,7 +178,7 @@ final class GenerationReader {
     checkTargets(generation, kind, targets);
     List<PartDescriptor> parts = generation.manifest().parts(kind);
     verifyParts(parts);
-    try (TargetFiller filler = new TargetFiller(this::fill)) {
+    try (TargetFiller filler = new TargetFiller(crew, this::fill)) {
       for (PartDescriptor part : parts) {
         for (StoredTensor tensor : part.tensors()) {
           filler.add(part, tensor, Objects.requireNonNull(targets.get(tensor.name())));

@@ -27,7 +27,14 @@ record Manifest(
     List<StoredFile> files,
     String stateHash) {
   static final int FORMAT = 1;
-  private static final Set<String> KNOWN_CRITICAL = Set.of();
+
+  /**
+   * A rank has written another number of parts than one of each kind. Readers from before would
+   * find files that they take for another world's, and say so instead of what is wrong.
+   */
+  private static final String PARTS_PER_RANK = "parts-per-rank";
+
+  private static final Set<String> KNOWN_CRITICAL = Set.of(PARTS_PER_RANK);
 
   Manifest {
     parts = List.copyOf(parts);
@@ -51,11 +58,21 @@ record Manifest(
     return parts.stream().filter(part -> part.kind() == kind).toList();
   }
 
+  /** What a reader must know to understand this commit; nothing for the format of the start. */
+  private List<String> critical() {
+    for (PartKind kind : PartKind.values()) {
+      if (parts(kind).size() != worldSize) {
+        return List.of(PARTS_PER_RANK);
+      }
+    }
+    return List.of();
+  }
+
   byte[] bytes() {
     Json.Obj json =
         Json.object()
             .put("format", FORMAT)
-            .put("critical", Json.strings(List.of()))
+            .put("critical", Json.strings(critical()))
             .put("jobId", jobId)
             .put("epoch", epoch)
             .put("step", step)

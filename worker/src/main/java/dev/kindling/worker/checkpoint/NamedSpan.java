@@ -37,4 +37,9 @@ public record NamedSpan(String name, Shape shape, DType dtype, Span span)
   public void filled(Span room) {
     // The caller reads the span where it is.
   }
+
+  @Override
+  public void dropped(Span room) {
+    // The caller closes what it made.
+  }
 }

@@ -18,7 +18,7 @@ public record PartCut(long oneUpTo, long largest) {
    * what ranks agree on. SHA-256 runs at 0.7 GB/s over both hashes, so that eight outrun most
    * disks.
    */
-  static final int LANES = 8;
+  static final int SINKS = 8;
 
   /** Large enough that a piece costs more than its hand-over, small enough to hold sixteen. */
   static final int PIECE_BYTES = 2 << 20;
@@ -27,7 +27,8 @@ public record PartCut(long oneUpTo, long largest) {
   static final PartCut USUAL = new PartCut(64L << 20, 1L << 30);
 
   public PartCut {
-    if (oneUpTo < 0 || largest < 1) {
+    // A round of all sinks is a number too.
+    if (oneUpTo < 0 || largest < 1 || largest > Long.MAX_VALUE / SINKS) {
       throw new IllegalArgumentException(
           "part cut: expected sizes, found " + oneUpTo + " and " + largest);
     }
@@ -44,22 +45,21 @@ public record PartCut(long oneUpTo, long largest) {
 
   /**
    * For every tensor, the index of its part; parts are runs of tensors in order of names. Beyond
-   * one part there are as many as a multiple of the lanes, so that no lane writes one more than
+   * one part there are as many as a multiple of the sinks, so that no sink writes one more than
    * another at the end.
    *
    * @param bytes sizes in order of names
    */
   List<Integer> partOf(List<Long> bytes) {
     long total = bytes.stream().mapToLong(size -> size).sum();
-    long rounds = (total + LANES * largest - 1) / (LANES * largest);
-    long wanted = total <= oneUpTo ? 1 : LANES * rounds;
+    long wanted = total <= oneUpTo ? 1 : SINKS * (1 + (total - 1) / (SINKS * largest));
     List<Integer> partOf = new ArrayList<>();
     long begin = 0;
     long share = 0;
     int part = 0;
     for (long size : bytes) {
       // The middle decides, so that a part differs from its share by half a tensor at either end.
-      long next = (begin + size / 2) / Math.max(1, (total + wanted - 1) / wanted);
+      long next = (begin + size / 2) / Math.max(1, 1 + (total - 1) / wanted);
       part += !partOf.isEmpty() && next > share ? 1 : 0;
       share = next;
       partOf.add(part);
@@ -75,28 +75,28 @@ public record PartCut(long oneUpTo, long largest) {
   }
 
   /**
-   * All bytes in the order in which a save asks for them: in turn a piece for each lane, where lane
-   * l writes the parts l, l + {@link #LANES} and so on, one after the other.
+   * All bytes in the order in which a save asks for them: in turn a piece for each sink, where sink
+   * s writes the parts s, s + {@link #SINKS} and so on, one after the other.
    */
   public List<Piece> order(List<Long> bytes) {
-    List<List<Piece>> lanes = new ArrayList<>();
-    for (int lane = 0; lane < LANES; lane++) {
-      lanes.add(new ArrayList<>());
+    List<List<Piece>> sinks = new ArrayList<>();
+    for (int sink = 0; sink < SINKS; sink++) {
+      sinks.add(new ArrayList<>());
     }
     List<Integer> partOf = partOf(bytes);
     for (int tensor = 0; tensor < bytes.size(); tensor++) {
       int part = partOf.get(tensor);
       for (long from = 0; from < bytes.get(tensor); from += PIECE_BYTES) {
         int count = (int) Math.min(PIECE_BYTES, bytes.get(tensor) - from);
-        lanes.get(part % LANES).add(new Piece(part, tensor, from, count));
+        sinks.get(part % SINKS).add(new Piece(part, tensor, from, count));
       }
     }
-    int turns = lanes.stream().mapToInt(List::size).max().orElse(0);
+    int turns = sinks.stream().mapToInt(List::size).max().orElse(0);
     List<Piece> order = new ArrayList<>();
     for (int turn = 0; turn < turns; turn++) {
-      for (List<Piece> lane : lanes) {
-        if (turn < lane.size()) {
-          order.add(lane.get(turn));
+      for (List<Piece> sink : sinks) {
+        if (turn < sink.size()) {
+          order.add(sink.get(turn));
         }
       }
     }

@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the parts of one rank, several at a time: the caller's thread alone asks the sources,
- * since these sit behind a device and a communicator, and hands pieces to lanes, which hash and
+ * since these sit behind a device and a communicator, and hands pieces to sinks, which hash and
  * write. SHA-256 over a file, and over each tensor, is a chain that no two threads can share; files
- * are what runs side by side. Beside the state there are two pieces for each lane, 32 MiB at most.
+ * are what runs side by side. Beside the state there are two pieces for each sink, 32 MiB at most.
  */
 final class PartsWriter {
   private final Storage storage;
@@ -20,7 +20,7 @@ final class PartsWriter {
   private final RankParts parts;
   private final PartCut cut;
 
-  /** The first failure of a lane or of a source; it ends all others. */
+  /** The first failure of a sink or of a source; it ends all others. */
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
   PartsWriter(Storage storage, String folder, RankParts parts, PartCut cut) {
@@ -36,20 +36,23 @@ final class PartsWriter {
     sorted.sort(Comparator.comparing(TensorSource::name));
     List<Long> bytes = sorted.stream().map(TensorSource::bytes).toList();
     requireCount(cut.parts(bytes));
-    List<PartLane> lanes = lanes(sorted, bytes);
+    List<PartSink> sinks = new ArrayList<>();
+    Throwable ofSource = null;
     try {
-      feed(lanes, sorted, cut.order(bytes));
-      lanes.forEach(PartLane::end);
-    } catch (RuntimeException | Error source) {
-      failure.compareAndSet(null, source);
+      addSinks(sinks, sorted, bytes);
+      feed(sinks, sorted, cut.order(bytes));
+      sinks.forEach(PartSink::end);
+    } catch (RuntimeException | Error met) {
+      ofSource = met;
+      failure.compareAndSet(null, met);
     }
-    lanes.forEach(PartLane::await);
+    sinks.forEach(PartSink::await);
     if (failure.get() != null) {
-      lanes.forEach(PartLane::drop);
+      sinks.forEach(PartSink::drop);
     }
-    rethrow();
+    rethrow(ofSource);
     List<PartDescriptor> written = new ArrayList<>();
-    lanes.forEach(lane -> written.addAll(lane.written()));
+    sinks.forEach(sink -> written.addAll(sink.written()));
     written.sort(Comparator.comparing(PartDescriptor::file));
     return written;
   }
@@ -66,7 +69,8 @@ final class PartsWriter {
     }
   }
 
-  private List<PartLane> lanes(List<TensorSource> sorted, List<Long> bytes) {
+  /** Into the caller's list one by one: if one cannot be made, those before are the caller's. */
+  private void addSinks(List<PartSink> sinks, List<TensorSource> sorted, List<Long> bytes) {
     List<List<TensorSource>> ofPart = new ArrayList<>();
     for (int part = 0; part < parts.count(); part++) {
       ofPart.add(new ArrayList<>());
@@ -75,38 +79,44 @@ final class PartsWriter {
     for (int tensor = 0; tensor < sorted.size(); tensor++) {
       ofPart.get(partOf.get(tensor)).add(sorted.get(tensor));
     }
-    int count = Math.min(PartCut.LANES, ofPart.size());
-    List<PartLane> lanes = new ArrayList<>();
-    for (int lane = 0; lane < count; lane++) {
-      List<PartLane.Part> own = new ArrayList<>();
-      for (int part = lane; part < ofPart.size(); part += PartCut.LANES) {
-        own.add(new PartLane.Part(part, parts.file(part), ofPart.get(part)));
+    int count = Math.min(PartCut.SINKS, ofPart.size());
+    for (int sink = 0; sink < count; sink++) {
+      List<PartSink.Part> own = new ArrayList<>();
+      for (int part = sink; part < ofPart.size(); part += PartCut.SINKS) {
+        own.add(new PartSink.Part(part, parts.file(part), ofPart.get(part)));
       }
-      lanes.add(new PartLane(storage, folder, parts, own, failure));
+      sinks.add(new PartSink(storage, folder, parts, own, failure));
     }
-    return lanes;
   }
 
-  private void feed(List<PartLane> lanes, List<TensorSource> sorted, List<PartCut.Piece> order) {
+  private void feed(List<PartSink> sinks, List<TensorSource> sorted, List<PartCut.Piece> order) {
     for (PartCut.Piece piece : order) {
-      PartLane lane = lanes.get(piece.part() % PartCut.LANES);
-      Span buffer = lane.freeBuffer();
+      PartSink sink = sinks.get(piece.part() % PartCut.SINKS);
+      Span buffer = sink.freeBuffer();
       if (failure.get() != null) {
         return;
       }
       TensorSource tensor = sorted.get(piece.tensor());
       tensor.read(piece.from(), buffer.slice(0, piece.bytes()));
-      lane.append(piece, tensor.name(), buffer);
+      sink.append(piece, tensor.name(), buffer);
     }
   }
 
-  /** As it was met: an exception of the caller's own kind stays one. */
-  private void rethrow() {
-    Throwable failed = failure.get();
-    if (failed instanceof Error error) {
+  /**
+   * As it was met: an exception of the caller's own kind stays one. That of a source wins whichever
+   * came first: after it the caller's device or communicator is not to be used any more, while a
+   * file that could not be written is worth a message.
+   */
+  private void rethrow(@Nullable Throwable ofSource) {
+    Throwable first = failure.get();
+    if (ofSource != null && first != null && first != ofSource) {
+      ofSource.addSuppressed(first);
+    }
+    Throwable thrown = ofSource != null ? ofSource : first;
+    if (thrown instanceof Error error) {
       throw error;
     }
-    if (failed instanceof RuntimeException unchecked) {
+    if (thrown instanceof RuntimeException unchecked) {
       throw unchecked;
     }
   }

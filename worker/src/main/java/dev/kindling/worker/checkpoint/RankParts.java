@@ -1,6 +1,5 @@
 package dev.kindling.worker.checkpoint;
 
-import java.util.Collections;
 import java.util.List;
 
 /**
@@ -16,11 +15,6 @@ public record RankParts(PartKind kind, int rank, List<Integer> counts) {
       throw new IllegalArgumentException(
           "rank " + rank + ": expected a part or more of each rank, found " + counts);
     }
-  }
-
-  /** One part of each rank. */
-  public RankParts(PartKind kind, int rank, int worldSize) {
-    this(kind, rank, Collections.nCopies(worldSize, 1));
   }
 
   int worldSize() {

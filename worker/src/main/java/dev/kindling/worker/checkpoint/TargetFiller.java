@@ -7,39 +7,35 @@ import java.util.Deque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 
 /**
  * Reads tensors into their targets, several at a time. Targets are asked for room, and told that it
- * is filled, by the caller's thread and in order: they belong to a device.
+ * is filled or dropped, by the caller's thread and in order: they belong to a device.
  */
 final class TargetFiller implements AutoCloseable {
   /** Rooms being filled: what a device keeps in host memory meanwhile, or one tensor if larger. */
-  private static final long MOST_BYTES = 256L << 20;
+  static final long MOST_BYTES = 256L << 20;
 
   /** Reads one tensor into its room and checks it there. */
   interface Read {
     void into(PartDescriptor part, StoredTensor tensor, Span room) throws IOException;
   }
 
-  private record Pending(TensorTarget target, Span room, Future<?> read) {}
+  private record Pending(TensorTarget target, Span room, FutureTask<Void> read) {}
 
   private final Read read;
   private final ExecutorService threads;
+
+  /** Rooms that this object holds: each leaves filled, or dropped at the end. */
   private final Deque<Pending> pending = new ArrayDeque<>();
+
   private long bytes;
 
-  TargetFiller(Read read) {
+  TargetFiller(Crew crew, Read read) {
     this.read = read;
-    this.threads =
-        Executors.newFixedThreadPool(
-            Crew.HANDS,
-            body -> {
-              Thread thread = new Thread(body, "load");
-              thread.setDaemon(true);
-              return thread;
-            });
+    this.threads = Executors.newFixedThreadPool(crew.hands(), crew.threads("load"));
   }
 
   /** Begins to fill a target; waits for earlier ones while they hold too much. */
@@ -48,14 +44,16 @@ final class TargetFiller implements AutoCloseable {
       finishFirst();
     }
     Span room = target.room();
-    Future<?> reading =
-        threads.submit(
+    FutureTask<Void> reading =
+        new FutureTask<>(
             () -> {
               read.into(part, tensor, room);
               return null;
             });
+    // Before the thread may fail to start: from here on the room is this object's to give back.
     pending.add(new Pending(target, room, reading));
     bytes += room.bytes();
+    threads.execute(reading);
   }
 
   /** Waits for all. */
@@ -66,7 +64,7 @@ final class TargetFiller implements AutoCloseable {
   }
 
   private void finishFirst() throws IOException {
-    Pending first = pending.remove();
+    Pending first = pending.element();
     try {
       first.read().get();
     } catch (ExecutionException failed) {
@@ -77,11 +75,12 @@ final class TargetFiller implements AutoCloseable {
       throw new CheckpointException(
           "tensor " + first.target().name() + ": interrupted while it was read", stopped);
     }
+    pending.remove();
     bytes -= first.room().bytes();
     first.target().filled(first.room());
   }
 
-  /** Reads that were begun end before this returns: whoever closes the rooms comes after. */
+  /** Reads that were begun end before this returns, and before their rooms are given back. */
   @Override
   public void close() {
     threads.shutdownNow();
@@ -96,6 +95,10 @@ final class TargetFiller implements AutoCloseable {
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
+    }
+    while (!pending.isEmpty()) {
+      Pending left = pending.remove();
+      left.target().dropped(left.room());
     }
   }
 }

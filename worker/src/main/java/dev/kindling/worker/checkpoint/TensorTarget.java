@@ -18,4 +18,10 @@ public interface TensorTarget {
 
   /** The room holds the tensor, verified; whoever gave it takes it back. */
   void filled(Span room);
+
+  /**
+   * The room will not be filled, since something failed; whoever gave it takes it back. For every
+   * room either this or {@link #filled} is called, once, and nobody uses the room any more.
+   */
+  void dropped(Span room);
 }

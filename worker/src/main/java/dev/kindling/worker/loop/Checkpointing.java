@@ -98,13 +98,17 @@ final class Checkpointing {
   void save(Progress progress, boolean mustSucceed) {
     long start = System.nanoTime();
     String suffix = identity.suffix(tries++);
-    String own = writeParts(progress.step(), suffix);
-    List<String> all = TextExchange.allGather(data, own);
+    List<PartDescriptor> own = new ArrayList<>();
+    String failure = writeParts(progress.step(), suffix, own);
+    List<String> all = TextExchange.allGather(data, failure.isEmpty() ? lines(own) : failure);
     String verdict = SoloWork.told(data, () -> commit(progress, suffix, all));
     boolean ok = verdict.startsWith(OK);
     String rest = verdict.substring(verdict.indexOf(' ') + 1);
     if (ok) {
       lastCommit = rest;
+    } else if (verdict.startsWith(FAILED)) {
+      // A fenced run leaves its files to the retention of the run that fenced it.
+      store.discard(identity.epoch(), progress.step(), suffix, own);
     }
     if (data.rank() == 0) {
       double millis = (System.nanoTime() - start) / 1e6;
@@ -119,34 +123,42 @@ final class Checkpointing {
     }
   }
 
-  /** Descriptors of this rank's parts, one a line, or why there are none. */
-  private String writeParts(long step, String suffix) {
-    StringBuilder lines = new StringBuilder(OK);
+  /** Adds what this rank wrote, even if not all of it; returns the failure, or nothing. */
+  private String writeParts(long step, String suffix, List<PartDescriptor> written) {
     String failure = "";
     for (PartKind kind : PartKind.values()) {
       try (PieceExchange pieces =
           new PieceExchange(program.memory(), data, tensors(kind), store.cut())) {
         if (failure.isEmpty()) {
           RankParts parts = new RankParts(kind, data.rank(), pieces.partCounts());
-          failure = writeParts(step, suffix, parts, pieces.sources(), lines);
+          failure = writeParts(step, suffix, parts, pieces.sources(), written);
         }
         pieces.finish();
       }
     }
-    return failure.isEmpty() ? lines.toString() : failure;
+    return failure;
   }
 
-  /** Appends the descriptors; returns why there are none, or nothing. */
+  /** Adds the descriptors; returns why there are none, or nothing. */
   private String writeParts(
-      long step, String suffix, RankParts parts, List<TensorSource> tensors, StringBuilder lines) {
+      long step,
+      String suffix,
+      RankParts parts,
+      List<TensorSource> tensors,
+      List<PartDescriptor> written) {
     try {
-      store
-          .writeParts(identity.epoch(), step, suffix, parts, tensors)
-          .forEach(written -> lines.append(written.encode()).append('\n'));
+      written.addAll(store.writeParts(identity.epoch(), step, suffix, parts, tensors));
       return "";
     } catch (CheckpointException failed) {
       return FAILED + "rank " + data.rank() + ": " + failed.getMessage();
     }
+  }
+
+  /** For the wire, one a line. */
+  private static String lines(List<PartDescriptor> parts) {
+    StringBuilder lines = new StringBuilder(OK);
+    parts.forEach(part -> lines.append(part.encode()).append('\n'));
+    return lines.toString();
   }
 
   private String commit(Progress progress, String suffix, List<String> written) {

@@ -34,12 +34,22 @@ record HeldTarget(Memory memory, Held held) implements TensorTarget {
   @Override
   public void filled(Span room) {
     if (!held.isWhole()) {
-      Span own = memory.span(held.name());
-      int from = Math.toIntExact(held.from() * Float.BYTES);
-      own.buffer().put(0, room.buffer(), from, (int) own.bytes());
-      room.close();
+      try (room) {
+        Span own = memory.span(held.name());
+        int from = Math.toIntExact(held.from() * Float.BYTES);
+        own.buffer().put(0, room.buffer(), from, (int) own.bytes());
+      }
     }
     memory.publish(held.name());
     memory.release(held.name());
+  }
+
+  @Override
+  public void dropped(Span room) {
+    if (held.isWhole()) {
+      memory.release(held.name());
+    } else {
+      room.close();
+    }
   }
 }

@@ -1,5 +1,6 @@
 package dev.kindling.worker.loop;
 
+import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.DType;
@@ -39,7 +40,11 @@ final class PieceExchange implements AutoCloseable {
   /** What it sends to those that write; its own bytes stay in staging meanwhile. */
   private final Span outgoing;
 
+  /** Rounds that ended on this rank. */
   private int rounds;
+
+  /** From the begin of a round to its end: one that threw stays open for ever. */
+  private boolean inRound;
 
   PieceExchange(Memory memory, Communicator data, List<Held> tensors, PartCut cut) {
     this.memory = memory;
@@ -118,13 +123,28 @@ final class PieceExchange implements AutoCloseable {
         throw new IllegalStateException(
             "round " + rounds + ": expected a read of " + piece + ", found one of " + name());
       }
-      exchange(rounds++);
+      nextRound();
       if (held.isWhole()) {
         memory.fetch(name(), from, target);
       } else {
         target.buffer().put(0, staging.buffer(), 0, piece.bytes());
       }
     }
+  }
+
+  /**
+   * A round that broke off is not repeated, nor is another begun: the other ranks may be in the
+   * middle of it and would take a message of the next for one of this.
+   */
+  private void nextRound() {
+    if (inRound) {
+      throw new CollectiveException(
+          "pieces of a checkpoint: round " + rounds + " broke off, no other can follow");
+    }
+    inRound = true;
+    exchange(rounds);
+    rounds++;
+    inRound = false;
   }
 
   private void exchange(int round) {
@@ -182,11 +202,15 @@ final class PieceExchange implements AutoCloseable {
     memory.fetch(held.name(), run.from() - held.from() * DType.F32.bytes(), target);
   }
 
-  /** Runs the rounds that are left, for the other ranks. */
+  /**
+   * Runs the rounds that are left, for the other ranks.
+   *
+   * @throws CollectiveException if a round broke off
+   */
   void finish() {
     int last = order.stream().mapToInt(List::size).max().orElse(0);
     while (rounds < last) {
-      exchange(rounds++);
+      nextRound();
     }
   }
 

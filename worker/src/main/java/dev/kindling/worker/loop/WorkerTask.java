@@ -91,8 +91,11 @@ public final class WorkerTask {
     enter(Phase.RESTORE);
     RunIdentity identity = RunIdentity.of(plan, assignment, shards);
     CheckpointStore store =
-        CheckpointStore.open(
-            new LocalStorage(Path.of(assignment.runDir(), CHECKPOINTS)), plan.checkpoint().keep());
+        CheckpointStore.openOfRank(
+            new LocalStorage(Path.of(assignment.runDir(), CHECKPOINTS)),
+            plan.checkpoint().keep(),
+            rank,
+            context.ranksOnThisHost());
     Checkpointing checkpoints = new Checkpointing(store, program, data, context.events(), identity);
     Optional<TrainState> restored = checkpoints.restore();
     Progress progress = begin(program, restored, identity);

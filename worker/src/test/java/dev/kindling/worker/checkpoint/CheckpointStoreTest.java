@@ -161,17 +161,17 @@ class CheckpointStoreTest {
         .hasMessageContaining("opt-00002-of-00002.safetensors");
     List<NamedSpan> all = TinyRun.tensors(PartKind.OPTIMIZER, 1);
     PartDescriptor doubled =
-        store.writeParts(epoch, 2, "aa", new RankParts(PartKind.MODEL, 0, 1), all).get(0);
+        store.writeParts(epoch, 2, "aa", TinyRun.onePart(PartKind.MODEL, 0, 1), all).get(0);
     PartDescriptor again =
-        store.writeParts(epoch, 2, "aa", new RankParts(PartKind.OPTIMIZER, 0, 1), all).get(0);
+        store.writeParts(epoch, 2, "aa", TinyRun.onePart(PartKind.OPTIMIZER, 0, 1), all).get(0);
     store.commit(
         new CommitRequest(
             epoch, 2, "aa", 1, List.of(doubled, again), TinyRun.state(2, 1), TinyRun.FACTS));
     assertThat(store.newestValid(new ArrayList<>()).orElseThrow().step()).isEqualTo(2);
     PartDescriptor left =
-        store.writeParts(epoch, 3, "aa", new RankParts(PartKind.MODEL, 0, 2), all).get(0);
+        store.writeParts(epoch, 3, "aa", TinyRun.onePart(PartKind.MODEL, 0, 2), all).get(0);
     PartDescriptor right =
-        store.writeParts(epoch, 3, "aa", new RankParts(PartKind.MODEL, 1, 2), all).get(0);
+        store.writeParts(epoch, 3, "aa", TinyRun.onePart(PartKind.MODEL, 1, 2), all).get(0);
     assertThatThrownBy(
             () ->
                 store.commit(

@@ -1,6 +1,7 @@
 package dev.kindling.worker.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;
@@ -65,6 +66,32 @@ class CrashTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void aDeathWhileAFailedSaveIsDiscardedLosesNothing(CrashingStorage.When when) throws IOException {
+    Path base = prepared();
+    CommitRequest failed = TinyRun.write(TinyRun.open(base), 2, 4, 2);
+    Path counted = folder.resolve("counted");
+    TinyRun.copy(base, counted);
+    CrashingStorage counting =
+        new CrashingStorage(new LocalStorage(counted), Integer.MAX_VALUE, when);
+    discard(counting, failed);
+    assertThat(TinyRun.files(counted.resolve("data/e0000000002"))).isEmpty();
+    assertThat(counting.operations()).isGreaterThan(failed.parts().size());
+    for (int dieAt = 1; dieAt <= counting.operations(); dieAt++) {
+      Path run = folder.resolve(when + "-" + dieAt);
+      TinyRun.copy(base, run);
+      CrashingStorage storage = new CrashingStorage(new LocalStorage(run), dieAt, when);
+      assertThatThrownBy(() -> discard(storage, failed)).isInstanceOf(CrashingStorage.Died.class);
+      assertRestorable(run, when + " operation " + dieAt);
+      assertCleanAfterTheNextSave(run, when + " operation " + dieAt);
+    }
+  }
+
+  private static void discard(CrashingStorage storage, CommitRequest failed) {
+    TinyRun.open(storage).discard(2, 4, TinyRun.SUFFIX, failed.parts());
+  }
+
   private static void assertRestorable(Path run, String as) {
     CheckpointStore store = TinyRun.open(run);
     boolean committed = Files.exists(run.resolve("commits/e0000000002-s000000000004.json"));
@@ -107,7 +134,8 @@ class CrashTest {
     twice.addAll(TinyRun.tensors(PartKind.MODEL, 1));
     assertThat(
             org.assertj.core.api.Assertions.catchThrowable(
-                () -> store.writeParts(epoch, 1, "aa", new RankParts(PartKind.MODEL, 0, 1), twice)))
+                () ->
+                    store.writeParts(epoch, 1, "aa", TinyRun.onePart(PartKind.MODEL, 0, 1), twice)))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("model.embed_tokens.weight");
     assertThat(root.resolve("data")).doesNotExist();

@@ -118,13 +118,13 @@ class HuggingFaceExportTest {
     int bits = bent.get(1).span().getInt(7);
     bent.get(1).span().putInt(7, bits ^ 1);
     PartDescriptor model =
-        twin.writeParts(epoch, 4, "b", new RankParts(PartKind.MODEL, 0, 1), bent).get(0);
+        twin.writeParts(epoch, 4, "b", TinyRun.onePart(PartKind.MODEL, 0, 1), bent).get(0);
     PartDescriptor opt =
         twin.writeParts(
                 epoch,
                 4,
                 "b",
-                new RankParts(PartKind.OPTIMIZER, 0, 1),
+                TinyRun.onePart(PartKind.OPTIMIZER, 0, 1),
                 TinyRun.tensors(PartKind.OPTIMIZER, 4))
             .get(0);
     twin.commit(

@@ -1,6 +1,7 @@
 package dev.kindling.worker.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.Collections;
@@ -21,11 +22,11 @@ class PartCutTest {
   }
 
   @Test
-  void equalTensorsFillAMultipleOfTheLanesEvenly() {
+  void equalTensorsFillAMultipleOfTheSinksEvenly() {
     List<Integer> partOf = new PartCut(10, 3).partOf(Collections.nCopies(48, 1L));
     Map<Integer, Integer> sizes = new HashMap<>();
     partOf.forEach(part -> sizes.merge(part, 1, Integer::sum));
-    assertThat(sizes).hasSize(2 * PartCut.LANES).values().containsOnly(3);
+    assertThat(sizes).hasSize(2 * PartCut.SINKS).values().containsOnly(3);
     assertThat(partOf).isSorted();
   }
 
@@ -34,6 +35,16 @@ class PartCutTest {
     List<Integer> partOf = new PartCut(0, 1000).partOf(List.of(1L, 1L, 900L, 1L, 50L, 50L));
     assertThat(partOf).startsWith(0, 0, 1).isSorted();
     assertThat(partOf.get(5)).isEqualTo(partOf.stream().distinct().count() - 1);
+  }
+
+  @Test
+  void partsOfAnySizeThatCanBeAskedForAreCounted() {
+    long most = Long.MAX_VALUE / PartCut.SINKS;
+    assertThat(new PartCut(0, most).parts(Collections.nCopies(48, 1L))).isEqualTo(PartCut.SINKS);
+    assertThat(new PartCut(1L << 40, most).parts(List.of(1L << 40))).isEqualTo(1);
+    assertThatThrownBy(() -> new PartCut(0, most + 1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("expected sizes");
   }
 
   @Test
@@ -47,14 +58,14 @@ class PartCutTest {
     for (int tensor = 0; tensor < llama.size(); tensor++) {
       bytes[partOf.get(tensor)] += llama.get(tensor);
     }
-    assertThat(bytes).hasSize(PartCut.LANES);
+    assertThat(bytes).hasSize(PartCut.SINKS);
     for (long part : bytes) {
       assertThat(part).isBetween(500 * MIB, 800 * MIB);
     }
   }
 
   @Test
-  void theOrderAsksEveryByteOnceAndTakesTurnsAmongTheLanes() {
+  void theOrderAsksEveryByteOnceAndTakesTurnsAmongTheSinks() {
     List<Long> bytes = new ArrayList<>();
     for (int i = 0; i < 30; i++) {
       bytes.add(i % 7 == 0 ? 5 * MIB + 12 : 4L * i);
@@ -62,18 +73,18 @@ class PartCutTest {
     PartCut cut = new PartCut(0, 2 * MIB);
     List<PartCut.Piece> order = cut.order(bytes);
     long[] next = new long[bytes.size()];
-    Map<Integer, Integer> lastOfLane = new HashMap<>();
+    Map<Integer, Integer> lastOfSink = new HashMap<>();
     for (PartCut.Piece piece : order) {
       assertThat(piece.from()).isEqualTo(next[piece.tensor()]);
       assertThat(piece.bytes()).isBetween(1, PartCut.PIECE_BYTES);
       next[piece.tensor()] += piece.bytes();
-      Integer before = lastOfLane.put(piece.part() % PartCut.LANES, piece.tensor());
-      assertThat(before == null || before <= piece.tensor()).as("in order in its lane").isTrue();
+      Integer before = lastOfSink.put(piece.part() % PartCut.SINKS, piece.tensor());
+      assertThat(before == null || before <= piece.tensor()).as("in order in its sink").isTrue();
     }
     for (int tensor = 0; tensor < next.length; tensor++) {
       assertThat(next[tensor]).isEqualTo(bytes.get(tensor));
     }
-    assertThat(order.subList(0, 5).stream().map(piece -> piece.part() % PartCut.LANES))
+    assertThat(order.subList(0, 5).stream().map(piece -> piece.part() % PartCut.SINKS))
         .doesNotHaveDuplicates();
   }
 }

@@ -3,17 +3,10 @@ package dev.kindling.worker.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.LocalStorage;
-import dev.kindling.worker.store.Storage;
-import dev.kindling.worker.store.StorageOutput;
 import java.io.IOException;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
-import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,15 +17,15 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A state that is cut into several small parts, written, broken and read back. */
+/** A state that is cut into several small parts, written, damaged and read back. */
 class PartsWriterTest {
-  private static final PartCut SMALL = new PartCut(0, 100_000);
+  static final PartCut SMALL = new PartCut(0, 100_000);
   private static final PartCut ONE = new PartCut(Long.MAX_VALUE, 1);
 
   @TempDir Path root;
 
-  /** Odd sizes and one tensor of more than a piece: 4.6 MB, two parts in some lanes. */
-  private static List<NamedSpan> tensors(PartKind kind) {
+  /** Odd sizes and one tensor of more than a piece: 4.6 MB, two parts for some sinks. */
+  static List<NamedSpan> tensors(PartKind kind) {
     Random random = new Random(7 + kind.ordinal());
     List<NamedSpan> tensors = new ArrayList<>();
     for (int i = 0; i < 40; i++) {
@@ -51,7 +44,7 @@ class PartsWriterTest {
     return CheckpointStore.open(new LocalStorage(root), 4, cut);
   }
 
-  private static RankParts parts(PartCut cut, PartKind kind, int rank, int worldSize) {
+  static RankParts parts(PartCut cut, PartKind kind, int rank, int worldSize) {
     List<Integer> counts = new ArrayList<>();
     for (int other = 0; other < worldSize; other++) {
       counts.add(
@@ -63,7 +56,7 @@ class PartsWriterTest {
     return new RankParts(kind, rank, counts);
   }
 
-  private static Generation save(CheckpointStore store, long step, int worldSize) {
+  static Generation save(CheckpointStore store, long step, int worldSize) {
     long epoch = store.claimEpoch();
     List<PartDescriptor> written = new ArrayList<>();
     for (PartKind kind : PartKind.values()) {
@@ -113,7 +106,7 @@ class PartsWriterTest {
         .asString()
         .endsWith("/model-00001-of-00001.safetensors");
     Generation many = save(open(SMALL), 1, 1);
-    assertThat(many.partPaths(PartKind.MODEL)).hasSizeBetween(PartCut.LANES + 2, 40);
+    assertThat(many.partPaths(PartKind.MODEL)).hasSizeBetween(PartCut.SINKS + 2, 40);
     assertThat(many.partPaths(PartKind.OPTIMIZER).get(0))
         .endsWith("of-000%02d.safetensors".formatted(many.partPaths(PartKind.OPTIMIZER).size()));
     Generation two = save(open(SMALL), 1, 2);
@@ -176,113 +169,5 @@ class PartsWriterTest {
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining(gone.file());
     assertThat(store.neverCommitted()).isTrue();
-  }
-
-  /** A storage in which writing one file fails behind its header. */
-  private Storage failingAt(String file, Throwable failure) {
-    Storage storage = new LocalStorage(root);
-    return (Storage)
-        Proxy.newProxyInstance(
-            Storage.class.getClassLoader(),
-            new Class<?>[] {Storage.class},
-            (proxy, method, arguments) -> {
-              try {
-                Object result = method.invoke(storage, arguments);
-                return result instanceof StorageOutput output
-                        && String.valueOf(arguments[0]).endsWith(file)
-                    ? failing(output, failure)
-                    : result;
-              } catch (InvocationTargetException thrown) {
-                throw thrown.getCause();
-              }
-            });
-  }
-
-  private static StorageOutput failing(StorageOutput output, Throwable failure) {
-    return new StorageOutput() {
-      @Override
-      public void write(ByteBuffer content) throws IOException {
-        if (content.remaining() > 10_000) {
-          if (failure instanceof IOException io) {
-            throw io;
-          }
-          throw (RuntimeException) failure;
-        }
-        output.write(content);
-      }
-
-      @Override
-      public void commit() throws IOException {
-        output.commit();
-      }
-
-      @Override
-      public void close() throws IOException {
-        output.close();
-      }
-    };
-  }
-
-  @Test
-  void aPartThatCannotBeWrittenEndsAllOthersAndLeavesNoFile() throws IOException {
-    RankParts parts = parts(SMALL, PartKind.MODEL, 0, 1);
-    for (int index : new int[] {0, 3, parts.count() - 1}) {
-      Storage storage = failingAt(parts.file(index), new IOException("no space left on device"));
-      CheckpointStore store = CheckpointStore.open(storage, 4, SMALL);
-      long epoch = store.claimEpoch();
-      assertThatThrownBy(() -> store.writeParts(epoch, 1, "a", parts, tensors(PartKind.MODEL)))
-          .isInstanceOf(CheckpointException.class)
-          .hasMessageContaining(parts.file(index) + ": tensor layers.")
-          .hasMessageContaining("no space left on device");
-      assertThat(TinyRun.files(root.resolve("data"))).as("part %d", index).isEmpty();
-      assertThat(store.neverCommitted()).isTrue();
-    }
-  }
-
-  @Test
-  void aDeathInALaneReachesTheCallerAsItIs() throws IOException {
-    RankParts parts = parts(SMALL, PartKind.MODEL, 0, 1);
-    IllegalStateException death = new IllegalStateException("died");
-    CheckpointStore store = CheckpointStore.open(failingAt(parts.file(2), death), 4, SMALL);
-    long epoch = store.claimEpoch();
-    assertThatThrownBy(() -> store.writeParts(epoch, 1, "a", parts, tensors(PartKind.MODEL)))
-        .isSameAs(death);
-    assertThat(TinyRun.files(root.resolve("data"))).isEmpty();
-  }
-
-  @Test
-  void aSourceThatThrowsEndsTheLanesAndLeavesNoFile() throws IOException {
-    List<TensorSource> sources = new ArrayList<>(tensors(PartKind.MODEL));
-    TensorSource broken = sources.get(30);
-    IllegalStateException lost = new IllegalStateException("device lost");
-    sources.set(
-        30,
-        new TensorSource() {
-          @Override
-          public String name() {
-            return broken.name();
-          }
-
-          @Override
-          public Shape shape() {
-            return broken.shape();
-          }
-
-          @Override
-          public DType dtype() {
-            return broken.dtype();
-          }
-
-          @Override
-          public void read(long from, Span target) {
-            throw lost;
-          }
-        });
-    CheckpointStore store = open(SMALL);
-    long epoch = store.claimEpoch();
-    RankParts parts = parts(SMALL, PartKind.MODEL, 0, 1);
-    assertThatThrownBy(() -> store.writeParts(epoch, 1, "a", parts, sources)).isSameAs(lost);
-    Path data = root.resolve("data");
-    assertThat(Files.exists(data) ? TinyRun.files(data) : List.of()).isEmpty();
   }
 }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -62,13 +63,18 @@ final class TinyRun {
         List.of("told again"));
   }
 
+  /** Of a world in which each rank writes one part of a kind. */
+  static RankParts onePart(PartKind kind, int rank, int worldSize) {
+    return new RankParts(kind, rank, Collections.nCopies(worldSize, 1));
+  }
+
   static CommitRequest write(CheckpointStore store, long epoch, long step, int worldSize) {
     List<PartDescriptor> parts = new ArrayList<>();
     for (PartKind kind : PartKind.values()) {
       for (int rank = 0; rank < worldSize; rank++) {
         List<NamedSpan> owned = TensorOwners.owned(tensors(kind, step), rank, worldSize);
         store
-            .writeParts(epoch, step, SUFFIX, new RankParts(kind, rank, worldSize), owned)
+            .writeParts(epoch, step, SUFFIX, onePart(kind, rank, worldSize), owned)
             .forEach(part -> parts.add(PartDescriptor.decode(part.encode())));
       }
     }

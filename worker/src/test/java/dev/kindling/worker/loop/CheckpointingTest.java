@@ -21,6 +21,7 @@ import dev.kindling.worker.store.Storage;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +30,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,6 +50,10 @@ class CheckpointingTest {
   @TempDir private Path folder;
 
   private final AtomicBoolean diskFull = new AtomicBoolean();
+
+  /** Files that do not fit on a full disk: those whose names hold this. */
+  private volatile String tooLarge = "";
+
   private final ExecutorService threads = Executors.newFixedThreadPool(2);
   private final List<Rank> ranks = new ArrayList<>();
 
@@ -89,7 +95,9 @@ class CheckpointingTest {
             Storage.class.getClassLoader(),
             new Class<?>[] {Storage.class},
             (proxy, method, arguments) -> {
-              if (diskFull.get() && method.getName().equals("create")) {
+              if (diskFull.get()
+                  && method.getName().equals("create")
+                  && String.valueOf(arguments[0]).contains(tooLarge)) {
                 throw new IOException("no space left on device");
               }
               try {
@@ -205,6 +213,32 @@ class CheckpointingTest {
       for (int i = 0; i < weights.size(); i++) {
         assertThat(found.get(i)).isEqualTo(weights.get(i));
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 3})
+  void afterAFailedSaveNoRankLeavesAFile(int zero) throws Exception {
+    start(zero);
+    ranks.forEach(rank -> rank.fill(3f));
+    assertThat(save(1, true)).containsOnly(Optional.empty());
+    List<Path> committed = parts();
+    diskFull.set(true);
+    // Rank 1 has written its weights by then, rank 0 everything.
+    tooLarge = "/opt-";
+    assertThat(save(2, false)).containsOnly(Optional.empty());
+    assertThat(ranks.get(0).events.get(1))
+        .isInstanceOfSatisfying(
+            CheckpointSaved.class, saved -> assertThat(saved.failure()).contains("opt-"));
+    assertThat(parts()).isEqualTo(committed).isNotEmpty();
+    for (Optional<TrainState> state : restore()) {
+      assertThat(state.orElseThrow().step()).isEqualTo(1);
+    }
+  }
+
+  private List<Path> parts() throws IOException {
+    try (Stream<Path> walk = Files.walk(folder.resolve("checkpoints").resolve("data"))) {
+      return walk.filter(Files::isRegularFile).sorted().toList();
     }
   }
 

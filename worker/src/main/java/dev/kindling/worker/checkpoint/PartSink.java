@@ -16,10 +16,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One thread that writes some of a rank's parts one after the other. Pieces come in buffers that
- * belong to the lane and go back to it, written or not, so that whoever fills them never waits for
- * a lane that has failed.
+ * belong to the sink and go back to it, written or not, so that whoever fills them never waits for
+ * a sink that has failed.
  */
-final class PartLane {
+final class PartSink {
   /** One is filled while the other is written. */
   private static final int BUFFERS = 2;
 
@@ -32,7 +32,10 @@ final class PartLane {
   private final List<Part> own;
   private final AtomicReference<@Nullable Throwable> failure;
   private final BlockingQueue<Span> free = new ArrayBlockingQueue<>(BUFFERS);
-  private final List<Span> buffers = new ArrayList<>();
+
+  /** Of all buffers: one allocation, so that none is left behind by one that fails. */
+  private final Span memory;
+
   private final ExecutorService thread;
 
   /**
@@ -42,7 +45,7 @@ final class PartLane {
 
   private @Nullable SafetensorsWriter writer;
 
-  PartLane(
+  PartSink(
       Storage storage,
       String folder,
       RankParts parts,
@@ -53,17 +56,18 @@ final class PartLane {
     this.parts = parts;
     this.own = own;
     this.failure = failure;
+    long bytes = bufferBytes(own);
+    memory = Span.allocate(BUFFERS * Span.aligned(bytes));
     for (int i = 0; i < BUFFERS; i++) {
-      buffers.add(Span.allocate(bufferBytes(own)));
+      free.add(memory.slice(i * Span.aligned(bytes), bytes));
     }
-    free.addAll(buffers);
-    String name = "save-" + parts.rank() + "-" + own.get(0).index();
+    String name = "save-rank-" + parts.rank() + "-" + own.get(0).index();
     thread =
         Executors.newSingleThreadExecutor(
             body -> {
-              Thread lane = new Thread(body, name);
-              lane.setDaemon(true);
-              return lane;
+              Thread writing = new Thread(body, name);
+              writing.setDaemon(true);
+              return writing;
             });
   }
 
@@ -75,7 +79,7 @@ final class PartLane {
     return Math.min(PartCut.PIECE_BYTES, most);
   }
 
-  /** A buffer to fill; waits until the lane has written one. */
+  /** A buffer to fill; waits until the sink has written one. */
   Span freeBuffer() {
     try {
       return free.take();
@@ -85,15 +89,14 @@ final class PartLane {
     }
   }
 
-  /** Hands over the next piece of this lane; the buffer is the lane's again. */
+  /** Hands over the next piece of this sink; the buffer is the sink's again. */
   void append(PartCut.Piece piece, String tensor, Span buffer) {
     thread.execute(
         () -> {
+          // Two steps, since the tensor has no part in what happens to the file before its own.
+          guarded(() -> finishBefore(piece.part()), "");
           guarded(
-              () -> {
-                finishBefore(piece.part());
-                opened().append(tensor, buffer.slice(0, piece.bytes()).buffer());
-              },
+              () -> opened().append(tensor, buffer.slice(0, piece.bytes()).buffer()),
               ": tensor " + tensor);
           free.add(buffer);
         });
@@ -108,7 +111,7 @@ final class PartLane {
     void run() throws IOException;
   }
 
-  /** A failure here or in another lane ends this one: every later step does nothing. */
+  /** A failure here or in another sink ends this one: every later step does nothing. */
   private void guarded(Step step, String what) {
     if (failure.get() != null) {
       return;
@@ -182,7 +185,7 @@ final class PartLane {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
-    buffers.forEach(Span::close);
+    memory.close();
     closeWriter();
   }
 
@@ -199,7 +202,7 @@ final class PartLane {
   }
 
   /**
-   * Removes the files that this lane finished, of a save that failed: a full disk needs the room.
+   * Removes the files that this sink finished, of a save that failed: a full disk needs the room.
    */
   void drop() {
     for (PartDescriptor part : written) {

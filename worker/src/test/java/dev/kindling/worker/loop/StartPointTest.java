@@ -15,14 +15,17 @@ import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.launch.ThreadLauncher;
 import dev.kindling.worker.ledger.LedgerHistory;
 import dev.kindling.worker.ledger.LedgerStep;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A threshold far below any that makes sense turns the noise of a small run into spikes. */
+/** Injected rows make spikes of one step, which a guard with a low threshold sees. */
 class StartPointTest {
   private static final String SETTINGS =
       """
@@ -32,15 +35,24 @@ class StartPointTest {
       global_batch: 64
       micro_batch: 32
       ranks: %d
-      guard: {spike_z: 0.5, spike_steps: 1, warmup_steps: 4, rollbacks: 100}
+      guard: {spike_z: 0.5, spike_steps: 1, warmup_steps: 4}
       """;
 
   @TempDir private Path folder;
 
   private final List<String> warnings = Collections.synchronizedList(new ArrayList<>());
 
-  private SmallRun small(String name, int ranks, String... sets) {
-    return SmallRun.in(folder.resolve(name), String.format(SETTINGS, ranks), sets);
+  /** Rows that look like nothing else in the corpus, so that batches with them spike. */
+  private SmallRun small(String name, int ranks, int rollbacks) throws IOException {
+    Path text = Files.createDirectories(folder.resolve(name).resolve("text"));
+    StringBuilder rows = new StringBuilder();
+    Random random = new Random(7);
+    while (rows.length() < 1500) {
+      rows.append((char) (0xc0 + random.nextInt(0x40)));
+    }
+    Files.writeString(text.resolve("bad.txt"), rows);
+    return SmallRun.in(
+        folder.resolve(name), String.format(SETTINGS, ranks), "guard.rollbacks=" + rollbacks);
   }
 
   private SmallRun.Outcome run(SmallRun run, long dieAfter) throws InterruptedException {
@@ -67,8 +79,8 @@ class StartPointTest {
 
   @Test
   void oneAndTwoRanksGoBackAlikeAndLeaveTheSameBatchesOut() throws Exception {
-    SmallRun one = small("one", 1);
-    SmallRun two = small("two", 2);
+    SmallRun one = small("one", 1, 100);
+    SmallRun two = small("two", 2, 100);
     SmallRun.Outcome first = run(one, 0);
     List<String> said = List.copyOf(warnings);
     warnings.clear();
@@ -84,7 +96,7 @@ class StartPointTest {
 
   @Test
   void whatIsLeftOutIsNotFed() throws Exception {
-    SmallRun run = small("fed", 2);
+    SmallRun run = small("fed", 2, 100);
     run(run, 0);
     SkippedBatches leftOut = leftOut(run);
     SampleOrder order = new SampleOrder(11, run.shards().part(SplitName.TRAIN).sequences());
@@ -100,9 +112,9 @@ class StartPointTest {
 
   @Test
   void aKillRightAfterARollbackChangesNothing() throws Exception {
-    SmallRun whole = small("whole", 2);
+    SmallRun whole = small("whole", 2, 100);
     run(whole, 0);
-    SmallRun cut = small("cut", 2);
+    SmallRun cut = small("cut", 2, 100);
     for (long step : new long[] {11, 17, 23}) {
       assertThatThrownBy(() -> run(cut, step)).isInstanceOf(AttemptFailedException.class);
     }
@@ -112,8 +124,8 @@ class StartPointTest {
   }
 
   @Test
-  void oneRollbackTooManyEndsTheRunForGood() {
-    SmallRun run = small("many", 2, "guard.rollbacks=1");
+  void oneRollbackTooManyEndsTheRunForGood() throws IOException {
+    SmallRun run = small("many", 2, 1);
     assertThatThrownBy(() -> run(run, 0))
         .isInstanceOfSatisfying(
             AttemptFailedException.class,

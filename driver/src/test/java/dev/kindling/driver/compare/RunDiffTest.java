@@ -100,7 +100,8 @@ class RunDiffTest {
     Path one = train("one");
     Path other = train("other", "optimizer.lr=2e-3");
     assertThat(diff(one, other)).isEqualTo(7);
-    String first = "first differing step: 2 (%s): loss [0-9a-f]{8} \\(\\S+\\) and [0-9a-f]{8} .*";
+    String first =
+        "first differing step: 2 \\(%s\\): loss [0-9a-f]{8} \\(\\S+\\) and [0-9a-f]{8} .*";
     assertThat(out.toString().lines().toList().get(0)).matches(String.format(first, "ledger"));
     assertThat(out.toString())
         .containsPattern(

@@ -1,6 +1,7 @@
 package dev.kindling.driver.compare;
 
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.GenerationDiff;
 import dev.kindling.worker.ledger.LedgerStep;
@@ -24,7 +25,7 @@ public record RunDiff(boolean same, List<String> lines) {
 
   /**
    * @throws PlanException if a folder holds no run, or they have nothing in common to compare
-   * @throws dev.kindling.worker.checkpoint.CheckpointException if a ledger was changed
+   * @throws CheckpointException if a ledger was changed, or no checkpoint of a common step is whole
    */
   public static RunDiff of(Path left, Path right) throws IOException {
     RunTrace ours = RunTrace.read(left);
@@ -84,6 +85,7 @@ public record RunDiff(boolean same, List<String> lines) {
   private static boolean sameTensors(
       RunTrace ours, RunTrace theirs, SortedSet<Long> saved, List<String> lines) {
     boolean same = true;
+    int compared = 0;
     for (long step : saved) {
       Optional<Generation> a = ours.generation(commit(ours, step), lines);
       Optional<Generation> b = theirs.generation(commit(theirs, step), lines);
@@ -92,9 +94,13 @@ public record RunDiff(boolean same, List<String> lines) {
             GenerationDiff.of(
                 new GenerationDiff.Side(ours.store(), a.get()),
                 new GenerationDiff.Side(theirs.store(), b.get()));
+        compared++;
         same = diff.same();
         lines.add("checkpoints of step " + step + ": " + describe(diff));
       }
+    }
+    if (compared == 0 && !saved.isEmpty()) {
+      throw new CheckpointException(String.join("\n", lines));
     }
     if (saved.isEmpty()) {
       lines.add("no checkpoints of a common step");

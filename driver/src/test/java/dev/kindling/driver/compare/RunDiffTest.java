@@ -175,5 +175,8 @@ class RunDiffTest {
     assertThat(out.toString())
         .contains("not compared: ")
         .contains("checkpoints of step 4: no difference in ");
+    Files.writeString(other.resolve("checkpoints/commits/e0000000001-s000000000004.json"), "{}");
+    assertThat(diff(one, other)).isEqualTo(4);
+    assertThat(err.toString()).contains("not compared: ").contains("s000000000004");
   }
 }

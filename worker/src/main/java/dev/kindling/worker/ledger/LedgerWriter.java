@@ -25,7 +25,7 @@ public final class LedgerWriter implements AutoCloseable {
 
   private final Path file;
   private final ByteBuffer[] buffers = {
-    ByteBuffer.allocateDirect(BUFFER_BYTES), ByteBuffer.allocateDirect(BUFFER_BYTES)
+    ByteBuffer.allocate(BUFFER_BYTES), ByteBuffer.allocate(BUFFER_BYTES)
   };
   private final Object lock = new Object();
   private final Thread thread;

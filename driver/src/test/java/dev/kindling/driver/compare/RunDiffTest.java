@@ -96,6 +96,21 @@ class RunDiffTest {
   }
 
   @Test
+  void aRunOfTwoAttemptsEqualsOneThatWasNeverInterrupted() throws IOException {
+    String schedule = "schedule={type: constant}";
+    Path whole = train("whole", schedule, "ranks=2");
+    Path parts = train("parts", schedule, "ranks=2", "steps=3");
+    assertThat(kindling("resume", parts.toString(), "--set", "steps=4")).as(err + "").isZero();
+    assertThat(diff(whole, parts)).as(err.toString() + out).isZero();
+    assertThat(out.toString())
+        .contains("steps 1 to 4: no difference in 4 steps (ledger)")
+        .contains("checkpoints of step 4: no difference in ");
+    try (Stream<Path> files = Files.list(parts.resolve("ledger"))) {
+      assertThat(files).hasSize(4);
+    }
+  }
+
+  @Test
   void theFirstStepAndTheFirstTensorAreNamedWithBothValues() throws IOException {
     Path one = train("one");
     Path other = train("other", "optimizer.lr=2e-3");

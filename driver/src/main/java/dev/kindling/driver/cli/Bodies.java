@@ -1,5 +1,6 @@
 package dev.kindling.driver.cli;
 
+import dev.kindling.driver.compare.RunDiff;
 import dev.kindling.driver.data.DataJobs;
 import dev.kindling.driver.data.SparkWorkPool;
 import dev.kindling.driver.experiment.ChildStarter;
@@ -177,6 +178,13 @@ public final class Bodies implements CommandBodies {
         store, newest, new HuggingFaceExport.Companions(config, tokenizer(plan)), Path.of(target));
     out.println("wrote step " + newest.step() + " of " + runDir + " to " + target);
     return ExitCodes.DONE;
+  }
+
+  @Override
+  public int diffRuns(String left, String right, PrintWriter out) throws Exception {
+    RunDiff diff = RunDiff.of(Path.of(left), Path.of(right));
+    diff.lines().forEach(out::println);
+    return diff.same() ? ExitCodes.DONE : ExitCodes.DIFFERENT;
   }
 
   /** The tokenizer's own file travels with the model; bytes need none. */

@@ -29,6 +29,9 @@ public interface CommandBodies {
   /** Writes a Hugging Face model directory. */
   int export(String runDir, String target, PrintWriter out) throws Exception;
 
+  /** Compares two run folders. */
+  int diffRuns(String left, String right, PrintWriter out) throws Exception;
+
   /**
    * Words of {@code generate}.
    *

@@ -17,6 +17,10 @@ public final class ExitCodes {
   public static final int DONE = 0;
   public static final int UNEXPECTED = FailureKind.UNEXPECTED.exitCode();
   public static final int CONFIGURATION = FailureKind.CONFIGURATION.exitCode();
+
+  /** No failure: what {@code diff-runs} found. */
+  public static final int DIFFERENT = 7;
+
   public static final int INTERRUPTED = 130;
 
   private record Known(Class<? extends Throwable> type, FailureKind kind) {}

@@ -16,7 +16,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Exit codes: 0 done; 1 unexpected; 2 command line or configuration; 3 data;",
-      "4 checkpoint; 5 device; 6 communication or a lost worker; 130, 143 interrupted."
+      "4 checkpoint; 5 device; 6 communication or a lost worker; 7 runs differ (diff-runs);",
+      "130, 143 interrupted."
     })
 public final class Kindling implements Runnable {
   @Spec private CommandSpec spec;
@@ -37,7 +38,7 @@ public final class Kindling implements Runnable {
     line.addSubcommand(new BenchCommand());
     line.addSubcommand("eval", pendingEval());
     line.addSubcommand(new DoctorCommand(new Examination()::examine));
-    line.addSubcommand("diff-runs", pendingDiff());
+    line.addSubcommand(new DiffRunsCommand(bodies));
     line.addSubcommand("replay", pendingReplay());
     line.setOut(out).setErr(err);
     line.setCaseInsensitiveEnumValuesAllowed(true);
@@ -52,11 +53,6 @@ public final class Kindling implements Runnable {
 
   private static CommandLine pendingEval() {
     return PendingCommand.of("Loss and perplexity.", "evaluation of models on any data");
-  }
-
-  private static CommandLine pendingDiff() {
-    return PendingCommand.of(
-        "First step and tensor in which two runs differ.", "fault injection and run comparison");
   }
 
   private static CommandLine pendingReplay() {

@@ -228,6 +228,23 @@ public final class CheckpointStore {
     }
   }
 
+  /**
+   * Revokes and deletes every generation from this step on, because the run goes back before it.
+   * Names become free again: a generation of the same step may follow in the same epoch.
+   */
+  public void takeBack(long epoch, long step) {
+    try {
+      requireOwner(epoch);
+      new Retention(storage, this, keep).takeBack(epoch, step);
+      if (points(new ArrayList<>()).isEmpty()) {
+        // With a hint and no commit a run counts as one that lost its checkpoints.
+        storage.delete(Layout.LATEST);
+      }
+    } catch (IOException failed) {
+      throw CheckpointException.of(storage, Layout.COMMITS, failed);
+    }
+  }
+
   /** Ids of all commits that are not revoked, newest first, verified or not. */
   public List<String> commits() {
     try {

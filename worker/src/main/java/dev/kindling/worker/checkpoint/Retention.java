@@ -23,7 +23,8 @@ import java.util.TreeMap;
 final class Retention {
   private static final int MIN_KEEP = 2;
   private static final int MAX_RECORD_BYTES = 4096;
-  private static final String REASON = "retention";
+  private static final String TOO_OLD = "retention";
+  private static final String ROLLED_BACK = "rollback";
 
   private final Storage storage;
   private final CheckpointStore store;
@@ -40,7 +41,7 @@ final class Retention {
     int verified = 0;
     for (Layout.Point point : store.points(new java.util.ArrayList<>())) {
       if (verified >= keep) {
-        retire(epoch, point);
+        retire(epoch, point, TOO_OLD);
       } else if (store.isVerified(point)) {
         verified++;
       }
@@ -50,7 +51,17 @@ final class Retention {
     storage.sweep(Layout.REVOKED);
   }
 
-  private void retire(long epoch, Layout.Point point) throws IOException {
+  /** The newest first: after a kill in between the run goes on from one that is rolled back too. */
+  void takeBack(long epoch, long step) throws IOException {
+    finishBegun();
+    for (Layout.Point point : store.points(new java.util.ArrayList<>())) {
+      if (point.step() >= step) {
+        retire(epoch, point, ROLLED_BACK);
+      }
+    }
+  }
+
+  private void retire(long epoch, Layout.Point point, String reason) throws IOException {
     String folder = "";
     try {
       folder = store.reader().manifest(point).folder();
@@ -60,7 +71,7 @@ final class Retention {
     }
     Json.Obj record =
         Json.object()
-            .put("reason", REASON)
+            .put("reason", reason)
             .put("commit", point.id())
             .put("folder", folder)
             .put("by", epoch)
@@ -80,7 +91,7 @@ final class Retention {
       try {
         byte[] body = SealedText.open(storage.read(path, MAX_RECORD_BYTES), path);
         Json.Obj record = JsonReader.read(body, path).asObject("revocation");
-        if (record.text("reason").equals(REASON)
+        if (List.of(TOO_OLD, ROLLED_BACK).contains(record.text("reason"))
             && record.text("commit").equals(point.get().id())) {
           remove(path, point.get(), record.text("folder"));
         }

@@ -19,6 +19,7 @@ public final class Batch {
   private final int sequenceLength;
   private long step;
   private int microStep;
+  private long samples;
 
   Batch(int sequences, int sequenceLength, boolean maskDocuments) {
     int size = Math.multiplyExact(sequences, sequenceLength);
@@ -38,6 +39,11 @@ public final class Batch {
 
   public int microStep() {
     return microStep;
+  }
+
+  /** Sum of {@link SampleDigest} over the sequences that were really put here. */
+  public long samples() {
+    return samples;
   }
 
   /** Tokens of the batch, L times its sequences. */
@@ -86,6 +92,11 @@ public final class Batch {
   void start(long ofStep, int ofMicroStep) {
     step = ofStep;
     microStep = ofMicroStep;
+    samples = 0;
+  }
+
+  void fed(long digest) {
+    samples += digest;
   }
 
   /** Writes L + 1 tokens as sequence {@code slot}. */

@@ -21,6 +21,7 @@ public final class BatchReader implements AutoCloseable {
   private final SequenceReader sequences;
   private final BatchSlice slice;
   private final Samples samples;
+  private final SkippedBatches skipped;
   private final Batch[] ring = new Batch[DEPTH];
   private final Thread thread;
   private final Object lock = new Object();
@@ -33,10 +34,16 @@ public final class BatchReader implements AutoCloseable {
   private @Nullable RuntimeException failure;
 
   private BatchReader(
-      SequenceReader sequences, BatchSlice slice, Samples samples, long firstStep, String name) {
+      SequenceReader sequences,
+      BatchSlice slice,
+      Samples samples,
+      SkippedBatches skipped,
+      long firstStep,
+      String name) {
     this.sequences = sequences;
     this.slice = slice;
     this.samples = samples;
+    this.skipped = skipped;
     Manifest manifest = sequences.shards().manifest();
     for (int k = 0; k < DEPTH; k++) {
       ring[k] =
@@ -53,9 +60,15 @@ public final class BatchReader implements AutoCloseable {
    */
   public static BatchReader training(
       TokenShards shards, BatchSlice slice, long seed, long firstStep) {
+    return training(shards, slice, seed, firstStep, SkippedBatches.NONE);
+  }
+
+  /** As above, without some batches of the run. */
+  public static BatchReader training(
+      TokenShards shards, BatchSlice slice, long seed, long firstStep, SkippedBatches skipped) {
     SequenceReader sequences = SequenceReader.open(shards, SplitName.TRAIN);
     SampleOrder order = new SampleOrder(seed, sequences.sequences());
-    return start(new BatchReader(sequences, slice, order::at, firstStep, "data-train"));
+    return start(new BatchReader(sequences, slice, order::at, skipped, firstStep, "data-train"));
   }
 
   /**
@@ -82,7 +95,8 @@ public final class BatchReader implements AutoCloseable {
               ? Math.multiplyExact(place, held) / wanted
               : place < held ? place : -1;
         };
-    return start(new BatchReader(sequences, slice, samples, 0, "data-validation"));
+    return start(
+        new BatchReader(sequences, slice, samples, SkippedBatches.NONE, 0, "data-validation"));
   }
 
   private static BatchReader start(BatchReader reader) {
@@ -139,8 +153,11 @@ public final class BatchReader implements AutoCloseable {
   private void fill(Batch batch, long step, int micro, int[] sequence) {
     int separator = sequences.shards().manifest().separator();
     batch.start(step, micro);
+    long start = skipped.batchOf(step) * slice.globalSequences();
     for (int k = 0; k < slice.microSequences(); k++) {
-      long sample = samples.at(slice.position(step, micro, k));
+      long place = slice.position(0, micro, k);
+      long sample = samples.at(start + place);
+      batch.fed(SampleDigest.of(place, sample));
       if (sample < 0) {
         batch.pad(k, separator);
       } else {

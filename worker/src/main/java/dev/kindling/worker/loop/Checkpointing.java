@@ -73,6 +73,7 @@ final class Checkpointing {
     for (String refusal : refusals) {
       events.emit(new LogLine(0, LogLine.Level.WARN, "checkpoint refused: " + refusal));
     }
+    lastCommit = chosen;
     if (chosen.isEmpty()) {
       return Optional.empty();
     }
@@ -83,8 +84,23 @@ final class Checkpointing {
       store.load(generation, kind, targets);
     }
     program.spread();
-    lastCommit = chosen;
     return Optional.of(generation.state());
+  }
+
+  /**
+   * Takes back every generation from this step on and restores the newest before it. All ranks
+   * together.
+   *
+   * @return its state, empty if there is none
+   */
+  Optional<TrainState> rollBack(long step) {
+    SoloWork.told(
+        data,
+        () -> {
+          store.takeBack(identity.epoch(), step);
+          return "";
+        });
+    return restore();
   }
 
   /**

@@ -30,7 +30,7 @@ record RunIdentity(TrainPlan plan, WorkerAssignment assignment, String dataset, 
   }
 
   TrainState state(Progress progress) {
-    long seen = progress.step() * plan.arithmetic().samplesPerStep();
+    long seen = progress.leftOut().batchOf(progress.step()) * plan.arithmetic().samplesPerStep();
     return new TrainState(
         progress.step(),
         progress.tokens(),
@@ -38,7 +38,7 @@ record RunIdentity(TrainPlan plan, WorkerAssignment assignment, String dataset, 
         progress.step(),
         plan.seed(),
         progress.skipped(),
-        Map.of(),
+        progress.guards(),
         assignment.attempt(),
         progress.log().encode());
   }

@@ -58,7 +58,9 @@ final class StepReport {
               + " skipped on all ranks: loss "
               + outcome.loss()
               + ", gradient norm "
-              + outcome.gradNorm();
+              + outcome.gradNorm()
+              + ", batch "
+              + progress.leftOut().batchOf(step - 1);
       events.emit(new LogLine(0, LogLine.Level.WARN, text));
     }
     boolean due =

@@ -1,6 +1,7 @@
 package dev.kindling.worker.loop;
 
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.Phase;
@@ -19,6 +20,7 @@ final class TrainLoop {
   private final RankContext context;
   private final Checkpointing checkpoints;
   private final StepReport report;
+  private final StepWatch watch;
 
   TrainLoop(
       TrainPlan plan,
@@ -26,26 +28,34 @@ final class TrainLoop {
       BatchReader batches,
       Communicator data,
       RankContext context,
-      Checkpointing checkpoints) {
+      Checkpointing checkpoints,
+      StepWatch watch) {
     this.plan = plan;
     this.program = program;
     this.batches = batches;
     this.data = data;
     this.context = context;
     this.checkpoints = checkpoints;
+    this.watch = watch;
     this.report = new StepReport(plan, program, data, context.events());
   }
 
   /**
    * Trains from the given progress to the planned number of steps, or until a rank asks to stop.
    * Returns after a last checkpoint, which every rank has seen committed.
+   *
+   * @return nothing, on all ranks, if the steps ended in a spike that is to be undone
    */
-  WorkerResult run(Progress progress, Optional<Validation> validation) {
+  Optional<WorkerResult> run(Progress progress, Optional<Validation> validation) {
     enter(Phase.TRAIN, progress.step() + 1);
     boolean stopped = false;
     report.begin();
     while (progress.step() < plan.steps() && !stopped) {
       stopped = stepsUntilPause(progress);
+      if (watch.spiked()) {
+        return Optional.empty();
+      }
+      watch.paused(progress.step());
       boolean complete = progress.step() == plan.steps();
       stopped &= !complete;
       boolean last = stopped || complete;
@@ -57,12 +67,14 @@ final class TrainLoop {
       }
       if (last || due(progress.step(), plan.checkpoint().everySteps())) {
         enter(Phase.CHECKPOINT, progress.step());
+        watch.saving(progress);
         checkpoints.save(progress, last);
       }
       report.begin();
     }
     enter(Phase.DONE, progress.step());
-    return new WorkerResult(data.rank(), progress.step(), stopped, checkpoints.lastCommit());
+    return Optional.of(
+        new WorkerResult(data.rank(), progress.step(), stopped, checkpoints.lastCommit()));
   }
 
   /**
@@ -83,9 +95,10 @@ final class TrainLoop {
       if (pause || submitted - progress.step() == program.stepsInFlight()) {
         StepOutcome outcome = program.outcome();
         progress.finished(outcome);
+        watch.finished(progress, outcome);
         report.done(progress, outcome);
         stop |= outcome.stopVotes() > 0f;
-        pause |= stop;
+        pause |= stop || watch.spiked();
       }
     }
     return stop;
@@ -94,7 +107,8 @@ final class TrainLoop {
   private boolean pausesAfter(long step) {
     return step == plan.steps()
         || due(step, plan.validation().everySteps())
-        || due(step, plan.checkpoint().everySteps());
+        || due(step, plan.checkpoint().everySteps())
+        || watch.pausesAfter(step);
   }
 
   static boolean due(long step, long everySteps) {
@@ -105,9 +119,12 @@ final class TrainLoop {
   private void submit(Progress progress, long step) {
     int shards = program.shape().localShards();
     int microSteps = plan.arithmetic().microStepsPerShard();
+    watch.ledger().begin(step);
     for (int shard = 0; shard < shards; shard++) {
       for (int micro = 0; micro < microSteps; micro++) {
-        WorkerTask.write(batches.next(), program.inputs());
+        Batch batch = batches.next();
+        watch.ledger().feed(step, batch.samples());
+        WorkerTask.write(batch, program.inputs());
         boolean lastOfShard = micro == microSteps - 1;
         if (lastOfShard && shard == shards - 1) {
           double factor = plan.schedule().factor(step, plan.steps());

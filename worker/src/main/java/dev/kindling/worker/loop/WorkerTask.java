@@ -7,9 +7,7 @@ import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
-import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
-import dev.kindling.worker.checkpoint.TrainState;
 import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
 import dev.kindling.worker.data.BatchSlice;
@@ -32,7 +30,6 @@ import dev.kindling.worker.step.StepProgram;
 import dev.kindling.worker.step.StepShape;
 import dev.kindling.worker.store.LocalStorage;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 
 /** What one rank does in one attempt, from the rendezvous to the last checkpoint. */
@@ -97,41 +94,30 @@ public final class WorkerTask {
             rank,
             context.ranksOnThisHost());
     Checkpointing checkpoints = new Checkpointing(store, program, data, context.events(), identity);
-    Optional<TrainState> restored = checkpoints.restore();
-    Progress progress = begin(program, restored, identity);
+    StartPoint start = new StartPoint(identity, program, checkpoints, data, context.events());
+    Progress progress = start.begin();
     Optional<Validation> validation = Validation.open(plan, shards, program, data);
-    try (BatchReader batches =
-        BatchReader.training(shards, slice(data), plan.seed(), progress.step())) {
-      return new TrainLoop(plan, program, batches, data, context, checkpoints)
-          .run(progress, validation);
+    try {
+      Optional<WorkerResult> result = Optional.empty();
+      for (int segment = 0; result.isEmpty(); segment++) {
+        try (StepWatch watch =
+                new StepWatch(
+                    plan, assignment, segment, progress, program, data, context.events());
+            BatchReader batches =
+                BatchReader.training(
+                    shards, slice(data), plan.seed(), progress.step(), progress.leftOut())) {
+          TrainLoop loop = new TrainLoop(plan, program, batches, data, context, checkpoints, watch);
+          result = loop.run(progress, validation);
+          if (result.isEmpty()) {
+            enter(Phase.RESTORE);
+            progress = start.rollBack(progress, watch);
+          }
+        }
+      }
+      return result.get();
     } finally {
       validation.ifPresent(Validation::close);
     }
-  }
-
-  private Progress begin(StepProgram program, Optional<TrainState> restored, RunIdentity identity) {
-    if (restored.isEmpty()) {
-      program.fill(plan.seed());
-      return new Progress(0, 0, List.of(), plan.globalBatch());
-    }
-    TrainState state = restored.get();
-    if (!state.cursor().dataset().equals(identity.dataset())) {
-      throw new CheckpointException(
-          "checkpoint of step "
-              + state.step()
-              + ": expected data set "
-              + state.cursor().dataset()
-              + ", found "
-              + identity.dataset()
-              + " in "
-              + assignment.dataDir());
-    }
-    Progress progress =
-        new Progress(state.step(), state.tokens(), state.skippedSteps(), plan.globalBatch());
-    if (rank == 0) {
-      progress.log().restore(state.reports()).forEach(context.events()::emit);
-    }
-    return progress;
   }
 
   /** The sentences of a plan over a prepared set; also what {@code explain} prints. */

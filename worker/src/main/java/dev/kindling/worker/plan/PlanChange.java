@@ -29,7 +29,14 @@ public record PlanChange(String path, String before, String after, Verdict verdi
   }
 
   private static final Set<String> HARMLESS =
-      Set.of("checkpoint", "validation", "log", "spark", "launcher", "data.cache");
+      Set.of(
+          "checkpoint",
+          "validation",
+          "log",
+          "spark",
+          "launcher",
+          "data.cache",
+          "guard.hash_every_steps");
   private static final String ABSENT = "(absent)";
 
   @Override
@@ -66,7 +73,7 @@ public record PlanChange(String path, String before, String after, Verdict verdi
       // Every other schedule is stretched over the new number of steps, the next step on.
       return after.schedule() instanceof Constant ? Verdict.HARMLESS : Verdict.CHANGES_BITS;
     }
-    if (path.equals("mesh.zero")) {
+    if (path.equals("mesh.zero") || covers("guard", path)) {
       return Verdict.CHANGES_BITS;
     }
     if (path.equals("ranks") || path.equals("threads")) {
@@ -75,6 +82,19 @@ public record PlanChange(String path, String before, String after, Verdict verdi
       return exact ? Verdict.HARMLESS : Verdict.CHANGES_BITS;
     }
     return Verdict.NEEDS_CONSENT;
+  }
+
+  /** Everything that decides the loss bits of a plan's steps, as text. */
+  public static String trajectory(TrainPlan plan) {
+    StringBuilder text = new StringBuilder();
+    RecordRenderer.leaves(plan)
+        .forEach(
+            (path, value) -> {
+              if (verdict(path, plan, plan) != Verdict.HARMLESS) {
+                text.append(path).append(": ").append(value).append('\n');
+              }
+            });
+    return text.toString();
   }
 
   private static boolean covers(String key, String path) {
@@ -103,7 +123,7 @@ public record PlanChange(String path, String before, String after, Verdict verdi
     }
     if (!refused.isEmpty()) {
       throw new PlanException(
-          "a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory and mesh.zero only:\n  "
+          "a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory, guard and mesh.zero only:\n  "
               + String.join("\n  ", refused));
     }
     return warnings;

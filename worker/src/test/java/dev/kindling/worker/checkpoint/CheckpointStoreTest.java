@@ -325,4 +325,22 @@ class CheckpointStoreTest {
     }
     assertThat(store.neverCommitted()).as("lost commits").isFalse();
   }
+
+  @Test
+  void whatIsTakenBackIsGoneAndItsStepMayBeSavedAgainInTheSameEpoch() {
+    CheckpointStore store = TinyRun.open(root);
+    long epoch = store.claimEpoch();
+    for (long step : new long[] {10, 20, 30}) {
+      TinyRun.save(store, epoch, step, 2);
+    }
+    store.takeBack(epoch, 25);
+    assertThat(store.commits()).containsExactly("e0000000001-s000000000020");
+    TinyRun.save(store, epoch, 30, 1);
+    TinyRun.assertHolds(store, store.newestValid(new ArrayList<>()).orElseThrow(), 30);
+    store.takeBack(epoch, 1);
+    assertThat(store.newestValid(new ArrayList<>())).isEmpty();
+    assertThat(store.neverCommitted()).isTrue();
+    assertThat(store.claimEpoch()).isEqualTo(2);
+    assertThatThrownBy(() -> store.takeBack(epoch, 1)).hasMessageContaining("fenced");
+  }
 }

@@ -103,6 +103,31 @@ class BatchReaderTest {
   }
 
   @Test
+  void batchesTellWhichSamplesTheyHoldAndLeftOutOnesNeverCome() {
+    TokenShards shards = shards(false);
+    SampleOrder order = new SampleOrder(SEED, shards.part(SplitName.TRAIN).sequences());
+    SkippedBatches leftOut = SkippedBatches.NONE.and(new SkippedBatches.Range(2, 4));
+    long[] batches = {0, 1, 5, 6};
+    long[] sums = new long[batches.length];
+    for (int rank = 0; rank < 2; rank++) {
+      BatchSlice slice = new BatchSlice(rank, 2, 4, 1);
+      try (BatchReader reader = BatchReader.training(shards, slice, SEED, 0, leftOut)) {
+        for (int step = 0; step < batches.length; step++) {
+          sums[step] += reader.next().samples();
+          sums[step] += reader.next().samples();
+        }
+      }
+    }
+    for (int step = 0; step < batches.length; step++) {
+      long expected = 0;
+      for (long place = 0; place < 4; place++) {
+        expected += SampleDigest.of(place, order.at(4 * batches[step] + place));
+      }
+      assertThat(sums[step]).isEqualTo(expected);
+    }
+  }
+
+  @Test
   void eachSampleComesOncePerEpoch() {
     TokenShards shards = shards(false);
     int held = (int) shards.part(SplitName.TRAIN).sequences();

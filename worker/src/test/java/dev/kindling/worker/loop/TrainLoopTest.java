@@ -60,6 +60,20 @@ class TrainLoopTest {
   }
 
   @Test
+  void comparingReplicasChangesNoBit() throws Exception {
+    SmallRun often =
+        SmallRun.in(
+            folder.resolve("often"), String.format(REPLAY, 9, 2), "guard.hash_every_steps=1");
+    SmallRun never =
+        SmallRun.in(
+            folder.resolve("never"), String.format(REPLAY, 9, 2), "guard.hash_every_steps=0");
+    assertThat(often.run(new ThreadLauncher(), StopSignal.NEVER).lossBits())
+        .hasSize(9)
+        .isEqualTo(never.run(new ThreadLauncher(), StopSignal.NEVER).lossBits());
+    assertThat(newest(often).stateHash()).isEqualTo(newest(never).stateHash());
+  }
+
+  @Test
   void lossFalls() throws Exception {
     SmallRun run = SmallRun.in(folder, String.format(REPLAY, 60, 2));
     SmallRun.Outcome outcome = run.run(new ThreadLauncher(), StopSignal.NEVER);

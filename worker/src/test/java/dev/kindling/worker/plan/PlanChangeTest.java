@@ -21,11 +21,12 @@ class PlanChangeTest {
             "checkpoint.every_steps=7",
             "validation.batches=3",
             "log.every_steps=5",
+            "guard.hash_every_steps=0",
             "launcher=threads",
             "spark.conf.a=b",
             "spark.master=local");
     assertThat(PlanChange.compare(before, after))
-        .hasSize(6)
+        .hasSize(7)
         .allMatch(c -> c.verdict() == Verdict.HARMLESS);
     assertThat(PlanChange.check(before, after, List.of())).isEmpty();
     assertThat(PlanChange.compare(before, before)).isEmpty();
@@ -52,6 +53,18 @@ class PlanChangeTest {
   }
 
   @Test
+  void aTrajectoryNamesWhatDecidesBitsAndNothingElse() {
+    String own = PlanChange.trajectory(before);
+    assertThat(own).contains("seed: 1\n").contains("ranks: 1\n").doesNotContain("checkpoint");
+    TrainPlan elsewhere = plan(SMALLEST, "launcher=threads", "guard.hash_every_steps=7");
+    assertThat(PlanChange.trajectory(elsewhere)).isEqualTo(own);
+    assertThat(PlanChange.trajectory(plan(SMALLEST, "guard.spike_z=5"))).isNotEqualTo(own);
+    TrainPlan exact = plan(SMALLEST, "determinism=exact", "global_batch=2048");
+    TrainPlan wider = plan(SMALLEST, "determinism=exact", "global_batch=2048", "ranks=4");
+    assertThat(PlanChange.trajectory(wider)).isEqualTo(PlanChange.trajectory(exact));
+  }
+
+  @Test
   void anyOtherKeyIsRefusedWithOldAndNewValueUnlessAccepted() {
     TrainPlan after =
         plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "seed=2", "steps=300", "model.kv_heads=2");
@@ -59,7 +72,7 @@ class PlanChangeTest {
         .isInstanceOf(PlanException.class)
         .hasMessage(
             """
-            a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory and mesh.zero only:
+            a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory, guard and mesh.zero only:
               model.kv_heads: was (absent), now 2 (add --accept-change model.kv_heads to go on with it)
               seed: was 1, now 2 (add --accept-change seed to go on with it)""");
     assertThat(PlanChange.check(before, after, List.of("optimizer", "seed", "model")))

@@ -69,6 +69,12 @@ class TrainPlanTest {
         batches: 8
       log:
         every_steps: 1
+      guard:
+        hash_every_steps: 100
+        spike_z: 6.0
+        spike_steps: 3
+        warmup_steps: 100
+        rollbacks: 3
       determinism: replay
       device: cpu
       ranks: 1
@@ -109,7 +115,7 @@ class TrainPlanTest {
   void defaultsOfSectionsAndOfThePlanAgree() {
     String sections =
         SMALLEST
-            + "mesh: {}\nmemory: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nspark: {}\nschedule: {type:"
+            + "mesh: {}\nmemory: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nguard: {}\nspark: {}\nschedule: {type:"
             + " cosine}\n";
     assertThat(plan(sections)).isEqualTo(plan(SMALLEST));
     TrainPlan sgd = plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "schedule.type=linear");

@@ -19,6 +19,11 @@ final class Lanes {
   /** Checkpoints closer than this share of the axis are one dot. */
   private static final double DOT_SHARE = 0.006;
 
+  private static final int TIP_CHARS = 90;
+
+  /** Beside a bar there is 40 % of the width. */
+  private static final int LABEL_CHARS = 46;
+
   private final Timeline timeline;
   private final StepAxis axis;
   private final int lane;
@@ -76,7 +81,8 @@ final class Lanes {
     }
     String left = percent(from);
     out.add(
-        "<rect class=\"lane %s\" x=\"%s\" width=\"%s\" y=\"%.1f\" height=\"%.1f\" rx=\"%.1f\"><title>%s</title></rect>%n",
+        "<rect class=\"lane %s\" x=\"%s\" width=\"%s\" y=\"%.1f\" height=\"%.1f\""
+            + " rx=\"%.1f\"><title>%s</title></rect>%n",
         attempt.ending().name().toLowerCase(java.util.Locale.ROOT),
         left,
         percent(Math.max(0.002, Math.max(0, to) - Math.max(0, from))),
@@ -106,13 +112,13 @@ final class Lanes {
         attempt.stepped()
             ? "steps " + attempt.firstStep() + " to " + attempt.lastStep()
             : "no step";
-    String why = attempt.reason().isEmpty() ? "" : ": " + brief(attempt.reason());
+    String why = attempt.reason().isEmpty() ? "" : ": " + brief(attempt.reason(), TIP_CHARS);
     return "attempt " + attempt.number() + ", " + steps + ", " + attempt.ending().words + why;
   }
 
-  private static String brief(String text) {
+  private static String brief(String text, int most) {
     String line = text.lines().findFirst().orElse("");
-    return line.length() <= 90 ? line : line.substring(0, 90) + " ...";
+    return line.length() <= most ? line : line.substring(0, most) + " ...";
   }
 
   private void dots(Markup out, Attempt attempt, double y) {
@@ -142,7 +148,8 @@ final class Lanes {
   private void cross(Markup out, String x, double y) {
     double arm = Math.min(5, lane * 0.3);
     out.add(
-        "<svg class=\"over\" x=\"%s\" y=\"%.1f\"><path class=\"fault\" d=\"M%.1f %.1fL%.1f %.1fM%.1f %.1fL%.1f %.1f\"/></svg>%n",
+        "<svg class=\"over\" x=\"%s\" y=\"%.1f\"><path class=\"fault\" d=\"M%.1f %.1fL%.1f"
+            + " %.1fM%.1f %.1fL%.1f %.1f\"/></svg>%n",
         x, y, -arm, -arm, arm, arm, -arm, arm, arm, -arm);
   }
 
@@ -150,7 +157,7 @@ final class Lanes {
     boolean right = to < 0.6;
     String text =
         attempt.ending() == Ending.FAILED && !attempt.reason().isEmpty()
-            ? brief(attempt.reason())
+            ? brief(attempt.reason(), LABEL_CHARS)
             : attempt.ending().words;
     String where = attempt.stepped() ? " at step " + attempt.lastStep() : "";
     boolean fits = right || from > 0.3;

@@ -199,7 +199,8 @@ final class Plot {
       double value = series.values()[i];
       if (Double.isFinite(value)) {
         out.add(
-            "<circle class=\"dot %s\" cx=\"%s\" cy=\"%.1f\" r=\"4\"><title>%s %s after step %d</title></circle>",
+            "<circle class=\"dot %s\" cx=\"%s\" cy=\"%.1f\" r=\"4\"><title>%s %s after step"
+                + " %d</title></circle>",
             series.colour(),
             axis.percent(series.steps()[i]),
             y(scale, value),

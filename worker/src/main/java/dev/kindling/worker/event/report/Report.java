@@ -88,7 +88,8 @@ public final class Report {
     out.add("<!DOCTYPE html>%n<html lang=\"en\"><head><meta charset=\"utf-8\"/>%n");
     out.add("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>%n");
     out.add(
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>%n");
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src"
+            + " 'unsafe-inline'\"/>%n");
     out.add("<title>%s: Kindling report</title>%n<style>%n", name);
     StringBuilder page = new StringBuilder(out.toString()).append(style()).append("</style>");
     Markup body = new Markup();

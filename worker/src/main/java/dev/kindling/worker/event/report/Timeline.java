@@ -41,6 +41,7 @@ record Timeline(
    * One attempt.
    *
    * @param firstStep 0 if it reported no step
+   * @param reason why it ended, in few words; may be empty
    */
   record Attempt(int number, long firstStep, long lastStep, Ending ending, String reason) {
     boolean stepped() {
@@ -133,12 +134,18 @@ record Timeline(
 
     private void attemptFailed(Json.Obj line, long time) {
       String kind = text(line, "kind").replace('_', ' ');
-      close(Ending.FAILED, kind);
+      String reason = text(line, "reason");
+      close(Ending.FAILED, reason.isBlank() ? kind : gist(reason));
       long rank = integer(line, "rank");
       long step = integer(line, "step");
       String where = (step > 0 ? " after step " + step : "") + (rank >= 0 ? ", rank " + rank : "");
       String what = "attempt " + text(line, "attempt") + " failed" + where + ": " + kind;
-      events.add(new Event(time, Tone.BAD, what, text(line, "reason")));
+      events.add(new Event(time, Tone.BAD, what, reason));
+    }
+
+    /** A reason up to its first parenthesis, list or line end: what fits beside a bar. */
+    private static String gist(String reason) {
+      return reason.strip().split(" \\(|[;\\n]", 2)[0];
     }
 
     private void checkpoint(Json.Obj line, long time) {

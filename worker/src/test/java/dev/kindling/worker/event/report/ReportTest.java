@@ -67,6 +67,7 @@ class ReportTest {
         .contains("420 steps in 6 attempts, 4 failures")
         .contains("the driver before this one ended without a word")
         .contains("executor 3 exited with 137")
+        .contains(">rank 1 was lost: executor 3 exited with 137 at step 93</text>")
         .contains("nats per token")
         .contains("825add9d4f31")
         .contains("model: {type: llama}");

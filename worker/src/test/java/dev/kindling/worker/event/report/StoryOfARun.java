@@ -22,7 +22,8 @@ final class StoryOfARun {
         "event":"driver_started","resumed":%s,"environment":{"Kindling":"0.1.0-SNAPSHOT",\
         "Commit":"825add9d4f31","Java":"17.0.16, OpenJDK 64-Bit Server VM","Spark":"4.2.0",\
         "Device":"cpu","Ranks":"2","Launcher":"spark","Determinism":"replay",\
-        "System":"Linux 6.1","Driver machine":"8 processors, 31 GiB"}"""
+        "System":"Linux 6.1","Driver machine":"8 processors, 31 GiB"}\
+        """
             .formatted(resumed));
   }
 

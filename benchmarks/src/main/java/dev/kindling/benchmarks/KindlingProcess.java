@@ -1,6 +1,6 @@
 package dev.kindling.benchmarks;
 
-import dev.kindling.driver.experiment.MetricsLog;
+import dev.kindling.worker.event.report.MetricsLog;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -1,8 +1,8 @@
 package dev.kindling.benchmarks;
 
-import dev.kindling.driver.experiment.MetricsLog;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.GenerationDiff;
+import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;

@@ -305,7 +305,7 @@ public final class RecordBinder {
     return defaultValue;
   }
 
-  private static @Nullable Object defaultOf(
+  static @Nullable Object defaultOf(
       RecordType type, RecordType.Component component, @Nullable Object fallback) {
     if (fallback != null) {
       return RecordType.get(fallback, component);

@@ -52,18 +52,28 @@ public final class Bodies implements CommandBodies {
     FinalSample sample = new FinalSample(runDir, progress);
     TrainingRun.DataSource data =
         (p, spark) -> sample.promptsFrom(prepared(p, spark, preparedBeside(runDir), progress));
+    String configYaml = PlanReader.toYaml(plan.withoutSecrets());
     int code =
-        new TrainingRun(
-                new TrainingRun.Order(
-                    plan,
-                    PlanReader.toYaml(plan.withoutSecrets()),
-                    runDir,
-                    request.resume(),
-                    request.firstStep()),
-                data,
-                progress,
-                stop)
-            .run();
+        new WitnessedRun(
+                runDir,
+                configYaml,
+                request.resume(),
+                RunEnvironment.of(plan, System.getenv()),
+                progress::say)
+            .around(
+                witness ->
+                    new TrainingRun(
+                            new TrainingRun.Order(
+                                plan,
+                                configYaml,
+                                runDir,
+                                request.resume(),
+                                request.firstStep(),
+                                witness),
+                            data,
+                            progress,
+                            stop)
+                        .run());
     if (code == ExitCodes.DONE) {
       sample.show();
     }

@@ -1,5 +1,8 @@
 package dev.kindling.driver.experiment;
 
+import dev.kindling.worker.event.report.Markup;
+import dev.kindling.worker.event.report.MetricsLog;
+import dev.kindling.worker.event.report.Scale;
 import dev.kindling.worker.store.Json;
 import java.util.List;
 import java.util.Locale;
@@ -16,7 +19,6 @@ final class Curves {
   private static final int TOP = 30;
   private static final int RIGHT = 260;
   private static final int BOTTOM = 50;
-  private static final int TICKS = 5;
   private static final List<String> COLOURS =
       List.of(
           "#1b6ca8", "#d1495b", "#2e933c", "#8e44ad", "#e08e0b", "#117a65", "#7f5539", "#c2185b",
@@ -70,35 +72,39 @@ final class Curves {
   }
 
   private double x(double step) {
-    double span = Math.max(1, maxStep - minStep);
-    return LEFT + (step - minStep) / span * (WIDTH - LEFT - RIGHT);
+    return LEFT + Scale.covering(minStep, maxStep).fraction(step) * (WIDTH - LEFT - RIGHT);
   }
 
   private double y(double loss) {
-    double span = maxLoss > minLoss ? maxLoss - minLoss : 1;
-    return HEIGHT - BOTTOM - (loss - minLoss) / span * (HEIGHT - TOP - BOTTOM);
+    double share = Scale.covering(minLoss, maxLoss).fraction(loss);
+    return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
   }
 
   private void axes(StringBuilder out) {
-    for (int i = 0; i <= TICKS; i++) {
-      double loss = minLoss + (maxLoss - minLoss) * i / TICKS;
-      double step = minStep + (double) (maxStep - minStep) * i / TICKS;
+    Scale losses = Scale.covering(minLoss, maxLoss);
+    for (double loss : losses.ticks()) {
       out.append(
           String.format(
               Locale.ROOT,
               "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#ddd\"/>"
-                  + "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>"
-                  + "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>%n",
+                  + "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>%n",
               LEFT,
               y(loss),
               WIDTH - RIGHT,
               y(loss),
               LEFT - 8,
               y(loss) + 4,
-              loss,
+              losses.label(loss)));
+    }
+    Scale steps = Scale.covering(minStep, maxStep);
+    for (double step : steps.ticks()) {
+      out.append(
+          String.format(
+              Locale.ROOT,
+              "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>%n",
               x(step),
               HEIGHT - BOTTOM + 18,
-              step));
+              steps.label(step)));
     }
     out.append(
         String.format(
@@ -134,10 +140,6 @@ final class Curves {
             colour,
             WIDTH - RIGHT + 38,
             row + 4,
-            escaped(name)));
-  }
-
-  private static String escaped(String text) {
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
+            Markup.escaped(name)));
   }
 }

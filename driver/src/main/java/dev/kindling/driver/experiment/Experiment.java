@@ -3,6 +3,7 @@ package dev.kindling.driver.experiment;
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.configs.yaml.RecordBinder;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.plan.PlanReader;

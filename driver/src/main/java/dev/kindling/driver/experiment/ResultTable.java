@@ -1,5 +1,6 @@
 package dev.kindling.driver.experiment;
 
+import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.store.Json;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;

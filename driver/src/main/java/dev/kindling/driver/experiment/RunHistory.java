@@ -1,6 +1,7 @@
 package dev.kindling.driver.experiment;
 
 import dev.kindling.worker.checkpoint.CheckpointStore;
+import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;

@@ -8,7 +8,7 @@
  * <p>Read first: {@link dev.kindling.driver.experiment.ExperimentSpec}, {@link
  * dev.kindling.driver.experiment.PlannedRun}, {@link dev.kindling.driver.experiment.Experiment},
  * {@link dev.kindling.driver.experiment.RunStarter}, {@link
- * dev.kindling.driver.experiment.MetricsLog}.
+ * dev.kindling.worker.event.report.MetricsLog}.
  *
  * <p>Must not depend on Spark itself: what it starts does.
  */

@@ -42,6 +42,9 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
 
   private @Nullable StepDone latest;
 
+  /** When the latest step was told; 0 for a step that is told again, whose time nobody kept. */
+  private long latestUnixMillis;
+
   private MetricsFile(Writer out, BitSet written) {
     this.out = out;
     this.written = written;
@@ -86,6 +89,11 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     }
   }
 
+  /** Steps that have a line now. */
+  synchronized BitSet steps() {
+    return (BitSet) written.clone();
+  }
+
   /** Highest attempt in the file, 0 if there is none. */
   public static int lastAttempt(Path file) throws IOException {
     if (!Files.exists(file)) {
@@ -119,6 +127,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     if (event instanceof StepDone step && step.rank() == 0) {
       flushPending();
       latest = step;
+      latestUnixMillis = System.currentTimeMillis();
       pending = step;
     } else if (event instanceof Validated validated && validated.rank() == 0) {
       validated(validated);
@@ -134,6 +143,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     StepDone step = recalled.step();
     if (!written.get((int) step.step())) {
       float loss = recalled.validationLoss();
+      latestUnixMillis = 0;
       write(line(step, Float.isNaN(loss) ? null : loss));
     }
   }
@@ -192,6 +202,9 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     }
     if (step.skipped()) {
       text.append(",\"skipped\":true");
+    }
+    if (latestUnixMillis > 0) {
+      text.append(",\"unix_ms\":").append(latestUnixMillis);
     }
     return text.append('}').toString();
   }

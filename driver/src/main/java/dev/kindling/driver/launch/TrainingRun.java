@@ -16,6 +16,7 @@ import dev.kindling.worker.store.Storage;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TrainingRun {
   private static final String METRICS = "metrics.jsonl";
+  private static final String EVENTS = "events";
   private static final Duration FENCE_PAUSE = Duration.ofSeconds(2);
 
   /**
@@ -36,9 +38,15 @@ public final class TrainingRun {
    * @param configYaml the plan as text, for the ranks and their checkpoints: without secrets
    * @param resume whether checkpoints that were ever there must be there still
    * @param firstStep called once, when the first step is done and before it is logged
+   * @param witness sees the run beside its metrics and its progress
    */
   public record Order(
-      TrainPlan plan, String configYaml, Path runDir, boolean resume, Runnable firstStep) {}
+      TrainPlan plan,
+      String configYaml,
+      Path runDir,
+      boolean resume,
+      Runnable firstStep,
+      RunObserver witness) {}
 
   /** Prepares the plan's data and says where it lies. */
   @FunctionalInterface
@@ -107,7 +115,13 @@ public final class TrainingRun {
     Path metricsPath = order.runDir().resolve(METRICS);
     int first = MetricsFile.lastAttempt(metricsPath) + 1;
     TrainPlan plan = order.plan();
-    try (MetricsFile metrics = MetricsFile.open(metricsPath)) {
+    try (MetricsFile metrics = MetricsFile.open(metricsPath);
+        EventFiles events =
+            new EventFiles(
+                order.runDir().resolve(EVENTS),
+                metrics.steps(),
+                Clock.systemUTC(),
+                progress::say)) {
       AttemptTerms terms =
           new AttemptTerms(
               order.configYaml(),
@@ -116,7 +130,8 @@ public final class TrainingRun {
               "",
               plan.ranks(),
               first);
-      RunObserver both = new ObserverPair(metrics, progress);
+      RunObserver kept = new ObserverPair(metrics, new ObserverPair(order.witness(), events));
+      RunObserver both = new ObserverPair(kept, progress);
       RunObserver all = new ObserverPair(new FirstStep(order.firstStep()), both);
       stop.arm();
       List<WorkerResult> results =

@@ -3,8 +3,8 @@ package dev.kindling.driver.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.driver.Main;
-import dev.kindling.driver.experiment.MetricsLog;
 import dev.kindling.driver.launch.DriverProcess;
+import dev.kindling.worker.event.report.MetricsLog;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

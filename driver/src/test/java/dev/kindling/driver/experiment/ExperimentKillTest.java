@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.driver.Main;
 import dev.kindling.driver.launch.DriverProcess;
+import dev.kindling.worker.event.report.MetricsLog;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

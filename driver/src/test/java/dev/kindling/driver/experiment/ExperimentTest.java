@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kindling.configs.yaml.ConfigException;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
+import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;

@@ -105,7 +105,8 @@ class MetricsFileTest {
             "comm_bytes",
             "comm_exposed_ms",
             "attempt",
-            "val_loss");
+            "val_loss",
+            "unix_ms");
     assertThat(lines.get(0).get("val_loss").doubleValue()).isEqualTo(1.75);
     assertThat(lines.get(0).get("attempt").intValue()).isEqualTo(3);
     assertThat(lines.get(1).get("loss").textValue()).isEqualTo("NaN");

@@ -3,9 +3,9 @@ package dev.kindling.driver.launch;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.driver.Main;
-import dev.kindling.driver.experiment.MetricsLog;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.Generation;
+import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;

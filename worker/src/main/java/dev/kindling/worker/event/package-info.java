@@ -3,8 +3,8 @@
  *
  * <p>Read first: {@link dev.kindling.worker.event.WorkerEvent}, {@link
  * dev.kindling.worker.event.StepDone}, {@link dev.kindling.worker.event.EventSink}, {@link
- * dev.kindling.worker.event.EventCodec}. Must not depend on anything but Kryo; whoever renders or
- * stores events lives in another room.
+ * dev.kindling.worker.event.EventCodec}. Must not depend on anything but Kryo. What is made of
+ * events lies below: {@code tensorboard} writes event files, {@code report} the page of a run.
  */
 @NullMarked
 package dev.kindling.worker.event;

@@ -1,14 +1,10 @@
-package dev.kindling.driver.experiment;
+package dev.kindling.worker.event.report;
 
 import dev.kindling.worker.store.Json;
-import dev.kindling.worker.store.JsonException;
-import dev.kindling.worker.store.JsonReader;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
-import java.util.Optional;
+import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -24,36 +20,28 @@ public record MetricsLog(SortedMap<Long, Json.Obj> byStep, SortedMap<Long, Json.
 
   /** Reads the file; an absent one is empty. */
   public static MetricsLog read(Path file) throws IOException {
+    return of(JsonLines.read(file));
+  }
+
+  /** What counts of lines in the order of the file. */
+  static MetricsLog of(List<Json.Obj> lines) {
     SortedMap<Long, Json.Obj> byStep = new TreeMap<>();
     SortedMap<Long, Json.Obj> validation = new TreeMap<>();
-    if (Files.exists(file)) {
-      for (String line : Files.readString(file, StandardCharsets.UTF_8).lines().toList()) {
-        parse(line, file).ifPresent(json -> keep(json, byStep, validation));
-      }
-    }
+    lines.forEach(line -> keep(line, byStep, validation));
     return new MetricsLog(byStep, validation);
   }
 
   /** Lines whose step was logged before: steps that a restart computed again. */
   public static long repeated(Path file) throws IOException {
-    Set<Long> seen = new HashSet<>();
-    long repeated = 0;
-    for (String line : Files.readString(file, StandardCharsets.UTF_8).lines().toList()) {
-      Optional<Json.Obj> json = parse(line, file).filter(found -> found.find("loss").isPresent());
-      if (json.isPresent() && !seen.add(json.get().integer("step", 0, Long.MAX_VALUE))) {
-        repeated++;
-      }
-    }
-    return repeated;
+    return repeated(JsonLines.read(file));
   }
 
-  private static Optional<Json.Obj> parse(String line, Path file) {
-    try {
-      return Optional.of(
-          JsonReader.read(line.getBytes(StandardCharsets.UTF_8), file.toString()).asObject("line"));
-    } catch (JsonException torn) {
-      return Optional.empty();
-    }
+  static long repeated(List<Json.Obj> lines) {
+    Set<Long> seen = new HashSet<>();
+    return lines.stream()
+        .filter(line -> line.find("loss").isPresent())
+        .filter(line -> !seen.add(line.integer("step", 0, Long.MAX_VALUE)))
+        .count();
   }
 
   private static void keep(

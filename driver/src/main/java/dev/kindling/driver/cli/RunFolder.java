@@ -150,10 +150,11 @@ public final class RunFolder implements AutoCloseable {
         new java.util.ArrayList<>(PlanChange.check(before.absolute(), after, accepted));
     warnings.addAll(lost(told, stored));
     warnings.addAll(secrets(after));
-    if (!written.equals(written.withoutSecrets())) {
-      protect(); // An older version kept them here.
+    boolean older = !written.equals(written.withoutSecrets());
+    if (older) {
+      protect(); // That version kept them here.
     }
-    Runnable firstStep = before.equals(after) ? () -> {} : () -> write(after);
+    Runnable firstStep = before.equals(after) && !older ? () -> {} : () -> write(after);
     return new RunRequest(after, folder, true, progress, warnings, firstStep);
   }
 

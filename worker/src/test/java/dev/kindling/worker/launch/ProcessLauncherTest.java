@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
@@ -157,7 +158,13 @@ class ProcessLauncherTest {
     try (DirectoryStream<Path> folders =
         Files.newDirectoryStream(temporary, ProcessLauncher.MEETING + "*")) {
       for (Path each : folders) {
-        found.add("meeting " + PosixFilePermissions.toString(Files.getPosixFilePermissions(each)));
+        try {
+          found.add(
+              "meeting " + PosixFilePermissions.toString(Files.getPosixFilePermissions(each)));
+        } catch (NoSuchFileException gone) {
+          // Another launcher's, which has ended.
+          continue;
+        }
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);

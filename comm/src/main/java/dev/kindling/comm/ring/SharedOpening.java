@@ -12,6 +12,8 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +37,9 @@ final class SharedOpening {
   private static final Path FOLDER = Path.of("/dev/shm");
 
   private static final String PREFIX = "kindling-";
+
+  private static final FileAttribute<?> OWNER_ONLY =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
   private final int rank;
   private final @Nullable SocketChannel[] channels;
@@ -91,7 +96,7 @@ final class SharedOpening {
       String name = "";
       if (pipeBytes > 0 && Files.isDirectory(FOLDER)) {
         try {
-          Path file = Files.createTempFile(FOLDER, PREFIX, "");
+          Path file = privateFile(FOLDER);
           files[peer] = file;
           Files.write(file, new byte[SharedLink.size(pipeBytes)]);
           links[peer] = new SharedLink(map(file), true);
@@ -128,6 +133,11 @@ final class SharedOpening {
       }
       channel.configureBlocking(false);
     }
+  }
+
+  /** A fresh file with a name that nobody can guess, for its owner alone. */
+  static Path privateFile(Path folder) throws IOException {
+    return Files.createTempFile(folder, PREFIX, "", OWNER_ONLY);
   }
 
   /** Lets reads wait, but not for ever. */

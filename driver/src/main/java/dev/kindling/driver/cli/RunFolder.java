@@ -1,5 +1,7 @@
 package dev.kindling.driver.cli;
 
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.driver.experiment.RunHistory;
 import dev.kindling.kernels.graph.PlanException;
@@ -20,6 +22,7 @@ import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -63,7 +66,7 @@ public final class RunFolder implements AutoCloseable {
   static RunFolder own(String folder) throws InterruptedException {
     Path lock = Path.of(folder).resolve(LOCK);
     try {
-      Files.createDirectories(Path.of(folder));
+      PrivateFolder.make(Path.of(folder));
     } catch (IOException e) {
       throw new PlanException(folder + ": expected a folder that exists or can be made: " + e);
     }
@@ -117,6 +120,13 @@ public final class RunFolder implements AutoCloseable {
               + folder
               + ", or choose another --run-dir");
     }
+    List<String> lost = given.spark().lostSecrets();
+    if (!lost.isEmpty()) {
+      throw new PlanException(
+          "spark.conf: expected values of "
+              + String.join(", ", lost)
+              + ", found the words that a run folder has in their places");
+    }
     TrainPlan plan = given.absolute();
     write(plan);
     return new RunRequest(plan, folder, false, progress, secrets(plan), () -> {});
@@ -131,15 +141,20 @@ public final class RunFolder implements AutoCloseable {
    */
   RunRequest resume(List<String> sets, List<String> accepted, ProgressMode progress) {
     ConfigDocument document = ConfigDocument.read(config);
-    TrainPlan before = PlanReader.read(document, List.of()).value();
-    TrainPlan after = PlanReader.read(document, sets).value().absolute();
+    Map<String, String> stored = new SecretsFile(config).read();
+    TrainPlan written = PlanReader.read(document, List.of()).value();
+    TrainPlan before = written.withSecrets(stored);
+    TrainPlan told = PlanReader.read(document, sets).value();
+    TrainPlan after = told.withSecrets(stored).absolute();
     List<String> warnings =
         new java.util.ArrayList<>(PlanChange.check(before.absolute(), after, accepted));
+    warnings.addAll(lost(told, stored));
     warnings.addAll(secrets(after));
-    if (!before.spark().secretKeys().isEmpty()) {
-      protect();
+    boolean older = !written.equals(written.withoutSecrets());
+    if (older) {
+      protect(); // That version kept them here.
     }
-    Runnable firstStep = before.equals(after) ? () -> {} : () -> write(after);
+    Runnable firstStep = before.equals(after) && !older ? () -> {} : () -> write(after);
     return new RunRequest(after, folder, true, progress, warnings, firstStep);
   }
 
@@ -148,14 +163,29 @@ public final class RunFolder implements AutoCloseable {
     return keys.isEmpty()
         ? List.of()
         : List.of(
-            config
+            new SecretsFile(config).path()
                 + " holds secrets ("
                 + String.join(", ", keys)
                 + ") and is readable by its owner only; spark-submit --properties-file keeps them"
                 + " out of it");
   }
 
-  /** A folder that was copied may have lost its permissions. */
+  private List<String> lost(TrainPlan told, Map<String, String> stored) {
+    List<String> keys =
+        told.spark().lostSecrets().stream().filter(key -> !stored.containsKey(key)).toList();
+    return keys.isEmpty()
+        ? List.of()
+        : List.of(
+            new SecretsFile(config).path()
+                + " does not hold "
+                + String.join(", ", keys)
+                + ": expected from spark-submit --properties-file");
+  }
+
+  /**
+   * Hides the values in {@code config.yaml}; a folder that was copied may have lost its
+   * permissions.
+   */
   private void protect() {
     try {
       Files.setPosixFilePermissions(config, OWNER_ONLY);
@@ -168,13 +198,10 @@ public final class RunFolder implements AutoCloseable {
   private void write(TrainPlan plan) {
     Path fresh = config.resolveSibling(CONFIG + ".new");
     try {
+      new SecretsFile(config).write(plan.spark().secrets());
       Files.deleteIfExists(fresh);
-      if (plan.spark().secretKeys().isEmpty()) {
-        Files.createFile(fresh);
-      } else {
-        Files.createFile(fresh, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
-      }
-      Files.writeString(fresh, PlanReader.toYaml(plan), StandardCharsets.UTF_8);
+      Files.writeString(
+          fresh, PlanReader.toYaml(plan.withoutSecrets()), StandardCharsets.UTF_8, CREATE_NEW);
       Files.move(fresh, config, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write " + config, e);

@@ -5,12 +5,11 @@ import dev.kindling.driver.plugin.KindlingPlugin;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.plan.Device;
+import dev.kindling.worker.plan.Redaction;
 import dev.kindling.worker.plan.SparkSpec;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,7 +26,11 @@ final class SparkSettings {
   private static final Pattern LOCAL_CLUSTER =
       Pattern.compile("local-cluster\\[\\s*(\\d+)\\s*,\\s*(\\d+)\\s*,\\s*(\\d+)\\s*]");
   private static final String STANDALONE = "spark://";
-  private static final int SECRET_BYTES = 32;
+
+  private static final String EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions";
+
+  /** A core holds whatever the process held: text, weights and secrets. */
+  private static final String CORE = "CreateCoredumpOnCrash";
 
   private SparkSettings() {}
 
@@ -47,20 +50,23 @@ final class SparkSettings {
           "spark.dynamicAllocation.enabled: expected false, found true:"
               + " all ranks of a run start together and live together");
     }
+    conflicts.addAll(SparkSecurity.refusals(conf));
     if (!conflicts.isEmpty()) {
       throw new AttemptFailedException(
           FailureKind.CONFIGURATION, -1, String.join("\n", conflicts), null);
     }
     conf.setIfMissing("spark.app.name", "kindling");
     place(conf, workers, application);
+    SparkSecurity.complete(conf);
     defaults(spec, (long) workers.ranks() * executorCores(conf)).forEach(conf::setIfMissing);
     append(conf, "spark.plugins", ",", KindlingPlugin.class.getName());
     // Counters for jstat are a mapped file, and a JVM may wait for the disk when it writes there.
     append(
         conf,
-        "spark.executor.extraJavaOptions",
+        EXECUTOR_OPTIONS,
         " ",
         "-XX:-UsePerfData "
+            + (conf.get(EXECUTOR_OPTIONS, "").contains(CORE) ? "" : "-XX:-" + CORE + " ")
             + String.join(" ", WorkerJvm.limits(workers.device()))
             + collector(conf, workers.device(), System.getenv())
                 .map(option -> " " + option)
@@ -146,15 +152,6 @@ final class SparkSettings {
     conf.set("spark.cores.max", String.valueOf(ranks * cores));
     conf.setIfMissing("spark.ui.enabled", "false");
     conf.setIfMissing("spark.master.rest.enabled", "false");
-    conf.setIfMissing("spark.authenticate", "true");
-    if (conf.getBoolean("spark.authenticate", true)
-        && !conf.contains("spark.authenticate.secret")) {
-      byte[] secret = new byte[SECRET_BYTES];
-      new SecureRandom().nextBytes(secret);
-      conf.set("spark.authenticate.secret", HexFormat.of().formatHex(secret));
-      conf.setIfMissing("spark.network.crypto.enabled", "true");
-      conf.setIfMissing("spark.network.crypto.cipher", "AES/GCM/NoPadding");
-    }
     if (!application.isEmpty()) {
       // On the class path of the executors: no copy of 30 MB to each of them at every start.
       append(conf, "spark.executor.extraClassPath", java.io.File.pathSeparator, application);
@@ -174,8 +171,8 @@ final class SparkSettings {
           "spark.%s: the configuration says %s, spark-submit says %s; leave it to one of them"
               .formatted(
                   key.replaceFirst("^spark\\.", ""),
-                  SparkSpec.shown(key, value),
-                  SparkSpec.shown(key, other)));
+                  Redaction.shown(key, value),
+                  Redaction.shown(key, other)));
     }
   }
 

@@ -2,6 +2,7 @@ package dev.kindling.driver.plugin;
 
 import dev.kindling.worker.event.EventCodec;
 import dev.kindling.worker.event.WorkerEvent;
+import dev.kindling.worker.launch.SerialFilter;
 import dev.kindling.worker.loop.StopRequest;
 import java.util.Arrays;
 import java.util.List;
@@ -61,6 +62,7 @@ public final class KindlingPlugin implements SparkPlugin {
     public void init(PluginContext context, Map<String, String> extraConf) {
       // In local mode the executor is the driver's JVM, whose signals belong to the command line.
       if (!"driver".equals(context.executorID())) {
+        SerialFilter.refuseAllButSpark();
         ExecutorSignals.install();
       }
       RankLink.connect(context);

@@ -140,7 +140,7 @@ class BadInputsTest {
         }
       }
     }
-    assertThat(holding).containsExactly(Path.of(run, "config.yaml"));
+    assertThat(holding).containsExactly(Path.of(run, "secrets.properties"));
     assertThat(kindling("resume", run, "--set", "steps=6")).as(err.toString()).isZero();
   }
 

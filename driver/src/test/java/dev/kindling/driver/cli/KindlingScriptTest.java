@@ -21,6 +21,7 @@ class KindlingScriptTest {
       #!/bin/sh
       for word in "$@"; do echo "word $word"; done
       echo "libraries $LD_LIBRARY_PATH"
+      echo "umask $(umask) core $(ulimit -c)"
       """;
 
   @TempDir private Path folder;
@@ -86,6 +87,14 @@ class KindlingScriptTest {
             "word -Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
             "word train",
             "word my run.yaml");
+  }
+
+  @Test
+  void whatARunWritesIsItsOwnersAndItLeavesNoCore() throws Exception {
+    String closed = "umask 0077 core 0";
+    assertThat(run("", "train", "a.yaml")).contains(closed);
+    assertThat(run("", "--master", "spark://h:1", "resume", "a run")).contains(closed);
+    assertThat(run("", "export", "a run", "--to", "x")).doesNotContain(closed);
   }
 
   @Test

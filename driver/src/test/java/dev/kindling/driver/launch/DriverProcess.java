@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * A driver JVM of a test, leader of a process group of its own that gets the signals; the
@@ -52,6 +53,13 @@ public final class DriverProcess implements AutoCloseable {
    */
   public static DriverProcess startIn(Path working, Path folder, List<String> words)
       throws IOException {
+    return startIn(working, folder, words, Map.of());
+  }
+
+  /** As above, with variables of its environment. */
+  static DriverProcess startIn(
+      Path working, Path folder, List<String> words, Map<String, String> variables)
+      throws IOException {
     Path home = folder.resolve("spark");
     Path jars = home.resolve("jars");
     if (!Files.exists(jars)) {
@@ -88,6 +96,7 @@ public final class DriverProcess implements AutoCloseable {
                 "SPARK_HOME", home.toString(),
                 "SPARK_SCALA_VERSION", "2.13",
                 "SPARK_LOCAL_IP", "127.0.0.1"));
+    builder.environment().putAll(variables);
     return new DriverProcess(builder.start(), output);
   }
 
@@ -111,10 +120,19 @@ public final class DriverProcess implements AutoCloseable {
 
   /** Executor JVMs that are alive now. */
   List<ProcessHandle> executors() {
-    return process
-        .descendants()
-        .filter(handle -> commandLine(handle).contains("CoarseGrainedExecutorBackend"))
+    return children("CoarseGrainedExecutorBackend");
+  }
+
+  /** Command lines of it and of all processes below it, as every user of the machine sees them. */
+  List<String> commandLines() {
+    return Stream.concat(Stream.of(process.toHandle()), process.descendants())
+        .map(DriverProcess::commandLine)
         .toList();
+  }
+
+  /** Processes below it whose command line has {@code word}. */
+  List<ProcessHandle> children(String word) {
+    return process.descendants().filter(handle -> commandLine(handle).contains(word)).toList();
   }
 
   /** From /proc, since the JDK cuts long command lines before the main class. */

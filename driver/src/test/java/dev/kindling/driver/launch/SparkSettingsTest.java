@@ -24,6 +24,9 @@ class SparkSettingsTest {
 
   private static SparkConf of(SparkConf submitted, Map<String, String> yaml, Device device) {
     SparkSpec spec = new SparkSpec(Optional.empty(), Duration.ofSeconds(300), yaml);
+    if (!submitted.get("spark.master", "local").startsWith("local")) {
+      SparkSecurityTest.close(submitted);
+    }
     return SparkSettings.of(submitted, spec, new Workers(2, device), "/lib/kindling.jar");
   }
 
@@ -51,7 +54,7 @@ class SparkSettingsTest {
     assertThat(conf.get("spark.plugins"))
         .isEqualTo("a.B,dev.kindling.driver.plugin.KindlingPlugin");
     assertThat(conf.get("spark.executor.memory")).isEqualTo("3g");
-    assertThat(conf.contains("spark.authenticate")).isFalse();
+    assertThat(conf.contains("spark.authenticate.secret")).isFalse();
     assertThat(SparkSettings.totalSlots(conf)).hasValue(2);
   }
 
@@ -90,6 +93,25 @@ class SparkSettingsTest {
         .isInstanceOf(AttemptFailedException.class)
         .hasMessageContaining("spark.executor.memory: the configuration says 2g")
         .hasMessageContaining("spark.dynamicAllocation.enabled");
+  }
+
+  @Test
+  void anOpenClusterIsAnErrorOfTheConfiguration() {
+    SparkConf open = new SparkConf(false).set("spark.master", "spark://h:7077");
+    SparkSpec spec = new SparkSpec(Optional.empty(), Duration.ofSeconds(300), Map.of());
+    assertThatThrownBy(() -> SparkSettings.of(open, spec, new Workers(2, Device.CPU), ""))
+        .isInstanceOfSatisfying(
+            AttemptFailedException.class,
+            failure -> assertThat(failure.kind().exitCode()).isEqualTo(2))
+        .hasMessageContaining("spark.authenticate=true");
+  }
+
+  @Test
+  void executorsLeaveNoCoreUnlessSomebodyWantsOne() {
+    String key = "spark.executor.extraJavaOptions";
+    assertThat(of(new SparkConf(false), Map.of()).get(key)).contains("-XX:-CreateCoredumpOnCrash");
+    SparkConf own = new SparkConf(false).set(key, "-XX:+CreateCoredumpOnCrash");
+    assertThat(of(own, Map.of()).get(key)).doesNotContain("-XX:-CreateCoredumpOnCrash");
   }
 
   @Test

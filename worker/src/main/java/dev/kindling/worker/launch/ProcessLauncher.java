@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -18,6 +19,7 @@ import java.util.stream.Stream;
 
 /** All ranks as plain processes of this machine: isolation and kills without Spark. */
 public final class ProcessLauncher implements Launcher {
+  static final String MEETING = "kindling-meeting-";
   private static final long POLL_MILLIS = 50;
 
   /** How long peers of a dead rank may take to notice by themselves before they are killed. */
@@ -113,7 +115,9 @@ public final class ProcessLauncher implements Launcher {
 
   private static Path meetingPlace() {
     try {
-      return Files.createTempDirectory("kindling-meeting-");
+      return Files.createTempDirectory(
+          MEETING,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     } catch (IOException e) {
       throw new UncheckedIOException("no temporary folder for the rendezvous", e);
     }

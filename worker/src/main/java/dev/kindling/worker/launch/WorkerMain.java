@@ -33,6 +33,7 @@ public final class WorkerMain {
 
   /** Reads its order from standard input; takes no argument. */
   public static void main(String[] args) throws IOException {
+    SerialFilter.refuseAll();
     // Ctrl-C reaches the whole process group; the parent decides what happens and says so.
     SystemSignals.on("INT", () -> {});
     SystemSignals.on("TERM", () -> {});

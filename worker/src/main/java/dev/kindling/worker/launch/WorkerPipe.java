@@ -27,9 +27,11 @@ final class WorkerPipe {
   /**
    * Runs the command behind it with the pipe of the frames as descriptor 3 and standard output
    * joined with standard error: JVM options and native libraries (NCCL_DEBUG=INFO) print there, and
-   * frames with text among them cannot be read.
+   * frames with text among them cannot be read. A crash of the JVM leaves its report to the owner
+   * alone, and no core: both hold what the process held.
    */
-  static final List<String> ASIDE = List.of("/bin/sh", "-c", "exec \"$@\" 3>&1 1>&2", "sh");
+  static final List<String> ASIDE =
+      List.of("/bin/sh", "-c", "umask 077; ulimit -c 0; exec \"$@\" 3>&1 1>&2", "sh");
 
   private static final String FRAMES = "/dev/fd/3";
   private static final int FRAME_BYTES_MAX = 4 * 1024 * 1024;

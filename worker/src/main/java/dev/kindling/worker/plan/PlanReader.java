@@ -4,7 +4,10 @@ import dev.kindling.configs.yaml.Bound;
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.configs.yaml.RecordBinder;
 import dev.kindling.configs.yaml.RecordRenderer;
+import dev.kindling.kernels.graph.PlanException;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /** YAML text to plan and back. */
 public final class PlanReader {
@@ -15,7 +18,24 @@ public final class PlanReader {
    * @throws dev.kindling.configs.yaml.ConfigException with every error found
    */
   public static Bound<TrainPlan> read(ConfigDocument document, List<String> sets) {
-    return RecordBinder.bind(document.with(sets), TrainPlan.class);
+    Bound<TrainPlan> bound = RecordBinder.bind(document.with(sets), TrainPlan.class);
+    refusePasswords(bound.value());
+    return bound;
+  }
+
+  /** Values outside {@code spark.conf} stand in checkpoints, messages and reports. */
+  private static void refusePasswords(TrainPlan plan) {
+    String paths =
+        RecordRenderer.leaves(plan.withoutSecrets()).entrySet().stream()
+            .filter(leaf -> Redaction.holdsPassword(leaf.getValue()))
+            .map(Map.Entry::getKey)
+            .collect(Collectors.joining(", "));
+    if (!paths.isEmpty()) {
+      throw new PlanException(
+          paths
+              + ": expected no password in a URI, found one; give it through spark.hadoop settings"
+              + " or the environment");
+    }
   }
 
   /** The resolved configuration: reading it gives an equal plan. */

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Pattern;
 
 /**
  * How ranks become Spark tasks.
@@ -18,11 +17,6 @@ import java.util.regex.Pattern;
  */
 public record SparkSpec(
     Optional<String> master, Duration startupTimeout, Map<String, String> conf) {
-  /** Spark's default of {@code spark.redaction.regex}, which its web interface and logs use. */
-  private static final Pattern SECRET = Pattern.compile("(?i)secret|password|token|access[.]?key");
-
-  private static final String REDACTED = "(redacted)";
-
   public SparkSpec {
     new Expectation()
         .that(
@@ -33,28 +27,41 @@ public record SparkSpec(
         .orThrow();
   }
 
-  /**
-   * Keys of {@link #conf} whose values nobody else may read, by the rule with which Spark hides
-   * them.
-   */
+  /** Keys of {@link #conf} whose values nobody else may read; see {@link Redaction}. */
   public List<String> secretKeys() {
-    return conf.keySet().stream().filter(SparkSpec::isSecret).sorted().toList();
+    return conf.keySet().stream()
+        .filter(key -> Redaction.hides(key, String.valueOf(conf.get(key))))
+        .sorted()
+        .toList();
   }
 
-  private static boolean isSecret(String key) {
-    return SECRET.matcher(key).find();
-  }
-
-  /** A setting's value for messages: a word in the place of a secret. */
-  public static String shown(String key, String value) {
-    return isSecret(key) ? REDACTED : value;
+  /** The settings of {@link #secretKeys}, with their values. */
+  public Map<String, String> secrets() {
+    Map<String, String> secrets = new LinkedHashMap<>(conf);
+    secrets.keySet().retainAll(secretKeys());
+    return secrets;
   }
 
   /** The same with a word in the place of each secret. */
   public SparkSpec withoutSecrets() {
     Map<String, String> shown = new LinkedHashMap<>(conf);
-    shown.replaceAll(SparkSpec::shown);
+    shown.replaceAll(Redaction::shown);
     return new SparkSpec(master, startupTimeout, shown);
+  }
+
+  /** Keys of which only the word that {@link #withoutSecrets} leaves is known. */
+  public List<String> lostSecrets() {
+    return conf.keySet().stream()
+        .filter(key -> Redaction.REDACTED.equals(conf.get(key)))
+        .sorted()
+        .toList();
+  }
+
+  /** The same with {@code secrets} in the places that {@link #withoutSecrets} left for them. */
+  public SparkSpec withSecrets(Map<String, String> secrets) {
+    Map<String, String> full = new LinkedHashMap<>(conf);
+    lostSecrets().forEach(key -> full.computeIfPresent(key, (k, word) -> secrets.get(k)));
+    return new SparkSpec(master, startupTimeout, full);
   }
 
   /** Without the secrets: a record's own would print them. */

@@ -210,6 +210,11 @@ public record TrainPlan(
     return with(data, tokenizer, spark.withoutSecrets());
   }
 
+  /** The same run with {@code secrets} where {@link #withoutSecrets} left words; others go. */
+  public TrainPlan withSecrets(Map<String, String> secrets) {
+    return with(data, tokenizer, spark.withSecrets(secrets));
+  }
+
   private TrainPlan with(DataSpec newData, TokenizerSpec newTokenizer, SparkSpec newSpark) {
     return new TrainPlan(
         model,

@@ -8,10 +8,18 @@ import dev.kindling.worker.loop.SmallRun;
 import dev.kindling.worker.loop.StopSignal;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -108,12 +116,69 @@ class ProcessLauncherTest {
         .hasMessageContaining("no space left");
   }
 
-  private static void killOneChild() {
-    ProcessHandle.current()
+  /** Rendezvous folder, crash reports and what else a child writes. */
+  @Test
+  void whatChildrenWriteIsTheirUsersAloneAndTheyLeaveNoCore() throws Exception {
+    SmallRun run = SmallRun.in(folder, String.format(SETTINGS, 2));
+    List<String> seen = Collections.synchronizedList(new ArrayList<>());
+    run.run(
+        new ProcessLauncher(OPTIONS),
+        StopSignal.NEVER,
+        event -> {
+          if (event instanceof StepDone done && done.step() == 1) {
+            seen.addAll(children().map(ProcessLauncherTest::rights).toList());
+            seen.addAll(meetings());
+          }
+        });
+    assertThat(seen)
+        .contains("umask 0077 core 0", "meeting rwx------")
+        .containsOnly("umask 0077 core 0", "meeting rwx------");
+  }
+
+  private static String rights(ProcessHandle process) {
+    Path files = Path.of("/proc", Long.toString(process.pid()));
+    return "umask %s core %s"
+        .formatted(
+            word(files.resolve("status"), "Umask:\\s+(\\d+)"),
+            word(files.resolve("limits"), "Max core file size\\s+(\\w+)"));
+  }
+
+  private static String word(Path file, String pattern) {
+    try {
+      Matcher matcher = Pattern.compile(pattern).matcher(Files.readString(file));
+      return matcher.find() ? matcher.group(1) : "none";
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static List<String> meetings() {
+    List<String> found = new ArrayList<>();
+    Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+    try (DirectoryStream<Path> folders =
+        Files.newDirectoryStream(temporary, ProcessLauncher.MEETING + "*")) {
+      for (Path each : folders) {
+        try {
+          found.add(
+              "meeting " + PosixFilePermissions.toString(Files.getPosixFilePermissions(each)));
+        } catch (NoSuchFileException gone) {
+          // Another launcher's, which has ended.
+          continue;
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return found;
+  }
+
+  private static Stream<ProcessHandle> children() {
+    return ProcessHandle.current()
         .children()
-        .filter(child -> child.info().commandLine().orElse("").contains("WorkerMain"))
-        .findFirst()
-        .orElseThrow()
-        .destroyForcibly();
+        .filter(child -> child.info().commandLine().orElse("").contains("WorkerMain"));
+  }
+
+  private static void killOneChild() {
+    children().findFirst().orElseThrow().destroyForcibly();
   }
 }

@@ -1,10 +1,10 @@
 package dev.kindling.driver.compare;
 
-import dev.kindling.driver.experiment.MetricsLog;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.Generation;
+import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.ledger.LedgerChain;
 import dev.kindling.worker.ledger.LedgerHistory;
 import dev.kindling.worker.ledger.LedgerStep;

@@ -3,14 +3,9 @@ package dev.kindling.driver.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.configs.yaml.ConfigDocument;
-import dev.kindling.kernels.backend.CollectiveException;
-import dev.kindling.kernels.backend.DeviceException;
-import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.Text;
-import dev.kindling.worker.launch.AttemptFailedException;
-import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import java.io.IOException;
@@ -329,20 +324,6 @@ class KindlingTest {
   }
 
   @Test
-  void failuresBecomeTheExitCodesOfTheContract() {
-    assertThat(ExitCodes.of(new PlanException("x"))).isEqualTo(2);
-    assertThat(ExitCodes.of(new DataException("x"))).isEqualTo(3);
-    assertThat(ExitCodes.of(new DeviceException("x"))).isEqualTo(5);
-    assertThat(ExitCodes.of(new CollectiveException("x"))).isEqualTo(6);
-    assertThat(ExitCodes.of(new InterruptedException())).isEqualTo(130);
-    assertThat(ExitCodes.of(new IllegalStateException())).isEqualTo(1);
-    for (FailureKind kind : FailureKind.values()) {
-      assertThat(ExitCodes.of(new AttemptFailedException(kind, 0, "x", null)))
-          .isEqualTo(kind.exitCode());
-    }
-  }
-
-  @Test
   void knownFailuresPrintTheirMessageUnexpectedOnesTheirTrace() {
     bodies.failure = new DataException("corpus/a.txt: expected UTF-8 text, found byte 0xff");
     assertThat(run("train", config, "--run-dir", folder.resolve("a").toString())).isEqualTo(3);
@@ -366,59 +347,5 @@ class KindlingTest {
         .containsPattern("tokens per step +256 ")
         .containsPattern("micro-steps per step +1 ");
     assertThat(bodies.runs).isEmpty();
-  }
-
-  /** Writes down what it is asked to do. */
-  private static final class RecordingBodies implements CommandBodies {
-    final List<RunRequest> runs = new ArrayList<>();
-    @org.jspecify.annotations.Nullable RuntimeException failure;
-
-    private int done() {
-      if (failure != null) {
-        throw failure;
-      }
-      return 0;
-    }
-
-    @Override
-    public int train(RunRequest request, PrintWriter out) {
-      runs.add(request);
-      return done();
-    }
-
-    @Override
-    public int experiment(Path file, PrintWriter out) {
-      return done();
-    }
-
-    @Override
-    public int dataCorpus(Path folder, PrintWriter out) {
-      return done();
-    }
-
-    @Override
-    public int dataPrepare(TrainPlan plan, PrintWriter out) {
-      return done();
-    }
-
-    @Override
-    public int dataInspect(String path, PrintWriter out) {
-      return done();
-    }
-
-    @Override
-    public int diffRuns(String left, String right, PrintWriter out) {
-      return done();
-    }
-
-    @Override
-    public int generate(GenerateRequest request, PrintWriter out) {
-      return done();
-    }
-
-    @Override
-    public int export(String runDir, String target, PrintWriter out) {
-      return done();
-    }
   }
 }

@@ -2,18 +2,15 @@ package dev.kindling.worker.checkpoint;
 
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Storage;
-import dev.kindling.worker.store.StorageEntry;
 import dev.kindling.worker.store.StorageOutput;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -254,29 +251,8 @@ public final class CheckpointStore {
     }
   }
 
-  /**
-   * Commits by (epoch, step) descending without the revoked ones; names that are no commits become
-   * refusals.
-   */
   List<Layout.Point> points(List<String> refusals) throws IOException {
-    Set<Layout.Point> revoked = new HashSet<>();
-    for (StorageEntry entry : storage.list(Layout.REVOKED)) {
-      Layout.revokedPoint(entry.name()).ifPresent(revoked::add);
-    }
-    List<Layout.Point> points = new ArrayList<>();
-    for (StorageEntry entry : storage.list(Layout.COMMITS)) {
-      Optional<Layout.Point> point = Layout.commitPoint(entry.name());
-      if (point.isEmpty() || !entry.isFile()) {
-        refusals.add(
-            Layout.COMMITS + "/" + entry.name() + ": expected a regular file named like a commit");
-      } else if (revoked.contains(point.get())) {
-        refusals.add(point.get().commitPath() + ": revoked");
-      } else {
-        points.add(point.get());
-      }
-    }
-    points.sort(Comparator.reverseOrder());
-    return points;
+    return new Commits(storage).points(refusals);
   }
 
   /**

@@ -14,7 +14,6 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -25,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class KindlingTest {
-  private static final String CONFIG =
+  static final String CONFIG =
       """
       model: {type: llama, width: 32, layers: 2, heads: 2}
       data: {type: text, paths: [corpus]}
@@ -171,61 +170,6 @@ class KindlingTest {
     assertThat(written(runDir).tokenizer())
         .isEqualTo(new Huggingface(here + "/words/tokenizer.json", Optional.empty()));
     assertThat(run("resume", runDir)).isZero();
-  }
-
-  @Test
-  void secretsAreHiddenAndTheirFileIsForItsOwner() throws IOException {
-    String runDir = folder.resolve("run").toString();
-    String secret = "spark.conf={spark.hadoop.fs.s3a.access.key: s3cr3t, spark.x: plain}";
-    assertThat(run("train", config, "--set", secret, "--run-dir", runDir)).isZero();
-    assertThat(errors())
-        .isEqualTo(
-            "kindling: DIR/run/secrets.properties holds secrets (spark.hadoop.fs.s3a.access.key)"
-                + " and is readable by its owner only; spark-submit --properties-file keeps them"
-                + " out of it\n");
-    assertThat(Path.of(runDir, "secrets.properties")).content().contains("s3cr3t");
-    Path stored = Path.of(runDir, "config.yaml");
-    assertThat(stored).content().contains("(redacted)", "plain").doesNotContain("s3cr3t");
-    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(Path.of(runDir))))
-        .isEqualTo("rwx------");
-    assertThat(run("resume", runDir)).isZero();
-    assertThat(bodies.runs.get(1).plan()).isEqualTo(bodies.runs.get(0).plan());
-    assertThat(bodies.runs.get(1).plan().spark().conf())
-        .containsEntry("spark.hadoop.fs.s3a.access.key", "s3cr3t");
-    assertThat(run("explain", stored.toString())).isZero();
-    assertThat(out.toString()).contains("(redacted)").doesNotContain("s3cr3t");
-    assertThat(bodies.runs.get(0).plan().toString()).doesNotContain("s3cr3t");
-  }
-
-  @Test
-  void secretsThatALostFileHeldAreNamedAndNotReplacedByAWord() throws IOException {
-    String runDir = folder.resolve("run").toString();
-    String secret = "spark.conf={spark.a.token: s3cr3t, spark.x: plain}";
-    run("train", config, "--set", secret, "--run-dir", runDir);
-    Files.delete(Path.of(runDir, "secrets.properties"));
-    assertThat(run("resume", runDir)).isZero();
-    assertThat(errors()).contains("secrets.properties does not hold spark.a.token");
-    assertThat(bodies.runs.get(1).plan().spark().conf())
-        .isEqualTo(java.util.Map.of("spark.x", "plain"));
-    String copy = Path.of(runDir, "config.yaml").toString();
-    assertThat(run("train", copy, "--run-dir", folder.resolve("other").toString())).isEqualTo(2);
-    assertThat(errors()).contains("spark.conf: expected values of spark.a.token");
-  }
-
-  @Test
-  void secretsOfAnOlderRunFolderMoveOutOfItsConfiguration() throws IOException {
-    String runDir = folder.resolve("run").toString();
-    run("train", config, "--set", "spark.conf={spark.a.token: s3cr3t}", "--run-dir", runDir);
-    Path stored = Path.of(runDir, "config.yaml");
-    Files.writeString(stored, Files.readString(stored).replace("(redacted)", "s3cr3t"));
-    Files.delete(Path.of(runDir, "secrets.properties"));
-    assertThat(run("resume", runDir)).isZero();
-    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(stored)))
-        .isEqualTo("rw-------");
-    assertThat(bodies.runs.get(1).plan().spark().conf()).containsEntry("spark.a.token", "s3cr3t");
-    bodies.runs.get(1).firstStep().run();
-    assertThat(stored).content().doesNotContain("s3cr3t");
-    assertThat(Path.of(runDir, "secrets.properties")).content().contains("s3cr3t");
   }
 
   @Test

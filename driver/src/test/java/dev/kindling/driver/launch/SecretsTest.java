@@ -259,6 +259,8 @@ class SecretsTest {
         .anyMatch(name -> name.contains("/events/"))
         .anyMatch(name -> name.endsWith("/stderr"))
         .anyMatch(name -> name.endsWith("/metrics.jsonl"))
+        .anyMatch(name -> name.endsWith("/report.html"))
+        .anyMatch(name -> name.contains(".tfevents."))
         .anyMatch(name -> name.contains("/checkpoints/"))
         .anyMatch(name -> name.endsWith("/environment in attempt 1"));
     assertThat(hay.find("(redacted)")).anyMatch(name -> name.endsWith("/config.yaml"));

@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TrainingRun {
   private static final String METRICS = "metrics.jsonl";
+  private static final String RANKS = "ranks.jsonl";
   private static final Duration FENCE_PAUSE = Duration.ofSeconds(2);
 
   /**
@@ -115,9 +116,13 @@ public final class TrainingRun {
               dataDir.toString(),
               "",
               plan.ranks(),
+              plan.recovery().hangTimeout(),
               first);
       RunObserver both = new ObserverPair(metrics, progress);
-      RunObserver all = new ObserverPair(new FirstStep(order.firstStep()), both);
+      RunObserver all =
+          new ObserverPair(
+              new FirstStep(order.firstStep()),
+              new ObserverPair(new RankRecord(order.runDir().resolve(RANKS)), both));
       stop.arm();
       List<WorkerResult> results =
           new AttemptLoop(launcher, terms, epochs, all, stop, RetryBudget.DEFAULT).run();
@@ -149,7 +154,10 @@ public final class TrainingRun {
     return switch (plan.launcher()) {
       case SPARK ->
           new BarrierLauncher(
-              java.util.Objects.requireNonNull(spark), new TrainingBody(), progress::say);
+              java.util.Objects.requireNonNull(spark),
+              new TrainingBody(),
+              progress::say,
+              new HostBlame(plan.recovery().hostFailures(), RetryBudget.DEFAULT.window()));
       case PROCESSES ->
           new ProcessLauncher(
               WorkerJvm.children(
@@ -165,6 +173,12 @@ public final class TrainingRun {
 
   /** Metrics first: what a person reads must already be in the file. */
   private record ObserverPair(RunObserver first, RunObserver second) implements RunObserver {
+    @Override
+    public void ranksReduced(int nextAttempt, int before, int now) {
+      first.ranksReduced(nextAttempt, before, now);
+      second.ranksReduced(nextAttempt, before, now);
+    }
+
     @Override
     public void attemptStarts(int attempt) {
       first.attemptStarts(attempt);

@@ -13,6 +13,7 @@ import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
+import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -27,6 +28,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -35,6 +37,8 @@ class AttemptLoopTest {
   private static final class ScriptedLauncher implements Launcher {
     private final Deque<FailureKind> script;
     private final List<WorkerAssignment> seen = new ArrayList<>();
+    private final List<Integer> ranksSeen = new ArrayList<>();
+    private int slots = Integer.MAX_VALUE;
 
     ScriptedLauncher(FailureKind... script) {
       this.script = new ArrayDeque<>(Arrays.asList(script));
@@ -44,11 +48,17 @@ class AttemptLoopTest {
     public List<WorkerResult> run(
         WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop) {
       seen.add(assignment);
+      ranksSeen.add(ranks);
       FailureKind kind = script.poll();
       if (kind != null) {
         throw new AttemptFailedException(kind, 0, "scripted", null);
       }
       return List.of(new WorkerResult(0, 10, false, "c"));
+    }
+
+    @Override
+    public int slots() {
+      return slots;
     }
 
     @Override
@@ -69,6 +79,11 @@ class AttemptLoopTest {
     }
 
     @Override
+    public void ranksReduced(int nextAttempt, int before, int now) {
+      lines.add("reduced " + nextAttempt + " from " + before + " to " + now);
+    }
+
+    @Override
     public void emit(WorkerEvent event) {
       lines.add(event.toString());
     }
@@ -82,9 +97,14 @@ class AttemptLoopTest {
   }
 
   private AttemptLoop loop(Launcher launcher, StopSignal stop, int retries) {
+    return loop(launcher, stop, retries, "a: 1", 1);
+  }
+
+  private AttemptLoop loop(
+      Launcher launcher, StopSignal stop, int retries, String config, int ranks) {
     return new AttemptLoop(
         launcher,
-        new AttemptTerms("a: 1", "/run", "/data", "", 1, 5),
+        new AttemptTerms(config, "/run", "/data", "", ranks, Duration.ofMinutes(1), 5),
         new EpochClaim(epochs(), Duration.ofMillis(10)),
         notes,
         stop,
@@ -123,6 +143,56 @@ class AttemptLoopTest {
     assertThatThrownBy(() -> loop(launcher, StopSignal.NEVER, 2).run())
         .isInstanceOf(AttemptFailedException.class);
     assertThat(launcher.seen).hasSize(3);
+  }
+
+  private static String four(String more) {
+    return PlanReader.toYaml(
+        PlanReader.fromYaml(
+            """
+            model: {type: llama, width: 32, layers: 1, heads: 2, context: 64}
+            data: {type: text, paths: [corpus.txt]}
+            optimizer: {type: adamw, lr: 3e-3}
+            steps: 10
+            sequence_length: 64
+            micro_batch: 64
+            global_batch: 512
+            ranks: 4
+            """
+                + more));
+  }
+
+  /** Three slots are left of four; three ranks do not divide the batch. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "recovery: {min_ranks: 2} | 2",
+        "recovery: {min_ranks: 1} | 2",
+        "determinism: exact | 2",
+        "recovery: {min_ranks: 3} | 4",
+        "determinism: replay | 4"
+      })
+  void fewerRanksGoOnOnlyWhereTheyMay(String more, int expected) throws InterruptedException {
+    var launcher = new ScriptedLauncher(FailureKind.LOST_WORKER, FailureKind.LOST_SLOTS);
+    launcher.slots = 3;
+    loop(launcher, StopSignal.NEVER, 3, four(more), 4).run();
+    assertThat(launcher.ranksSeen).containsExactly(4, 4, expected);
+    if (expected == 2) {
+      assertThat(notes.lines).containsOnlyOnce("reduced 7 from 4 to 2");
+      assertThat(PlanReader.fromYaml(launcher.seen.get(2).configYaml()).ranks()).isEqualTo(2);
+      assertThat(PlanReader.fromYaml(launcher.seen.get(2).configYaml()).globalBatch())
+          .isEqualTo(512);
+    } else {
+      assertThat(launcher.seen.get(2).configYaml()).isEqualTo(four(more));
+    }
+  }
+
+  @Test
+  void slotsThatCameBackAreUsed() throws InterruptedException {
+    var launcher = new ScriptedLauncher(FailureKind.LOST_SLOTS);
+    launcher.slots = 4;
+    loop(launcher, StopSignal.NEVER, 3, four("recovery: {min_ranks: 1}"), 4).run();
+    assertThat(launcher.ranksSeen).containsExactly(4, 4);
   }
 
   @Test

@@ -2,9 +2,7 @@ package dev.kindling.worker.loop;
 
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.worker.data.BatchReader;
-import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.Phase;
-import dev.kindling.worker.event.PhaseEntered;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
@@ -19,6 +17,7 @@ final class TrainLoop {
   private final RankContext context;
   private final Checkpointing checkpoints;
   private final StepReport report;
+  private final Pulse pulse;
 
   TrainLoop(
       TrainPlan plan,
@@ -33,6 +32,7 @@ final class TrainLoop {
     this.data = data;
     this.context = context;
     this.checkpoints = checkpoints;
+    this.pulse = context.pulse();
     this.report = new StepReport(plan, program, data, context.events());
   }
 
@@ -59,6 +59,9 @@ final class TrainLoop {
         enter(Phase.CHECKPOINT, progress.step());
         checkpoints.save(progress, last);
       }
+      if (!last) {
+        enter(Phase.TRAIN, progress.step() + 1);
+      }
       report.begin();
     }
     enter(Phase.DONE, progress.step());
@@ -83,6 +86,7 @@ final class TrainLoop {
       if (pause || submitted - progress.step() == program.stepsInFlight()) {
         StepOutcome outcome = program.outcome();
         progress.finished(outcome);
+        pulse.done(progress.step());
         report.done(progress, outcome);
         stop |= outcome.stopVotes() > 0f;
         pause |= stop;
@@ -108,6 +112,7 @@ final class TrainLoop {
     for (int shard = 0; shard < shards; shard++) {
       for (int micro = 0; micro < microSteps; micro++) {
         WorkerTask.write(batches.next(), program.inputs());
+        pulse.moved();
         boolean lastOfShard = micro == microSteps - 1;
         if (lastOfShard && shard == shards - 1) {
           double factor = plan.schedule().factor(step, plan.steps());
@@ -124,7 +129,6 @@ final class TrainLoop {
   }
 
   private void enter(Phase phase, long step) {
-    EventSink events = context.events();
-    events.emit(new PhaseEntered(data.rank(), phase, step, ""));
+    pulse.enter(phase, step);
   }
 }

@@ -29,7 +29,7 @@ public record PlanChange(String path, String before, String after, Verdict verdi
   }
 
   private static final Set<String> HARMLESS =
-      Set.of("checkpoint", "validation", "log", "spark", "launcher", "data.cache");
+      Set.of("checkpoint", "recovery", "validation", "log", "spark", "launcher", "data.cache");
   private static final String ABSENT = "(absent)";
 
   @Override
@@ -103,7 +103,9 @@ public record PlanChange(String path, String before, String after, Verdict verdi
     }
     if (!refused.isEmpty()) {
       throw new PlanException(
-          "a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory and mesh.zero only:\n  "
+          "a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory and"
+              + " mesh.zero only:\n"
+              + "  "
               + String.join("\n  ", refused));
     }
     return warnings;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.worker.checkpoint.Epochs;
 import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
@@ -25,6 +26,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -245,6 +247,54 @@ class AttemptLoopTest {
     assertThat(launcher.attempts).isEqualTo(1);
     assertThat(epochs().highest()).isEqualTo(2);
     assertThat(Thread.interrupted()).isFalse();
+  }
+
+  /** A worker of the first attempt that goes on talking while the second one runs. */
+  private static final class Talkative implements Launcher {
+    private final AtomicBoolean over = new AtomicBoolean();
+    private final Thread zombie = new Thread(this::talk);
+    private volatile EventSink first = event -> {};
+
+    private void talk() {
+      while (!over.get()) {
+        first.emit(new LogLine(0, LogLine.Level.INFO, "zombie"));
+      }
+    }
+
+    @Override
+    public List<WorkerResult> run(
+        WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
+        throws InterruptedException {
+      if (assignment.attempt() == 5) {
+        first = events;
+        zombie.start();
+        TimeUnit.MILLISECONDS.sleep(1);
+        throw new AttemptFailedException(FailureKind.LOST_WORKER, 0, "scripted", null);
+      }
+      events.emit(new LogLine(0, LogLine.Level.INFO, "well"));
+      TimeUnit.MILLISECONDS.sleep(1);
+      return List.of(new WorkerResult(0, 10, false, "c"));
+    }
+
+    @Override
+    public void close() {
+      over.set(true);
+    }
+  }
+
+  @Test
+  void whatAWorkerOfAnOlderAttemptSaysReachesNobody() throws InterruptedException {
+    for (int trial = 0; trial < 200; trial++) {
+      notes.lines.clear();
+      try (Talkative launcher = new Talkative()) {
+        loop(launcher, StopSignal.NEVER, 3).run();
+        List<String> second =
+            notes.lines.subList(notes.lines.indexOf("start 6"), notes.lines.size());
+        assertThat(second).hasSize(2).last().asString().contains("well");
+        launcher.close();
+        launcher.zombie.join();
+      }
+    }
   }
 
   @Test

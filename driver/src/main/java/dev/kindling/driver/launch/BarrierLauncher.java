@@ -10,6 +10,7 @@ import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -144,19 +145,24 @@ public final class BarrierLauncher implements Launcher {
       return List.copyOf(results);
     } catch (ExecutionException e) {
       application.markFailed();
-      boolean over = awaitEnd(ledger);
+      Set<String> suspects = new HashSet<>();
+      boolean over = awaitEnd(ledger, suspects);
       Throwable cause = e.getCause() == null ? e : e.getCause();
       AttemptFailedException failure = ledger.failure(cause);
-      ledger.blamedHost(failure).ifPresent(this::blame);
+      ledger.blamedHost(failure).ifPresent(suspects::add);
+      suspects.forEach(this::blame);
       if (!over) {
         notices.accept("a rank of the failed attempt still runs; its executor is left to Spark");
       }
       throw failure;
     } catch (InterruptedException e) {
       spark.sc().cancelJobGroup(run);
-      if (!awaitEnd(ledger)) {
+      application.markFailed();
+      Set<String> suspects = new HashSet<>();
+      if (!awaitEnd(ledger, suspects)) {
         notices.accept("a rank of the interrupted attempt still runs");
       }
+      suspects.forEach(this::blame);
       throw e;
     }
   }
@@ -168,11 +174,16 @@ public final class BarrierLauncher implements Launcher {
     }
   }
 
-  /** Ranks that neither end nor speak lose their executors at once, the others after a while. */
-  private boolean awaitEnd(RankLedger ledger) throws InterruptedException {
+  /**
+   * Ranks that neither end nor speak lose their executors at once, the others after a while.
+   *
+   * @param suspects gets the hosts of those that did not speak
+   * @return false if some rank still runs
+   */
+  private boolean awaitEnd(RankLedger ledger, Set<String> suspects) throws InterruptedException {
     for (RankStarted rank : ledger.silent(SILENT_MILLIS)) {
       application.executors().replace(rank.executor());
-      blame(rank.host());
+      suspects.add(rank.host());
     }
     if (ledger.awaitEnd(END_MILLIS)) {
       return true;

@@ -177,7 +177,7 @@ class HangRecoveryTest {
         ProcessHandle worker = anyWorker(driver);
         signal("STOP", worker);
         // Given up by now, as a rule, and about to be killed: what it still does must not matter.
-        TimeUnit.SECONDS.sleep(HANG_SECONDS + 2);
+        TimeUnit.SECONDS.sleep(HANG_SECONDS + 4);
         signal("CONT", worker);
         awaitText(
             driver, "(hangs or its host is gone[^\\n]*silent[^\\n]*[\\s\\S]*){" + attempt + "}");

@@ -286,14 +286,12 @@ class AttemptLoopTest {
   void whatAWorkerOfAnOlderAttemptSaysReachesNobody() throws InterruptedException {
     for (int trial = 0; trial < 200; trial++) {
       notes.lines.clear();
-      try (Talkative launcher = new Talkative()) {
-        loop(launcher, StopSignal.NEVER, 3).run();
-        List<String> second =
-            notes.lines.subList(notes.lines.indexOf("start 6"), notes.lines.size());
-        assertThat(second).hasSize(2).last().asString().contains("well");
-        launcher.close();
-        launcher.zombie.join();
-      }
+      Talkative launcher = new Talkative();
+      loop(launcher, StopSignal.NEVER, 3).run();
+      launcher.close();
+      launcher.zombie.join();
+      List<String> second = notes.lines.subList(notes.lines.indexOf("start 6"), notes.lines.size());
+      assertThat(second).hasSize(2).last().asString().contains("well");
     }
   }
 

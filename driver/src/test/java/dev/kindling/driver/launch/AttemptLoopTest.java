@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
@@ -214,16 +215,21 @@ class AttemptLoopTest {
       this.untilInterrupted = untilInterrupted;
     }
 
-    @Override
-    public List<WorkerResult> run(
-        WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
-        throws InterruptedException {
-      attempts++;
+    private void takeOver() {
       try {
         epochs().claim();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
+    }
+
+    @Override
+    public List<WorkerResult> run(
+        WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
+        throws InterruptedException {
+      attempts++;
+      // On a thread of its own: the interrupt of this one may come before the file is closed.
+      CompletableFuture.runAsync(this::takeOver).join();
       if (untilInterrupted) {
         TimeUnit.HOURS.sleep(1);
       }

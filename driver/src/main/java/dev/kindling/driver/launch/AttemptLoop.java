@@ -1,6 +1,7 @@
 package dev.kindling.driver.launch;
 
 import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.launch.Launcher;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
@@ -18,7 +19,7 @@ public final class AttemptLoop {
   private static final int SECRET_BYTES = 32;
 
   private final Launcher launcher;
-  private final AttemptTerms terms;
+  private AttemptTerms terms;
   private final EpochClaim epochs;
   private final RunObserver observer;
   private final StopSignal stop;
@@ -63,18 +64,39 @@ public final class AttemptLoop {
         if (!again) {
           throw e;
         }
+        if (e.kind() == FailureKind.LOST_SLOTS) {
+          reduce(attempt + 1);
+        }
       }
     }
   }
 
   private List<WorkerResult> attempt(WorkerAssignment assignment) throws InterruptedException {
-    try (EpochClaim.Watch watch = epochs.watch()) {
+    HangLimits limits = HangLimits.of(terms.hangTimeout());
+    Thread self = Thread.currentThread();
+    try (EpochClaim.Watch newer = epochs.watch();
+        HangWatch ranks = new HangWatch(limits, terms.ranks(), observer, self).start()) {
       try {
-        return launcher.run(assignment, terms.ranks(), observer, stop);
+        return launcher.run(assignment, terms.ranks(), ranks, stop);
       } catch (InterruptedException e) {
-        watch.check();
+        newer.check();
+        ranks.check();
         throw e;
       }
+    }
+  }
+
+  /**
+   * Slots were waited for long enough: the next attempt takes what is there, where that is right.
+   */
+  private void reduce(int nextAttempt) {
+    int before = terms.ranks();
+    int present = launcher.slots();
+    if (present < before) {
+      terms.onAtMost(present).ifPresent(fewer -> terms = fewer);
+    }
+    if (terms.ranks() < before) {
+      observer.ranksReduced(nextAttempt, before, terms.ranks());
     }
   }
 

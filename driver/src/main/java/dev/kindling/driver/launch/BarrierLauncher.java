@@ -1,6 +1,7 @@
 package dev.kindling.driver.launch;
 
 import dev.kindling.driver.plugin.ControlPoint;
+import dev.kindling.driver.plugin.RankStarted;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.Launcher;
@@ -9,8 +10,10 @@ import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
@@ -36,24 +39,35 @@ public final class BarrierLauncher implements Launcher {
   /** The reaper's kill time-out, the heartbeat that tells of it, and some air. */
   private static final long END_MILLIS = 20_000;
 
+  /** Fifteen reports missed. */
+  private static final long SILENT_MILLIS = 3_000;
+
   private final SparkApplication application;
   private final RankBody body;
   private final Consumer<String> notices;
+  private final HostBlame hosts;
 
   /**
    * @param notices one-line messages for people, such as what the run waits for
    */
   public BarrierLauncher(SparkApplication application, RankBody body, Consumer<String> notices) {
+    this(application, body, notices, new HostBlame(0, RetryBudget.DEFAULT.window()));
+  }
+
+  /** As above, taking the ranks away from hosts that fail too often. */
+  BarrierLauncher(
+      SparkApplication application, RankBody body, Consumer<String> notices, HostBlame hosts) {
     this.application = application;
     this.body = body;
     this.notices = notices;
+    this.hosts = hosts;
   }
 
   @Override
   public List<WorkerResult> run(
       WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
       throws InterruptedException {
-    application.awaitSlots(ranks, stop, notices);
+    awaitSlots(ranks, stop);
     JavaSparkContext spark = application.context();
     String run = UUID.randomUUID().toString();
     RankLedger ledger = new RankLedger(events, stop, () -> spark.sc().cancelJobGroup(run));
@@ -73,6 +87,18 @@ public final class BarrierLauncher implements Launcher {
       spark.clearJobGroup();
       ControlPoint.close(run);
       spark.sc().removeSparkListener(listener);
+    }
+  }
+
+  private void awaitSlots(int ranks, StopSignal stop) throws InterruptedException {
+    try {
+      application.awaitSlots(ranks, stop, notices);
+    } catch (AttemptFailedException e) {
+      Set<String> back = application.executors().readmit();
+      if (!back.isEmpty()) {
+        notices.accept("no slots elsewhere: excluded hosts are taken back: " + back);
+      }
+      throw e;
     }
   }
 
@@ -119,20 +145,56 @@ public final class BarrierLauncher implements Launcher {
       return List.copyOf(results);
     } catch (ExecutionException e) {
       application.markFailed();
-      boolean over = ledger.awaitEnd(END_MILLIS);
+      Set<String> suspects = new HashSet<>();
+      boolean over = awaitEnd(ledger, suspects);
       Throwable cause = e.getCause() == null ? e : e.getCause();
       AttemptFailedException failure = ledger.failure(cause);
+      ledger.blamedHost(failure).ifPresent(suspects::add);
+      suspects.forEach(this::blame);
       if (!over) {
         notices.accept("a rank of the failed attempt still runs; its executor is left to Spark");
       }
       throw failure;
     } catch (InterruptedException e) {
       spark.sc().cancelJobGroup(run);
-      if (!ledger.awaitEnd(END_MILLIS)) {
+      application.markFailed();
+      Set<String> suspects = new HashSet<>();
+      if (!awaitEnd(ledger, suspects)) {
         notices.accept("a rank of the interrupted attempt still runs");
       }
+      suspects.forEach(this::blame);
       throw e;
     }
+  }
+
+  private void blame(String host) {
+    if (hosts.failed(host, System.nanoTime()) && application.executors().exclude(host)) {
+      notices.accept(
+          "host " + host + " failed too often (recovery.host_failures): others get its ranks");
+    }
+  }
+
+  /**
+   * Ranks that neither end nor speak lose their executors at once, the others after a while.
+   *
+   * @param suspects gets the hosts of those that did not speak
+   * @return false if some rank still runs
+   */
+  private boolean awaitEnd(RankLedger ledger, Set<String> suspects) throws InterruptedException {
+    for (RankStarted rank : ledger.silent(SILENT_MILLIS)) {
+      application.executors().replace(rank.executor());
+      suspects.add(rank.host());
+    }
+    if (ledger.awaitEnd(END_MILLIS)) {
+      return true;
+    }
+    ledger.silent(0).forEach(rank -> application.executors().replace(rank.executor()));
+    return ledger.awaitEnd(END_MILLIS);
+  }
+
+  @Override
+  public int slots() {
+    return application.presentSlots();
   }
 
   @Override

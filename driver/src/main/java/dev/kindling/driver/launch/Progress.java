@@ -72,6 +72,13 @@ public final class Progress implements RunObserver {
   }
 
   @Override
+  public void ranksReduced(int nextAttempt, int before, int now) {
+    say(
+        "warning: attempt %d goes on with %d of %d ranks, with the same global batch: slots were lost and did not come back (recovery.min_ranks)"
+            .formatted(nextAttempt, now, before));
+  }
+
+  @Override
   public synchronized void emit(WorkerEvent event) {
     if (event instanceof StepDone step && step.rank() == 0) {
       step(step);

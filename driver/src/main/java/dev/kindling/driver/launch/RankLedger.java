@@ -21,6 +21,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -37,6 +38,9 @@ final class RankLedger implements ControlPoint.Run {
 
   /** Number of the next new event of each rank; messages come one at a time. */
   private final Map<Integer, Long> heard = new HashMap<>();
+
+  /** When a rank last sent anything; links report five times a second, also nothing. */
+  private final Map<Integer, Long> heardNanos = new HashMap<>();
 
   private final Map<Integer, RankStarted> started = new TreeMap<>();
   private final Map<Integer, RankEnded> ended = new TreeMap<>();
@@ -58,10 +62,14 @@ final class RankLedger implements ControlPoint.Run {
   @Override
   public synchronized void started(RankStarted message) {
     started.put(message.rank(), message);
+    heardNanos.put(message.rank(), System.nanoTime());
   }
 
   @Override
   public void events(int rank, long first, List<WorkerEvent> told) {
+    synchronized (this) {
+      heardNanos.put(rank, System.nanoTime());
+    }
     long next = heard.getOrDefault(rank, 0L);
     if (first > next) {
       String text = (first - next) + " events were dropped, the driver was too slow";
@@ -153,11 +161,30 @@ final class RankLedger implements ControlPoint.Run {
     return true;
   }
 
-  private List<Integer> living() {
+  private List<RankStarted> living() {
     return started.values().stream()
         .filter(r -> !ended.containsKey(r.rank()) && !lostExecutors.contains(r.executor()))
-        .map(RankStarted::rank)
         .toList();
+  }
+
+  /**
+   * Ranks that have not ended and said nothing for a while.
+   *
+   * @param millis of silence; 0 = all that have not ended
+   */
+  synchronized List<RankStarted> silent(long millis) {
+    long before = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(millis);
+    return living().stream()
+        .filter(rank -> heardNanos.getOrDefault(rank.rank(), before) - before <= 0)
+        .toList();
+  }
+
+  /** The host that a failure speaks against: of a broken device or a worker that died. */
+  synchronized Optional<String> blamedHost(AttemptFailedException failure) {
+    return Optional.ofNullable(started.get(failure.rank()))
+        .filter(
+            rank -> failure.kind() == FailureKind.DEVICE || lostExecutors.contains(rank.executor()))
+        .map(RankStarted::host);
   }
 
   /**
@@ -208,7 +235,7 @@ final class RankLedger implements ControlPoint.Run {
   private static int weight(RankEnded failure) {
     return switch (FailureKind.valueOf(failure.failure())) {
       case CONFIGURATION, DATA, CHECKPOINT -> 3;
-      case DEVICE, LOST_WORKER -> 2;
+      case DEVICE, LOST_WORKER, LOST_SLOTS -> 2;
       case UNEXPECTED -> failure.message().contains("InterruptedException") ? 0 : 2;
       case COMMUNICATION -> 1;
     };

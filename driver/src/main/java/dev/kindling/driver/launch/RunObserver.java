@@ -11,4 +11,7 @@ public interface RunObserver extends EventSink {
    * @param retried whether another attempt follows
    */
   void attemptFailed(int attempt, AttemptFailedException failure, boolean retried);
+
+  /** The next attempt has fewer ranks, which share the same global batch. */
+  default void ranksReduced(int nextAttempt, int before, int now) {}
 }

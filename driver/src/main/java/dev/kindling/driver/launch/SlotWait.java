@@ -40,7 +40,7 @@ final class SlotWait {
   /**
    * @param notices hears once what is waited for, if it takes long
    * @throws AttemptFailedException after the time-out: of the terms' kind if the slots never came,
-   *     else COMMUNICATION
+   *     else LOST_SLOTS
    * @throws InterruptedException if a stop is wished meanwhile
    */
   void await(int ranks, StopSignal stop, Consumer<String> notices) throws InterruptedException {
@@ -57,7 +57,7 @@ final class SlotWait {
               .formatted(ranks, slots, terms.master(), waited.toSeconds());
       if (waited.compareTo(terms.timeout()) >= 0) {
         if (complete) {
-          throw new AttemptFailedException(FailureKind.COMMUNICATION, -1, state, null);
+          throw new AttemptFailedException(FailureKind.LOST_SLOTS, -1, state, null);
         }
         throw new AttemptFailedException(terms.never(), -1, state + terms.hint(), null);
       }

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.CodeSource;
 import java.util.Comparator;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
@@ -19,8 +20,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.status.api.v1.ExecutorSummary;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * The one Spark context of a command. It starts on a thread of its own while the caller plans,
@@ -32,6 +35,7 @@ public final class SparkApplication implements AutoCloseable {
   private final SparkConf conf;
   private final CompletableFuture<JavaSparkContext> context;
   private final SlotWait slots;
+  private final ExecutorPool executors = new ExecutorPool(new Registered());
   private volatile boolean failed;
 
   private SparkApplication(SparkConf conf, SparkSpec spec, Device device) {
@@ -136,7 +140,7 @@ public final class SparkApplication implements AutoCloseable {
    *
    * @param notices hears what is waited for, if it takes long
    * @throws AttemptFailedException of kind CONFIGURATION (DEVICE for GPUs) if the slots do not or
-   *     cannot come, of kind COMMUNICATION if some were lost and do not come back
+   *     cannot come, of kind LOST_SLOTS if some were lost and do not come back
    * @throws InterruptedException if a stop is wished meanwhile
    */
   void awaitSlots(int ranks, StopSignal stop, Consumer<String> notices)
@@ -155,8 +159,34 @@ public final class SparkApplication implements AutoCloseable {
     if (SparkSettings.isLocal(conf)) {
       return SparkSettings.totalSlots(conf).orElse(0);
     }
-    // The driver is in the list too.
-    return context().sc().statusTracker().getExecutorInfos().length - 1;
+    return executors.present();
+  }
+
+  /** Executors of this application, for whoever gives ranks to them. */
+  ExecutorPool executors() {
+    return executors;
+  }
+
+  /** The executors as Spark's store lists them, which has the driver in it too. */
+  private final class Registered implements ExecutorPool.Cluster {
+    @Override
+    public Map<String, String> executors() {
+      return CollectionConverters.asJava(context().sc().statusStore().executorList(true)).stream()
+          .filter(executor -> !executor.id().equals("driver"))
+          .collect(
+              Collectors.toMap(
+                  ExecutorSummary::id, executor -> executor.hostPort().replaceFirst(":\\d+$", "")));
+    }
+
+    @Override
+    public void killAndReplace(String executor) {
+      try {
+        context().sc().killAndReplaceExecutor(executor);
+      } catch (RuntimeException refused) {
+        // Then Spark itself misses it after spark.network.timeout.
+        LOG.warn("executor {} cannot be killed", executor, refused);
+      }
+    }
   }
 
   /** Keeps the executors' logs after {@link #close}. */

@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 public final class TrainingRun {
   private static final String METRICS = "metrics.jsonl";
   private static final String EVENTS = "events";
+  private static final String RANKS = "ranks.jsonl";
   private static final Duration FENCE_PAUSE = Duration.ofSeconds(2);
 
   /**
@@ -129,9 +130,11 @@ public final class TrainingRun {
               dataDir.toString(),
               "",
               plan.ranks(),
+              plan.recovery().hangTimeout(),
               first);
       RunObserver kept = new ObserverPair(metrics, new ObserverPair(order.witness(), events));
-      RunObserver both = new ObserverPair(kept, progress);
+      RunObserver ranks = new RankRecord(order.runDir().resolve(RANKS));
+      RunObserver both = new ObserverPair(new ObserverPair(ranks, kept), progress);
       RunObserver all = new ObserverPair(new FirstStep(order.firstStep()), both);
       stop.arm();
       List<WorkerResult> results =
@@ -164,7 +167,10 @@ public final class TrainingRun {
     return switch (plan.launcher()) {
       case SPARK ->
           new BarrierLauncher(
-              java.util.Objects.requireNonNull(spark), new TrainingBody(), progress::say);
+              java.util.Objects.requireNonNull(spark),
+              new TrainingBody(),
+              progress::say,
+              new HostBlame(plan.recovery().hostFailures(), RetryBudget.DEFAULT.window()));
       case PROCESSES ->
           new ProcessLauncher(
               WorkerJvm.children(
@@ -180,6 +186,12 @@ public final class TrainingRun {
 
   /** Metrics first: what a person reads must already be in the file. */
   private record ObserverPair(RunObserver first, RunObserver second) implements RunObserver {
+    @Override
+    public void ranksReduced(int nextAttempt, int before, int now) {
+      first.ranksReduced(nextAttempt, before, now);
+      second.ranksReduced(nextAttempt, before, now);
+    }
+
     @Override
     public void attemptStarts(int attempt) {
       first.attemptStarts(attempt);

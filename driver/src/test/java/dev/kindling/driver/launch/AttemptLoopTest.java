@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.worker.checkpoint.Epochs;
 import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
@@ -13,6 +14,7 @@ import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
+import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -23,10 +25,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -35,6 +40,8 @@ class AttemptLoopTest {
   private static final class ScriptedLauncher implements Launcher {
     private final Deque<FailureKind> script;
     private final List<WorkerAssignment> seen = new ArrayList<>();
+    private final List<Integer> ranksSeen = new ArrayList<>();
+    private int slots = Integer.MAX_VALUE;
 
     ScriptedLauncher(FailureKind... script) {
       this.script = new ArrayDeque<>(Arrays.asList(script));
@@ -44,11 +51,17 @@ class AttemptLoopTest {
     public List<WorkerResult> run(
         WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop) {
       seen.add(assignment);
+      ranksSeen.add(ranks);
       FailureKind kind = script.poll();
       if (kind != null) {
         throw new AttemptFailedException(kind, 0, "scripted", null);
       }
       return List.of(new WorkerResult(0, 10, false, "c"));
+    }
+
+    @Override
+    public int slots() {
+      return slots;
     }
 
     @Override
@@ -69,6 +82,11 @@ class AttemptLoopTest {
     }
 
     @Override
+    public void ranksReduced(int nextAttempt, int before, int now) {
+      lines.add("reduced " + nextAttempt + " from " + before + " to " + now);
+    }
+
+    @Override
     public void emit(WorkerEvent event) {
       lines.add(event.toString());
     }
@@ -82,9 +100,14 @@ class AttemptLoopTest {
   }
 
   private AttemptLoop loop(Launcher launcher, StopSignal stop, int retries) {
+    return loop(launcher, stop, retries, "a: 1", 1);
+  }
+
+  private AttemptLoop loop(
+      Launcher launcher, StopSignal stop, int retries, String config, int ranks) {
     return new AttemptLoop(
         launcher,
-        new AttemptTerms("a: 1", "/run", "/data", "", 1, 5),
+        new AttemptTerms(config, "/run", "/data", "", ranks, Duration.ofMinutes(1), 5),
         new EpochClaim(epochs(), Duration.ofMillis(10)),
         notes,
         stop,
@@ -125,6 +148,56 @@ class AttemptLoopTest {
     assertThat(launcher.seen).hasSize(3);
   }
 
+  private static String four(String more) {
+    return PlanReader.toYaml(
+        PlanReader.fromYaml(
+            """
+            model: {type: llama, width: 32, layers: 1, heads: 2, context: 64}
+            data: {type: text, paths: [corpus.txt]}
+            optimizer: {type: adamw, lr: 3e-3}
+            steps: 10
+            sequence_length: 64
+            micro_batch: 64
+            global_batch: 512
+            ranks: 4
+            """
+                + more));
+  }
+
+  /** Three slots are left of four; three ranks do not divide the batch. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "recovery: {min_ranks: 2} | 2",
+        "recovery: {min_ranks: 1} | 2",
+        "determinism: exact | 2",
+        "recovery: {min_ranks: 3} | 4",
+        "determinism: replay | 4"
+      })
+  void fewerRanksGoOnOnlyWhereTheyMay(String more, int expected) throws InterruptedException {
+    var launcher = new ScriptedLauncher(FailureKind.LOST_WORKER, FailureKind.LOST_SLOTS);
+    launcher.slots = 3;
+    loop(launcher, StopSignal.NEVER, 3, four(more), 4).run();
+    assertThat(launcher.ranksSeen).containsExactly(4, 4, expected);
+    if (expected == 2) {
+      assertThat(notes.lines).containsOnlyOnce("reduced 7 from 4 to 2");
+      assertThat(PlanReader.fromYaml(launcher.seen.get(2).configYaml()).ranks()).isEqualTo(2);
+      assertThat(PlanReader.fromYaml(launcher.seen.get(2).configYaml()).globalBatch())
+          .isEqualTo(512);
+    } else {
+      assertThat(launcher.seen.get(2).configYaml()).isEqualTo(four(more));
+    }
+  }
+
+  @Test
+  void slotsThatCameBackAreUsed() throws InterruptedException {
+    var launcher = new ScriptedLauncher(FailureKind.LOST_SLOTS);
+    launcher.slots = 4;
+    loop(launcher, StopSignal.NEVER, 3, four("recovery: {min_ranks: 1}"), 4).run();
+    assertThat(launcher.ranksSeen).containsExactly(4, 4);
+  }
+
   @Test
   void aRunThatShouldStopIsNotRetried() {
     var launcher = new ScriptedLauncher(FailureKind.COMMUNICATION);
@@ -142,16 +215,21 @@ class AttemptLoopTest {
       this.untilInterrupted = untilInterrupted;
     }
 
-    @Override
-    public List<WorkerResult> run(
-        WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
-        throws InterruptedException {
-      attempts++;
+    private void takeOver() {
       try {
         epochs().claim();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
+    }
+
+    @Override
+    public List<WorkerResult> run(
+        WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
+        throws InterruptedException {
+      attempts++;
+      // On a thread of its own: the interrupt of this one may come before the file is closed.
+      CompletableFuture.runAsync(this::takeOver).join();
       if (untilInterrupted) {
         TimeUnit.HOURS.sleep(1);
       }
@@ -175,6 +253,52 @@ class AttemptLoopTest {
     assertThat(launcher.attempts).isEqualTo(1);
     assertThat(epochs().highest()).isEqualTo(2);
     assertThat(Thread.interrupted()).isFalse();
+  }
+
+  /** A worker of the first attempt that goes on talking while the second one runs. */
+  private static final class Talkative implements Launcher {
+    private final AtomicBoolean over = new AtomicBoolean();
+    private final Thread zombie = new Thread(this::talk);
+    private volatile EventSink first = event -> {};
+
+    private void talk() {
+      while (!over.get()) {
+        first.emit(new LogLine(0, LogLine.Level.INFO, "zombie"));
+      }
+    }
+
+    @Override
+    public List<WorkerResult> run(
+        WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
+        throws InterruptedException {
+      if (assignment.attempt() == 5) {
+        first = events;
+        zombie.start();
+        TimeUnit.MILLISECONDS.sleep(1);
+        throw new AttemptFailedException(FailureKind.LOST_WORKER, 0, "scripted", null);
+      }
+      events.emit(new LogLine(0, LogLine.Level.INFO, "well"));
+      TimeUnit.MILLISECONDS.sleep(1);
+      return List.of(new WorkerResult(0, 10, false, "c"));
+    }
+
+    @Override
+    public void close() {
+      over.set(true);
+    }
+  }
+
+  @Test
+  void whatAWorkerOfAnOlderAttemptSaysReachesNobody() throws InterruptedException {
+    for (int trial = 0; trial < 200; trial++) {
+      notes.lines.clear();
+      Talkative launcher = new Talkative();
+      loop(launcher, StopSignal.NEVER, 3).run();
+      launcher.close();
+      launcher.zombie.join();
+      List<String> second = notes.lines.subList(notes.lines.indexOf("start 6"), notes.lines.size());
+      assertThat(second).hasSize(2).last().asString().contains("well");
+    }
   }
 
   @Test

@@ -135,6 +135,17 @@ public final class DriverProcess implements AutoCloseable {
     return process.descendants().filter(handle -> commandLine(handle).contains(word)).toList();
   }
 
+  /** Rank JVMs that are alive now, whichever launcher started them. */
+  List<ProcessHandle> workers() {
+    return process
+        .descendants()
+        .filter(
+            handle ->
+                commandLine(handle).contains("WorkerMain")
+                    || commandLine(handle).contains("CoarseGrainedExecutorBackend"))
+        .toList();
+  }
+
   /** From /proc, since the JDK cuts long command lines before the main class. */
   private static String commandLine(ProcessHandle handle) {
     try {

@@ -88,7 +88,9 @@ public final class LaunchProbe {
             Optional.empty(),
             Duration.ofSeconds(Long.parseLong(arguments[3])),
             Map.of("spark.executor.memory", "512m", "spark.executor.extraClassPath", arguments[2]));
-    AttemptTerms terms = new AttemptTerms("seed: 1", arguments[0], arguments[0], "", ranks, 1);
+    AttemptTerms terms =
+        new AttemptTerms(
+            "seed: 1", arguments[0], arguments[0], "", ranks, Duration.ofMinutes(1), 1);
     int code;
     try (BarrierLauncher launcher =
         new BarrierLauncher(SparkApplication.start(spec, ranks), new Counting(), out::println)) {

@@ -3,9 +3,12 @@ package dev.kindling.driver.launch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.driver.plugin.RankEnded;
+import dev.kindling.driver.plugin.RankStarted;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
+import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.loop.StopSignal;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,5 +64,35 @@ class RankLedgerTest {
         .hasMessageContaining("no space left");
     assertThat(full.failure(new IllegalStateException("job cancelled")))
         .hasMessageContaining("no space left");
+  }
+
+  private void start(int rank) {
+    ledger.started(new RankStarted("run", rank, "executor-" + rank, "host-" + rank, 1, ""));
+  }
+
+  @Test
+  void ranksThatNeitherEndedNorSpokeAreSilent() {
+    start(0);
+    start(1);
+    start(2);
+    assertThat(ledger.silent(600_000)).isEmpty();
+    ledger.ended(new RankEnded("run", 0, "", "", ""));
+    ledger.lostExecutor("executor-1");
+    assertThat(ledger.silent(0)).extracting(RankStarted::rank).containsExactly(2);
+  }
+
+  @Test
+  void aHostIsBlamedForItsDeadWorkerOrDeviceAndNotForALostPeer() {
+    start(0);
+    start(1);
+    ledger.lostExecutor("executor-1");
+    assertThat(ledger.blamedHost(failure(FailureKind.COMMUNICATION, 1))).contains("host-1");
+    assertThat(ledger.blamedHost(failure(FailureKind.COMMUNICATION, 0))).isEmpty();
+    assertThat(ledger.blamedHost(failure(FailureKind.DEVICE, 0))).contains("host-0");
+    assertThat(ledger.blamedHost(failure(FailureKind.UNEXPECTED, -1))).isEmpty();
+  }
+
+  private static AttemptFailedException failure(FailureKind kind, int rank) {
+    return new AttemptFailedException(kind, rank, "scripted", null);
   }
 }

@@ -43,7 +43,7 @@ class SlotWaitTest {
     slots.set(3);
     wait.await(3, StopSignal.NEVER, notices::add);
     slots.set(2);
-    refused(wait, FailureKind.COMMUNICATION, message);
+    refused(wait, FailureKind.LOST_SLOTS, message);
   }
 
   @Test
@@ -55,7 +55,7 @@ class SlotWaitTest {
     slots.set(3);
     wait.await(3, StopSignal.NEVER, notices::add);
     slots.set(2);
-    refused(wait, FailureKind.COMMUNICATION, message);
+    refused(wait, FailureKind.LOST_SLOTS, message);
   }
 
   @Test

@@ -32,6 +32,7 @@ public final class EventCodec {
     kryo.register(Sample.class, id++);
     kryo.register(LogLine.class, id++);
     kryo.register(StepRecalled.class, id++);
+    kryo.register(Heartbeat.class, id++);
   }
 
   public byte[] encode(WorkerEvent event) {

@@ -4,7 +4,14 @@ package dev.kindling.worker.event;
  * A fact about one rank of a running attempt. Never carries training data except {@link Sample}.
  */
 public sealed interface WorkerEvent
-    permits PhaseEntered, StepDone, StepRecalled, Validated, CheckpointSaved, Sample, LogLine {
+    permits PhaseEntered,
+        Heartbeat,
+        StepDone,
+        StepRecalled,
+        Validated,
+        CheckpointSaved,
+        Sample,
+        LogLine {
   /** Index of the worker that speaks, 0-based. */
   int rank();
 }

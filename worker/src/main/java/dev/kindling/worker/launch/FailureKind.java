@@ -8,7 +8,10 @@ public enum FailureKind {
   CHECKPOINT(4, false),
   DEVICE(5, true),
   COMMUNICATION(6, true),
-  LOST_WORKER(6, true);
+  LOST_WORKER(6, true),
+
+  /** Slots of lost workers did not come back in time. */
+  LOST_SLOTS(6, true);
 
   private final int exitCode;
   private final boolean retryable;

@@ -22,6 +22,11 @@ public interface Launcher extends AutoCloseable {
   List<WorkerResult> run(WorkerAssignment assignment, int ranks, EventSink events, StopSignal stop)
       throws InterruptedException;
 
+  /** Ranks that could start now; without limit where they are threads or processes. */
+  default int slots() {
+    return Integer.MAX_VALUE;
+  }
+
   /** Releases what outlives an attempt, such as a Spark context. */
   @Override
   void close();

@@ -14,6 +14,7 @@ import java.util.OptionalInt;
  * @param ranksOnThisHost how many ranks share the cores of this machine
  * @param gpu ordinal of the rank's GPU among those that its process sees, where the launcher says;
  *     empty only if it places consecutive ranks on a host: they take consecutive GPUs
+ * @param pulse counts what the rank gets done, and tells it while it beats
  */
 public record RankContext(
     Rendezvous rendezvous,
@@ -21,7 +22,26 @@ public record RankContext(
     EventSink events,
     StopSignal stop,
     int ranksOnThisHost,
-    OptionalInt gpu) {
+    OptionalInt gpu,
+    Pulse pulse) {
+
+  /** A rank whose launcher says which GPU it takes. */
+  public RankContext(
+      Rendezvous rendezvous,
+      Connector connector,
+      EventSink events,
+      StopSignal stop,
+      int ranksOnThisHost,
+      OptionalInt gpu) {
+    this(
+        rendezvous,
+        connector,
+        events,
+        stop,
+        ranksOnThisHost,
+        gpu,
+        new Pulse(rendezvous.rank(), events));
+  }
 
   /** A rank whose launcher says nothing about GPUs and places consecutive ranks on a host. */
   public RankContext(

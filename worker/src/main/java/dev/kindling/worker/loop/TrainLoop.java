@@ -3,9 +3,7 @@ package dev.kindling.worker.loop;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
-import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.Phase;
-import dev.kindling.worker.event.PhaseEntered;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
@@ -21,6 +19,7 @@ final class TrainLoop {
   private final Checkpointing checkpoints;
   private final StepReport report;
   private final StepWatch watch;
+  private final Pulse pulse;
 
   TrainLoop(
       TrainPlan plan,
@@ -37,6 +36,7 @@ final class TrainLoop {
     this.context = context;
     this.checkpoints = checkpoints;
     this.watch = watch;
+    this.pulse = context.pulse();
     this.report = new StepReport(plan, program, data, context.events());
   }
 
@@ -70,6 +70,9 @@ final class TrainLoop {
         watch.saving(progress);
         checkpoints.save(progress, last);
       }
+      if (!last) {
+        enter(Phase.TRAIN, progress.step() + 1);
+      }
       report.begin();
     }
     enter(Phase.DONE, progress.step());
@@ -96,6 +99,7 @@ final class TrainLoop {
         StepOutcome outcome = program.outcome();
         progress.finished(outcome);
         watch.finished(progress, outcome);
+        pulse.done(progress.step());
         report.done(progress, outcome);
         stop |= outcome.stopVotes() > 0f;
         pause |= stop || watch.spiked();
@@ -125,6 +129,7 @@ final class TrainLoop {
         Batch batch = batches.next();
         watch.ledger().feed(step, batch.samples());
         WorkerTask.write(batch, program.inputs());
+        pulse.moved();
         boolean lastOfShard = micro == microSteps - 1;
         if (lastOfShard && shard == shards - 1) {
           double factor = plan.schedule().factor(step, plan.steps());
@@ -141,7 +146,6 @@ final class TrainLoop {
   }
 
   private void enter(Phase phase, long step) {
-    EventSink events = context.events();
-    events.emit(new PhaseEntered(data.rank(), phase, step, ""));
+    pulse.enter(phase, step);
   }
 }

@@ -13,10 +13,8 @@ import dev.kindling.worker.data.BatchReader;
 import dev.kindling.worker.data.BatchSlice;
 import dev.kindling.worker.data.CacheFolder;
 import dev.kindling.worker.data.TokenShards;
-import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.Phase;
-import dev.kindling.worker.event.PhaseEntered;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.plan.BatchArithmetic;
 import dev.kindling.worker.plan.Determinism;
@@ -56,11 +54,13 @@ public final class WorkerTask {
    * @throws RuntimeException of the rooms (data, checkpoint, device, collective, plan)
    */
   public static WorkerResult run(WorkerAssignment assignment, RankContext context) {
-    return new WorkerTask(assignment, context).run();
+    try (Pulse pulse = context.pulse().start()) {
+      pulse.enter(Phase.RENDEZVOUS, 0);
+      return new WorkerTask(assignment, context).run();
+    }
   }
 
   private WorkerResult run() {
-    enter(Phase.RENDEZVOUS);
     TokenShards shards = TokenShards.open(Path.of(assignment.dataDir()));
     // The communicator may connect devices: it is opened after the backend and closed before it.
     try (Backend backend = backend();
@@ -186,7 +186,6 @@ public final class WorkerTask {
   }
 
   private void enter(Phase phase) {
-    EventSink events = context.events();
-    events.emit(new PhaseEntered(rank, phase, 0, ""));
+    context.pulse().enter(phase, 0);
   }
 }

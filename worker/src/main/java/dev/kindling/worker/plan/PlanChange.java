@@ -31,6 +31,7 @@ public record PlanChange(String path, String before, String after, Verdict verdi
   private static final Set<String> HARMLESS =
       Set.of(
           "checkpoint",
+          "recovery",
           "validation",
           "log",
           "spark",
@@ -123,7 +124,9 @@ public record PlanChange(String path, String before, String after, Verdict verdi
     }
     if (!refused.isEmpty()) {
       throw new PlanException(
-          "a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory, guard and mesh.zero only:\n  "
+          "a resumed run may change steps, intervals, logging, launcher, ranks, threads, memory, guard"
+              + " and mesh.zero only:\n"
+              + "  "
               + String.join("\n  ", refused));
     }
     return warnings;

@@ -38,6 +38,7 @@ public record TrainPlan(
     MeshSpec mesh,
     MemorySpec memory,
     CheckpointSpec checkpoint,
+    RecoverySpec recovery,
     ValidationSpec validation,
     LogSpec log,
     GuardSpec guard,
@@ -91,6 +92,9 @@ public record TrainPlan(
         "optimizer.master",
         "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
         false);
+    if (recovery != null && counts) {
+      recovery.check(ranks, errors);
+    }
     if (memory != null && memory.gradients() == GradientStorage.BF16) {
       Optional<String> obstacle =
           fp32Gradients(device, mesh, counts, globalBatch, ranks, microBatch);
@@ -202,20 +206,36 @@ public record TrainPlan(
 
   /** The same run from any working folder: relative input paths become absolute. */
   public TrainPlan absolute() {
-    return with(data.absolute(), tokenizer.absolute(), spark);
+    return with(data.absolute(), tokenizer.absolute(), ranks, spark);
   }
 
   /** The same run as others may see it: what Spark settings hide is a word. */
   public TrainPlan withoutSecrets() {
-    return with(data, tokenizer, spark.withoutSecrets());
+    return with(data, tokenizer, ranks, spark.withoutSecrets());
   }
 
   /** The same run with {@code secrets} where {@link #withoutSecrets} left words; others go. */
   public TrainPlan withSecrets(Map<String, String> secrets) {
-    return with(data, tokenizer, spark.withSecrets(secrets));
+    return with(data, tokenizer, ranks, spark.withSecrets(secrets));
   }
 
-  private TrainPlan with(DataSpec newData, TokenizerSpec newTokenizer, SparkSpec newSpark) {
+  /**
+   * The same run by fewer ranks: the most that are at most so many, at least {@link
+   * RecoverySpec#fewest}, and divide the batch.
+   */
+  public Optional<TrainPlan> onAtMost(int slots) {
+    for (int fewer = slots; fewer >= recovery.fewest(ranks, determinism); fewer--) {
+      try {
+        return Optional.of(with(data, tokenizer, fewer, spark));
+      } catch (IllegalArgumentException indivisible) {
+        continue;
+      }
+    }
+    return Optional.empty();
+  }
+
+  private TrainPlan with(
+      DataSpec newData, TokenizerSpec newTokenizer, int newRanks, SparkSpec newSpark) {
     return new TrainPlan(
         model,
         newData,
@@ -226,12 +246,13 @@ public record TrainPlan(
         mesh,
         memory,
         checkpoint,
+        recovery,
         validation,
         log,
         guard,
         determinism,
         device,
-        ranks,
+        newRanks,
         seed,
         steps,
         globalBatch,
@@ -255,6 +276,7 @@ public record TrainPlan(
             new MemorySpec(
                 Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO)),
         Map.entry("checkpoint", new CheckpointSpec(200, 2)),
+        Map.entry("recovery", RecoverySpec.DEFAULT),
         Map.entry("validation", new ValidationSpec(100, 8)),
         Map.entry("log", new LogSpec(1)),
         Map.entry("guard", new GuardSpec(100, 6.0, 3, 100, 3)),

@@ -18,7 +18,8 @@ class EventCodecTest {
           new Validated(0, 7, 1.25f, 99),
           new CheckpointSaved(0, 7, "e1-s7", 12, 1.0, ""),
           new Sample(0, 7, "public ", "class \u00e4"),
-          new LogLine(1, LogLine.Level.WARN, "slow"));
+          new LogLine(1, LogLine.Level.WARN, "slow"),
+          new Heartbeat(1, Phase.TRAIN, 7, 99));
 
   @Test
   void everyPermittedEventSurvivesTheWire() {

@@ -64,6 +64,9 @@ class TrainPlanTest {
       checkpoint:
         every_steps: 200
         keep: 2
+      recovery:
+        hang_timeout: 1m
+        host_failures: 2
       validation:
         every_steps: 100
         batches: 8
@@ -115,8 +118,15 @@ class TrainPlanTest {
   void defaultsOfSectionsAndOfThePlanAgree() {
     String sections =
         SMALLEST
-            + "mesh: {}\nmemory: {}\ncheckpoint: {}\nvalidation: {}\nlog: {}\nguard: {}\nspark: {}\nschedule: {type:"
-            + " cosine}\n";
+            + "mesh: {}\n"
+            + "memory: {}\n"
+            + "checkpoint: {}\n"
+            + "recovery: {}\n"
+            + "validation: {}\n"
+            + "log: {}\n"
+            + "guard: {}\n"
+            + "spark: {}\n"
+            + "schedule: {type: cosine}\n";
     assertThat(plan(sections)).isEqualTo(plan(SMALLEST));
     TrainPlan sgd = plan(SMALLEST, "optimizer={type: sgd, lr: 0.1}", "schedule.type=linear");
     assertThat(RecordRenderer.render(sgd))
@@ -158,9 +168,9 @@ class TrainPlanTest {
   void batchThatDoesNotDivideNamesTheNumbersAndTheNearestValidOnes() {
     assertThat(refused(SMALLEST, "ranks=2", "global_batch=5000", "micro_batch=1000"))
         .isEqualTo(
-            """
-            --set:2:14 global_batch: expected a multiple of ranks * micro_batch = 2 * 1000 = 2000, found 5000 (nearest: 4000 or 6000)
-            --set:3:13 micro_batch: expected a multiple of sequence_length 128, found 1000 (nearest: 896 or 1024)""");
+"""
+--set:2:14 global_batch: expected a multiple of ranks * micro_batch = 2 * 1000 = 2000, found 5000 (nearest: 4000 or 6000)
+--set:3:13 micro_batch: expected a multiple of sequence_length 128, found 1000 (nearest: 896 or 1024)""");
     assertThat(refused(SMALLEST.replace("1024", "100")))
         .isEqualTo(
             "exp.yaml:7:15 global_batch: expected a multiple of ranks * micro_batch = 1 * 256 ="
@@ -189,10 +199,10 @@ class TrainPlanTest {
   void exactModeHasRulesOfItsOwn() {
     assertThat(refused(SMALLEST, "determinism=exact", "ranks=3", "threads=2"))
         .isEqualTo(
-            """
-            exp.yaml:7:15 global_batch: expected a multiple of logical_shards * micro_batch = 8 * 256 = 2048, found 1024 (nearest: 2048)
-            --set:2:7 ranks: expected a divisor of logical_shards 8, found 3 (nearest: 2 or 4)
-            --set:3:9 threads: expected 0 or 1 with determinism exact (more threads change the order of sums), found 2""");
+"""
+exp.yaml:7:15 global_batch: expected a multiple of logical_shards * micro_batch = 8 * 256 = 2048, found 1024 (nearest: 2048)
+--set:2:7 ranks: expected a divisor of logical_shards 8, found 3 (nearest: 2 or 4)
+--set:3:9 threads: expected 0 or 1 with determinism exact (more threads change the order of sums), found 2""");
     assertThat(
             refused(SMALLEST, "determinism=exact", "device=cuda", "ranks=2", "global_batch=4096"))
         .isEqualTo(
@@ -209,8 +219,8 @@ class TrainPlanTest {
                 + " rank by rank), found 1");
     assertThat(refused(SMALLEST, "optimizer.master=false", "mesh.zero=2"))
         .isEqualTo(
-            "--set:1:18 optimizer.master: expected true with mesh.zero above 0 (pieces are rounded by"
-                + " no rule yet), found false");
+            "--set:1:18 optimizer.master: expected true with mesh.zero above 0 (pieces are rounded"
+                + " by no rule yet), found false");
     assertThat(refused(SMALLEST, "logical_shards=6"))
         .isEqualTo("--set:1:16 logical_shards: expected a power of two, found 6 (nearest: 4 or 8)");
   }
@@ -234,18 +244,18 @@ class TrainPlanTest {
                 global_batch: 1024
                 """))
         .isEqualTo(
-            """
-            exp.yaml:1:1 modle: unknown key "modle" (did you mean "model"?)
-            exp.yaml:2:15 model.type: expected one of gpt2, llama, found "lama" (did you mean "llama"?)
-            exp.yaml:3:7 data.paths: missing required key
-            exp.yaml:3:20 data.path: unknown key "path" (did you mean "paths"?)
-            exp.yaml:4:30 optimizer.lr: expected a number above 0, found -1.0
-            exp.yaml:4:41 optimizer.beta1: expected a number in [0, 1), found 2.0
-            exp.yaml:5:40 schedule.warmup_steps: expected at most steps 100, found 500
-            exp.yaml:6:14 determinism: expected one of replay, exact, found "exakt" (did you mean "exact"?)
-            exp.yaml:7:1 lr: unknown key "lr" (did you mean "optimizer.lr"?)
-            exp.yaml:9:8 ranks: expected integer, found "two"
-            exp.yaml:11:14 micro_batch: expected a multiple of sequence_length 128, found 250 (nearest: 128 or 256)""");
+"""
+exp.yaml:1:1 modle: unknown key "modle" (did you mean "model"?)
+exp.yaml:2:15 model.type: expected one of gpt2, llama, found "lama" (did you mean "llama"?)
+exp.yaml:3:7 data.paths: missing required key
+exp.yaml:3:20 data.path: unknown key "path" (did you mean "paths"?)
+exp.yaml:4:30 optimizer.lr: expected a number above 0, found -1.0
+exp.yaml:4:41 optimizer.beta1: expected a number in [0, 1), found 2.0
+exp.yaml:5:40 schedule.warmup_steps: expected at most steps 100, found 500
+exp.yaml:6:14 determinism: expected one of replay, exact, found "exakt" (did you mean "exact"?)
+exp.yaml:7:1 lr: unknown key "lr" (did you mean "optimizer.lr"?)
+exp.yaml:9:8 ranks: expected integer, found "two"
+exp.yaml:11:14 micro_batch: expected a multiple of sequence_length 128, found 250 (nearest: 128 or 256)""");
   }
 
   @Test

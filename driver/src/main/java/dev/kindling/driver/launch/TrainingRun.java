@@ -11,8 +11,8 @@ import dev.kindling.worker.loop.WorkerResult;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.LauncherKind;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -27,18 +27,23 @@ import org.jspecify.annotations.Nullable;
  * out of retries.
  */
 public final class TrainingRun {
-  private static final String METRICS = "metrics.jsonl";
   private static final Duration FENCE_PAUSE = Duration.ofSeconds(2);
 
   /**
    * A run that is planned and whose folder exists.
    *
    * @param configYaml the plan as text, for the ranks and their checkpoints: without secrets
+   * @param files the driver's own files of the folder
    * @param resume whether checkpoints that were ever there must be there still
    * @param firstStep called once, when the first step is done and before it is logged
    */
   public record Order(
-      TrainPlan plan, String configYaml, Path runDir, boolean resume, Runnable firstStep) {}
+      TrainPlan plan,
+      String configYaml,
+      StorageLocation runDir,
+      RunMirror files,
+      boolean resume,
+      Runnable firstStep) {}
 
   /** Prepares the plan's data and says where it lies. */
   @FunctionalInterface
@@ -71,7 +76,7 @@ public final class TrainingRun {
    */
   public int run() throws IOException, InterruptedException {
     TrainPlan plan = order.plan();
-    Storage storage = new LocalStorage(order.runDir().resolve(WorkerTask.CHECKPOINTS));
+    Storage storage = order.runDir().resolve(WorkerTask.CHECKPOINTS).open(plan.spark().conf());
     CheckpointStore store = CheckpointStore.open(storage, plan.checkpoint().keep());
     if (order.resume()) {
       requireCheckpoint(store);
@@ -104,19 +109,19 @@ public final class TrainingRun {
 
   private int attempts(Launcher launcher, EpochClaim epochs, Path dataDir)
       throws IOException, InterruptedException {
-    Path metricsPath = order.runDir().resolve(METRICS);
+    Path metricsPath = order.files().folder().resolve(RunMirror.METRICS);
     int first = MetricsFile.lastAttempt(metricsPath) + 1;
     TrainPlan plan = order.plan();
     try (MetricsFile metrics = MetricsFile.open(metricsPath)) {
       AttemptTerms terms =
           new AttemptTerms(
               order.configYaml(),
-              order.runDir().toAbsolutePath().toString(),
+              order.runDir().absolute().text(),
               dataDir.toString(),
               "",
               plan.ranks(),
               first);
-      RunObserver both = new ObserverPair(metrics, progress);
+      RunObserver both = new ObserverPair(new ObserverPair(metrics, order.files()), progress);
       RunObserver all = new ObserverPair(new FirstStep(order.firstStep()), both);
       stop.arm();
       List<WorkerResult> results =

@@ -27,7 +27,7 @@ class HdfsStorageTest extends StorageCases {
 
   @Override
   protected int rounds() {
-    return 20;
+    return 10;
   }
 
   @Test

@@ -44,6 +44,19 @@ class ObjectStorageTest extends StorageCases {
     assertThat(storage().read("commits/a", 10)).isEqualTo(bytes("mine"));
   }
 
+  /** Why a commit has to be conditional here. */
+  @Test
+  void ofTwoStreamsIntoOneNameTheLastToEndWins() throws IOException {
+    try (StorageOutput first = storage().create("data/part");
+        StorageOutput second = storage().create("data/part")) {
+      first.write(ByteBuffer.wrap(bytes("first")));
+      second.write(ByteBuffer.wrap(bytes("second")));
+      second.commit();
+      first.commit();
+    }
+    assertThat(storage().read("data/part", 10)).isEqualTo(bytes("first"));
+  }
+
   @Test
   void aFailedUploadIsAnErrorAndNoCommit() throws IOException {
     // A look whether the name is free, the start of the upload, its end.

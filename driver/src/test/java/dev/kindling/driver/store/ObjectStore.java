@@ -239,7 +239,7 @@ public final class ObjectStore extends FileSystem {
 
     @Override
     public long getPos() {
-      return length - bytes.available();
+      return (long) length - bytes.available();
     }
 
     @Override

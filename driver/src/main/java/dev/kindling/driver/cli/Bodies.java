@@ -6,6 +6,7 @@ import dev.kindling.driver.data.SparkWorkPool;
 import dev.kindling.driver.experiment.ChildStarter;
 import dev.kindling.driver.experiment.Experiment;
 import dev.kindling.driver.launch.Progress;
+import dev.kindling.driver.launch.RunMirror;
 import dev.kindling.driver.launch.SparkApplication;
 import dev.kindling.driver.launch.StopSwitch;
 import dev.kindling.driver.launch.TrainingRun;
@@ -26,7 +27,7 @@ import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.LauncherKind;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.store.LocalStorage;
+import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
 import java.io.Serializable;
 import java.nio.file.Files;
@@ -44,7 +45,7 @@ public final class Bodies implements CommandBodies {
   @Override
   public int train(RunRequest request, PrintWriter out) throws Exception {
     TrainPlan plan = request.plan();
-    Path runDir = Path.of(request.runDir());
+    StorageLocation runDir = request.runDir();
     Progress progress = new Progress(out, style(request.progress()), plan.steps());
     StopSwitch stop = new StopSwitch(progress::say);
     stop.install();
@@ -55,7 +56,7 @@ public final class Bodies implements CommandBodies {
     String configYaml = PlanReader.toYaml(plan.withoutSecrets());
     int code =
         new WitnessedRun(
-                runDir,
+                request.files().folder(),
                 configYaml,
                 request.resume(),
                 RunEnvironment.of(plan, System.getenv()),
@@ -67,6 +68,7 @@ public final class Bodies implements CommandBodies {
                                 plan,
                                 configYaml,
                                 runDir,
+                                request.files(),
                                 request.resume(),
                                 request.firstStep(),
                                 witness),
@@ -90,9 +92,13 @@ public final class Bodies implements CommandBodies {
     };
   }
 
-  /** Beside the run folders, where every rank that reaches one reaches the other. */
-  private static Path preparedBeside(Path runDir) {
-    return runDir.toAbsolutePath().normalize().resolveSibling("prepared");
+  /**
+   * Beside the run folders, where every rank that reaches one reaches the other. Prepared sets are
+   * local files: with a run folder elsewhere the working directory must be one that ranks share.
+   */
+  private static Path preparedBeside(StorageLocation runDir) {
+    Path run = runDir.path().orElse(RUNS.resolve("any"));
+    return run.toAbsolutePath().normalize().resolveSibling("prepared");
   }
 
   private static TokenShards prepared(
@@ -139,7 +145,7 @@ public final class Bodies implements CommandBodies {
   @Override
   public int dataPrepare(TrainPlan plan, PrintWriter out) {
     Progress progress = new Progress(out, Progress.Style.PLAIN, plan.steps());
-    Path root = preparedBeside(RUNS.resolve("any"));
+    Path root = preparedBeside(new StorageLocation(RUNS.resolve("any").toString()));
     TokenShards shards;
     if (plan.launcher() == LauncherKind.SPARK) {
       try (SparkApplication spark = SparkApplication.start(plan.spark(), plan.ranks())) {
@@ -162,7 +168,7 @@ public final class Bodies implements CommandBodies {
   public int generate(GenerateRequest request, PrintWriter out) {
     int cores = Runtime.getRuntime().availableProcessors();
     try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
-        LoadedModel model = LoadedModel.open(Path.of(request.model()), backend)) {
+        LoadedModel model = LoadedModel.open(StorageLocation.of(request.model()), backend)) {
       String text = model.generate(request.prompt(), request.tokens(), request.sampling());
       out.println(request.prompt() + text);
     }
@@ -170,12 +176,13 @@ public final class Bodies implements CommandBodies {
   }
 
   @Override
-  public int export(String runDir, String target, PrintWriter out) {
-    if (!Files.exists(Path.of(runDir, "config.yaml"))) {
-      throw new PlanException(runDir + " holds no run (no config.yaml)");
+  public int export(String runDir, String target, PrintWriter out) throws Exception {
+    StorageLocation run = StorageLocation.of(runDir);
+    if (!run.open(Map.of()).exists(RunMirror.CONFIG)) {
+      throw new PlanException(runDir + " holds no run (no " + RunMirror.CONFIG + ")");
     }
     CheckpointStore store =
-        CheckpointStore.open(new LocalStorage(Path.of(runDir, WorkerTask.CHECKPOINTS)), 2);
+        CheckpointStore.open(run.resolve(WorkerTask.CHECKPOINTS).open(Map.of()), 2);
     List<String> refusals = new ArrayList<>();
     Generation newest =
         store

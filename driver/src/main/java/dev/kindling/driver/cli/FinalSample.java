@@ -11,6 +11,7 @@ import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.event.Sample;
 import dev.kindling.worker.generate.LoadedModel;
 import dev.kindling.worker.generate.Sampling;
+import dev.kindling.worker.store.StorageLocation;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
@@ -29,11 +30,11 @@ final class FinalSample {
 
   private static final Sampling SAMPLING = new Sampling(0.7, 0, 0.95, 1);
 
-  private final Path runDir;
+  private final StorageLocation runDir;
   private final Progress progress;
   private Optional<TokenShards> shards = Optional.empty();
 
-  FinalSample(Path runDir, Progress progress) {
+  FinalSample(StorageLocation runDir, Progress progress) {
     this.runDir = runDir;
     this.progress = progress;
   }

@@ -4,11 +4,15 @@ import static java.nio.file.StandardOpenOption.CREATE_NEW;
 
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.driver.experiment.RunHistory;
+import dev.kindling.driver.launch.RunMirror;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.store.OwnerLock;
+import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -25,13 +29,14 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A run folder in the hands of this driver, and of no other until it is closed: the one place that
  * turns command line, YAML and {@code --set} into a plan in a run folder.
  */
 public final class RunFolder implements AutoCloseable {
-  private static final String CONFIG = "config.yaml";
+  private static final String CONFIG = RunMirror.CONFIG;
   private static final String LOCK = "run.lock";
 
   private static final Set<PosixFilePermission> OWNER_ONLY =
@@ -40,13 +45,17 @@ public final class RunFolder implements AutoCloseable {
   /** A killed driver is cleared away by the kernel within this time. */
   private static final Duration PATIENCE = Duration.ofSeconds(3);
 
-  private final String folder;
+  private final StorageLocation folder;
+  private final RunMirror files;
   private final Path config;
-  private final OwnerLock owner;
 
-  private RunFolder(String folder, OwnerLock owner) {
+  /** Only on this machine's file systems; elsewhere the epochs of the checkpoints fence. */
+  private final @Nullable OwnerLock owner;
+
+  private RunFolder(StorageLocation folder, RunMirror files, @Nullable OwnerLock owner) {
     this.folder = folder;
-    this.config = Path.of(folder).resolve(CONFIG);
+    this.files = files;
+    this.config = files.folder().resolve(CONFIG);
     this.owner = owner;
   }
 
@@ -64,23 +73,44 @@ public final class RunFolder implements AutoCloseable {
    * @throws PlanException if it cannot be made, or another driver works on it
    */
   static RunFolder own(String folder) throws InterruptedException {
-    Path lock = Path.of(folder).resolve(LOCK);
+    return own(StorageLocation.of(folder), Map.of());
+  }
+
+  /**
+   * As {@link #own(String)}.
+   *
+   * @param settings of the folder's store, as Spark is given them
+   */
+  static RunFolder own(StorageLocation folder, Map<String, String> settings)
+      throws InterruptedException {
+    @Nullable OwnerLock owner = folder.isLocal() ? lock(Path.of(folder.text())) : null;
+    return new RunFolder(folder, mirror(folder, settings), owner);
+  }
+
+  private static RunMirror mirror(StorageLocation folder, Map<String, String> settings) {
     try {
-      PrivateFolder.make(Path.of(folder));
+      return RunMirror.of(folder, settings);
+    } catch (IOException e) {
+      throw new PlanException(folder + ": cannot be read: " + e);
+    }
+  }
+
+  private static OwnerLock lock(Path folder) throws InterruptedException {
+    Path lock = folder.resolve(LOCK);
+    try {
+      PrivateFolder.make(folder);
     } catch (IOException e) {
       throw new PlanException(folder + ": expected a folder that exists or can be made: " + e);
     }
     try {
-      Optional<OwnerLock> owner = OwnerLock.take(lock, PATIENCE);
-      return new RunFolder(
-          folder,
-          owner.orElseThrow(
+      return OwnerLock.take(lock, PATIENCE)
+          .orElseThrow(
               () ->
                   new PlanException(
                       folder
                           + ": another driver works on this run ("
                           + OwnerLock.owner(lock)
-                          + "); wait for its end or stop it first")));
+                          + "); wait for its end or stop it first"));
     } catch (IOException e) {
       throw new UncheckedIOException("cannot lock " + lock, e);
     }
@@ -91,16 +121,26 @@ public final class RunFolder implements AutoCloseable {
    *
    * @throws PlanException if it holds no run, or another driver works on it
    */
-  static RunFolder ownRun(String folder) throws InterruptedException {
-    if (!Files.exists(Path.of(folder).resolve(CONFIG))) {
-      throw new PlanException(
-          folder
-              + " holds no run (no "
-              + CONFIG
-              + "); start one with: kindling train CONFIG.yaml --run-dir "
-              + folder);
+  static RunFolder ownRun(String text) throws InterruptedException {
+    StorageLocation folder = StorageLocation.of(text);
+    if (folder.isLocal() && !Files.exists(Path.of(folder.text()).resolve(CONFIG))) {
+      throw noRun(folder);
     }
-    return own(folder);
+    RunFolder owned = own(folder, Map.of());
+    if (!Files.exists(owned.config)) {
+      owned.files.close();
+      throw noRun(folder);
+    }
+    return owned;
+  }
+
+  private static PlanException noRun(StorageLocation folder) {
+    return new PlanException(
+        folder
+            + " holds no run (no "
+            + CONFIG
+            + "); start one with: kindling train CONFIG.yaml --run-dir "
+            + folder);
   }
 
   /**
@@ -110,7 +150,7 @@ public final class RunFolder implements AutoCloseable {
    * @throws PlanException if the folder already holds a run
    */
   RunRequest start(TrainPlan given, ProgressMode progress) {
-    Optional<String> trace = RunHistory.trace(Path.of(folder));
+    Optional<String> trace = RunHistory.trace(checkpoints(given), files.folder());
     if (trace.isPresent()) {
       throw new PlanException(
           folder
@@ -129,7 +169,7 @@ public final class RunFolder implements AutoCloseable {
     }
     TrainPlan plan = given.absolute();
     write(plan);
-    return new RunRequest(plan, folder, false, progress, secrets(plan), () -> {});
+    return new RunRequest(plan, folder, files, false, progress, secrets(plan), () -> {});
   }
 
   /**
@@ -155,7 +195,11 @@ public final class RunFolder implements AutoCloseable {
       protect(); // That version kept them here.
     }
     Runnable firstStep = before.equals(after) && !older ? () -> {} : () -> write(after);
-    return new RunRequest(after, folder, true, progress, warnings, firstStep);
+    return new RunRequest(after, folder, files, true, progress, warnings, firstStep);
+  }
+
+  private Storage checkpoints(TrainPlan plan) {
+    return folder.resolve(WorkerTask.CHECKPOINTS).open(plan.spark().conf());
   }
 
   private List<String> secrets(TrainPlan plan) {
@@ -203,13 +247,20 @@ public final class RunFolder implements AutoCloseable {
       Files.writeString(
           fresh, PlanReader.toYaml(plan.withoutSecrets()), StandardCharsets.UTF_8, CREATE_NEW);
       Files.move(fresh, config, StandardCopyOption.ATOMIC_MOVE);
+      files.publish(CONFIG);
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot write " + config, e);
+      throw new UncheckedIOException("cannot write " + folder.resolve(CONFIG), e);
     }
   }
 
   @Override
   public void close() throws IOException {
-    owner.close();
+    try {
+      files.close();
+    } finally {
+      if (owner != null) {
+        owner.close();
+      }
+    }
   }
 }

@@ -3,6 +3,7 @@ package dev.kindling.driver.cli;
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.store.StorageLocation;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -25,7 +26,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--run-dir",
       paramLabel = "DIR",
-      description = "Folder of the run; default: runs/NAME-DATE-TIME.")
+      description = "Folder of the run, a path or a URI; default: runs/NAME-DATE-TIME.")
   private Optional<String> runDir = Optional.empty();
 
   private final CommandBodies bodies;
@@ -37,7 +38,8 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     TrainPlan plan = PlanReader.read(ConfigDocument.read(config), options.assignments()).value();
-    try (RunFolder folder = RunFolder.own(runDir.orElseGet(() -> RunFolder.freshName(config)))) {
+    String dir = runDir.orElseGet(() -> RunFolder.freshName(config));
+    try (RunFolder folder = RunFolder.own(StorageLocation.of(dir), plan.spark().conf())) {
       return options.run(folder.start(plan, options.progress()), bodies);
     }
   }

@@ -11,8 +11,8 @@ import dev.kindling.worker.loop.WorkerResult;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.LauncherKind;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -28,8 +28,6 @@ import org.jspecify.annotations.Nullable;
  * out of retries.
  */
 public final class TrainingRun {
-  private static final String METRICS = "metrics.jsonl";
-  private static final String EVENTS = "events";
   private static final String RANKS = "ranks.jsonl";
   private static final Duration FENCE_PAUSE = Duration.ofSeconds(2);
 
@@ -37,6 +35,7 @@ public final class TrainingRun {
    * A run that is planned and whose folder exists.
    *
    * @param configYaml the plan as text, for the ranks and their checkpoints: without secrets
+   * @param files the driver's own files of the folder
    * @param resume whether checkpoints that were ever there must be there still
    * @param firstStep called once, when the first step is done and before it is logged
    * @param witness sees the run beside its metrics and its progress
@@ -44,7 +43,8 @@ public final class TrainingRun {
   public record Order(
       TrainPlan plan,
       String configYaml,
-      Path runDir,
+      StorageLocation runDir,
+      RunMirror files,
       boolean resume,
       Runnable firstStep,
       RunObserver witness) {}
@@ -80,7 +80,7 @@ public final class TrainingRun {
    */
   public int run() throws IOException, InterruptedException {
     TrainPlan plan = order.plan();
-    Storage storage = new LocalStorage(order.runDir().resolve(WorkerTask.CHECKPOINTS));
+    Storage storage = order.runDir().resolve(WorkerTask.CHECKPOINTS).open(plan.spark().conf());
     CheckpointStore store = CheckpointStore.open(storage, plan.checkpoint().keep());
     if (order.resume()) {
       requireCheckpoint(store);
@@ -113,27 +113,28 @@ public final class TrainingRun {
 
   private int attempts(Launcher launcher, EpochClaim epochs, Path dataDir)
       throws IOException, InterruptedException {
-    Path metricsPath = order.runDir().resolve(METRICS);
+    Path metricsPath = order.files().folder().resolve(RunMirror.METRICS);
     int first = MetricsFile.lastAttempt(metricsPath) + 1;
     TrainPlan plan = order.plan();
     try (MetricsFile metrics = MetricsFile.open(metricsPath);
         EventFiles events =
             new EventFiles(
-                order.runDir().resolve(EVENTS),
+                order.files().folder().resolve(RunMirror.EVENTS),
                 metrics.steps(),
                 Clock.systemUTC(),
                 progress::say)) {
       AttemptTerms terms =
           new AttemptTerms(
               order.configYaml(),
-              order.runDir().toAbsolutePath().toString(),
+              order.runDir().absolute().text(),
               dataDir.toString(),
               "",
               plan.ranks(),
               plan.recovery().hangTimeout(),
               first);
-      RunObserver kept = new ObserverPair(metrics, new ObserverPair(order.witness(), events));
-      RunObserver ranks = new RankRecord(order.runDir().resolve(RANKS));
+      RunObserver stored = new ObserverPair(metrics, order.files());
+      RunObserver kept = new ObserverPair(stored, new ObserverPair(order.witness(), events));
+      RunObserver ranks = new RankRecord(order.files().folder().resolve(RANKS));
       RunObserver both = new ObserverPair(new ObserverPair(ranks, kept), progress);
       RunObserver all = new ObserverPair(new FirstStep(order.firstStep()), both);
       stop.arm();

@@ -4,9 +4,13 @@ import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageEntry;
 import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.HexFormat;
 
 /** The fencing epochs of a checkpoint root: one small exclusive object each. */
 public record Epochs(Storage storage) {
+  private static final int NONCE_BYTES = 16;
+
   /** Takes the next one; of several concurrent callers each gets another. */
   public long claim() throws IOException {
     JobIdentity.ensure(storage);
@@ -26,8 +30,15 @@ public record Epochs(Storage storage) {
     return storage.commitExclusive(Layout.epochPath(own + 1), owner());
   }
 
+  /** No two claims are the same bytes: a store whose answer got lost tells them apart by these. */
   private static byte[] owner() {
-    return Json.object().put("pid", ProcessHandle.current().pid()).build().bytes();
+    byte[] nonce = new byte[NONCE_BYTES];
+    new SecureRandom().nextBytes(nonce);
+    return Json.object()
+        .put("pid", ProcessHandle.current().pid())
+        .put("nonce", HexFormat.of().formatHex(nonce))
+        .build()
+        .bytes();
   }
 
   /** The newest that anybody claimed, 0 if none. */

@@ -20,12 +20,14 @@ import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.store.JsonReader;
 import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -40,16 +42,16 @@ public record LoadedModel(Generator generator, Tokenizer tokenizer, String origi
   private static final int CONFIG_BYTES_MAX = 1 << 20;
 
   /**
-   * Loads a run folder (its newest valid checkpoint) or a Hugging Face model directory.
+   * Loads a run folder (its newest valid checkpoint) or a local Hugging Face model directory.
    *
    * @throws CheckpointException if there are no weights, or they are not the model's
    */
-  public static LoadedModel open(Path folder, Backend backend) {
-    if (Files.exists(folder.resolve("config.json"))) {
-      return ofDirectory(folder, backend);
+  public static LoadedModel open(StorageLocation folder, Backend backend) {
+    Optional<Path> directory = folder.path().filter(p -> Files.exists(p.resolve("config.json")));
+    if (directory.isPresent()) {
+      return ofDirectory(directory.get(), backend);
     }
-    CheckpointStore store =
-        CheckpointStore.open(new LocalStorage(folder.resolve("checkpoints")), 2);
+    CheckpointStore store = CheckpointStore.open(folder.resolve("checkpoints").open(Map.of()), 2);
     List<String> refusals = new ArrayList<>();
     Optional<Generation> newest = store.newestValid(refusals);
     if (newest.isEmpty()) {
@@ -60,7 +62,7 @@ public record LoadedModel(Generator generator, Tokenizer tokenizer, String origi
   }
 
   private static LoadedModel ofRun(
-      CheckpointStore store, Generation generation, Path folder, Backend backend) {
+      CheckpointStore store, Generation generation, StorageLocation folder, Backend backend) {
     TrainPlan plan = PlanReader.fromYaml(generation.facts().config());
     Tokenizer tokenizer = Tokenizer.open(plan.tokenizer());
     ModelFamily model = plan.model().withVocabulary(tokenizer.vocabularySize());

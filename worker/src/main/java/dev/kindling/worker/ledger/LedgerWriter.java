@@ -8,8 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The file of one rank. The step only formats a line into memory; a thread of its own writes, so
@@ -23,12 +25,12 @@ public final class LedgerWriter implements AutoCloseable {
 
   private static final long CLOSE_MILLIS = 5_000;
 
-  private final Path file;
+  private final @Nullable Path file;
   private final ByteBuffer[] buffers = {
     ByteBuffer.allocate(BUFFER_BYTES), ByteBuffer.allocate(BUFFER_BYTES)
   };
   private final Object lock = new Object();
-  private final Thread thread;
+  private final @Nullable Thread thread;
 
   /** The buffer that takes lines; the other one is being written. Guarded by {@code lock}. */
   private int front;
@@ -47,6 +49,16 @@ public final class LedgerWriter implements AutoCloseable {
     thread.start();
   }
 
+  private LedgerWriter() {
+    file = null;
+    thread = null;
+  }
+
+  /** One that keeps nothing. */
+  public static LedgerWriter none() {
+    return new LedgerWriter();
+  }
+
   /** Begins the header's file in the ledger of a run; nothing here throws for storage's sake. */
   public static LedgerWriter open(Path runDir, LedgerHeader header) {
     return new LedgerWriter(
@@ -55,6 +67,9 @@ public final class LedgerWriter implements AutoCloseable {
 
   /** Allocates nothing and waits for nobody. */
   public void append(long step, int lossBits, int gradNormBits, long samples) {
+    if (thread == null) {
+      return;
+    }
     synchronized (lock) {
       ByteBuffer buffer = buffers[front];
       if (!failure.isEmpty()) {
@@ -112,7 +127,8 @@ public final class LedgerWriter implements AutoCloseable {
   }
 
   private FileChannel create() throws IOException {
-    Path folder = java.util.Objects.requireNonNull(file.getParent());
+    Path file = Objects.requireNonNull(this.file);
+    Path folder = Objects.requireNonNull(file.getParent());
     Files.createDirectories(
         folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     return FileChannel.open(
@@ -147,6 +163,9 @@ public final class LedgerWriter implements AutoCloseable {
     synchronized (lock) {
       closed = true;
       lock.notifyAll();
+    }
+    if (thread == null) {
+      return;
     }
     try {
       thread.join(CLOSE_MILLIS);

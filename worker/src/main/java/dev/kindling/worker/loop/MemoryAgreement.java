@@ -16,12 +16,11 @@ import dev.kindling.worker.step.StepProgram;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
-import dev.kindling.worker.store.LocalStorage;
+import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageInput;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -47,16 +46,16 @@ final class MemoryAgreement {
   private final Backend backend;
   private final Communicator data;
   private final EventSink events;
-  private final LocalStorage folder;
+  private final Storage folder;
   private long predicted;
 
   MemoryAgreement(
-      MemorySpec spec, Backend backend, Communicator data, EventSink events, Path runDir) {
+      MemorySpec spec, Backend backend, Communicator data, EventSink events, Storage runDir) {
     this.spec = spec;
     this.backend = backend;
     this.data = data;
     this.events = events;
-    this.folder = new LocalStorage(runDir);
+    this.folder = runDir;
   }
 
   /**
@@ -153,7 +152,7 @@ final class MemoryAgreement {
   }
 
   private Optional<Recorded> read() {
-    String file = Path.of(folder.location()).resolve(FILE).toString();
+    String file = folder.location() + "/" + FILE;
     try {
       if (!folder.exists(FILE)) {
         return Optional.empty();

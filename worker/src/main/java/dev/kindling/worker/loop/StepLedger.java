@@ -10,10 +10,12 @@ import dev.kindling.worker.ledger.LedgerHistory;
 import dev.kindling.worker.ledger.LedgerStep;
 import dev.kindling.worker.ledger.LedgerWriter;
 import dev.kindling.worker.step.StepOutcome;
+import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
@@ -66,9 +68,11 @@ final class StepLedger implements AutoCloseable {
     this.fed = new long[inFlight + 1];
     String head = progress.guards().get(LedgerChain.GUARD);
     this.chain = head == null ? LedgerChain.begin() : LedgerChain.at(head);
-    Path runDir = Path.of(assignment.runDir());
+    Optional<Path> runDir = StorageLocation.of(assignment.runDir()).path();
     this.earlier =
-        data.rank() == 0 ? read(runDir, trajectory) : new LedgerHistory(none(), List.of());
+        data.rank() == 0 && runDir.isPresent()
+            ? read(runDir.get(), trajectory)
+            : new LedgerHistory(none(), List.of());
     this.lastEarlier = earlier.steps().isEmpty() ? 0 : earlier.steps().lastKey();
     LedgerHeader header =
         new LedgerHeader(
@@ -78,7 +82,8 @@ final class StepLedger implements AutoCloseable {
             data.worldSize(),
             data.rank(),
             progress.step());
-    this.writer = LedgerWriter.open(runDir, header);
+    // Not every store can append: a run folder elsewhere has the chain in its checkpoints alone.
+    this.writer = runDir.map(path -> LedgerWriter.open(path, header)).orElseGet(LedgerWriter::none);
   }
 
   private static java.util.SortedMap<Long, LedgerStep> none() {

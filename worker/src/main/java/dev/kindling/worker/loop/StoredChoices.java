@@ -5,12 +5,10 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.ChoiceException;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.worker.store.Storage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -28,12 +26,22 @@ final class StoredChoices {
   /** In the run folder: device, library, shape, algorithm, microseconds; tabs between. */
   static final String FILE = "device_choices.tsv";
 
-  private final Path ofRun;
-  private final Path ofMachine;
+  private static final int MAX_BYTES = 1 << 26;
 
-  StoredChoices(Path runDir, Path cache) {
-    ofRun = runDir.resolve(FILE);
-    ofMachine = cache.resolve(FILE);
+  /** A folder with such a file. */
+  private record Source(Storage folder) {
+    @Override
+    public String toString() {
+      return folder.location() + "/" + FILE;
+    }
+  }
+
+  private final Source ofRun;
+  private final Source ofMachine;
+
+  StoredChoices(Storage runDir, Storage cache) {
+    ofRun = new Source(runDir);
+    ofMachine = new Source(cache);
   }
 
   /**
@@ -62,7 +70,7 @@ final class StoredChoices {
   }
 
   private void adopt(Backend backend) {
-    for (Path source : List.of(ofRun, ofMachine)) {
+    for (Source source : List.of(ofRun, ofMachine)) {
       try {
         backend.adopt(read(source));
       } catch (DeviceException damaged) {
@@ -78,7 +86,7 @@ final class StoredChoices {
       String source =
           Stream.of(ofRun, ofMachine)
               .filter(each -> read(each).lines().anyMatch(l -> key(l).equals(unusable.choice())))
-              .map(Path::toString)
+              .map(Source::toString)
               .findFirst()
               .orElse(FILE + " of the run folder or the cache of rank 0");
       throw new DeviceException(
@@ -94,9 +102,9 @@ final class StoredChoices {
     }
   }
 
-  private static String read(Path source) {
+  private static String read(Source source) {
     try {
-      return Files.readString(source);
+      return new String(source.folder().read(FILE, MAX_BYTES), StandardCharsets.UTF_8);
     } catch (NoSuchFileException none) {
       return "";
     } catch (IOException unreadable) {
@@ -120,15 +128,11 @@ final class StoredChoices {
   }
 
   /** Whole or not at all: another process may read or write the cache at the same time. */
-  private static void write(Path target, String choices) {
+  private static void write(Source target, String choices) {
     try {
-      if (Files.exists(target) && Files.readString(target).equals(choices)) {
-        return;
+      if (!read(target).equals(choices)) {
+        target.folder().replace(FILE, choices.getBytes(StandardCharsets.UTF_8));
       }
-      Path fresh = Files.createTempFile(target.getParent(), FILE, ".new");
-      Files.write(fresh, choices.getBytes(StandardCharsets.UTF_8));
-      Files.move(
-          fresh, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException unwritable) {
       throw new DeviceException(target + ": cannot be written: " + unwritable, unwritable);
     }

@@ -8,7 +8,7 @@ import java.util.Arrays;
  * rendezvous.
  *
  * @param configYaml the resolved configuration, as written to the run folder
- * @param runDir the run folder, a path that every rank can reach
+ * @param runDir the run folder, a path or URI that every rank can reach
  * @param dataDir the prepared token shards, a path that every rank can reach
  * @param attempt number of the attempt, from 1
  * @param epoch the fencing epoch that the driver claimed for this attempt

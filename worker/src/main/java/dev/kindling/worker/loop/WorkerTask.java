@@ -27,7 +27,11 @@ import dev.kindling.worker.step.StepInputs;
 import dev.kindling.worker.step.StepProgram;
 import dev.kindling.worker.step.StepShape;
 import dev.kindling.worker.store.LocalStorage;
+import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageLocation;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 
 /** What one rank does in one attempt, from the rendezvous to the last checkpoint. */
@@ -37,12 +41,14 @@ public final class WorkerTask {
 
   private final WorkerAssignment assignment;
   private final TrainPlan plan;
+  private final StorageLocation runDir;
   private final RankContext context;
   private final int rank;
 
   private WorkerTask(WorkerAssignment assignment, RankContext context) {
     this.assignment = assignment;
     this.plan = PlanReader.fromYaml(assignment.configYaml());
+    this.runDir = StorageLocation.of(assignment.runDir());
     this.context = context;
     this.rank = context.rendezvous().rank();
   }
@@ -60,6 +66,13 @@ public final class WorkerTask {
     }
   }
 
+  /** The plan that a rank is told has words in the place of secrets; Spark itself brings those. */
+  private Storage storage(StorageLocation location) {
+    Map<String, String> settings = new HashMap<>(plan.spark().conf());
+    settings.keySet().removeAll(plan.spark().secretKeys());
+    return location.open(settings);
+  }
+
   private WorkerResult run() {
     TokenShards shards = TokenShards.open(Path.of(assignment.dataDir()));
     // The communicator may connect devices: it is opened after the backend and closed before it.
@@ -68,11 +81,10 @@ public final class WorkerTask {
             context.connector().connect(plan, assignment, context.rendezvous(), backend)) {
       enter(Phase.COMPILE);
       MemoryAgreement memory =
-          new MemoryAgreement(
-              plan.memory(), backend, data, context.events(), Path.of(assignment.runDir()));
+          new MemoryAgreement(plan.memory(), backend, data, context.events(), storage(runDir));
       StepGraphs graphs = memory.agree(graphs(plan, shards));
       StoredChoices choices =
-          new StoredChoices(Path.of(assignment.runDir()), CacheFolder.of("devices"));
+          new StoredChoices(storage(runDir), new LocalStorage(CacheFolder.of("devices")));
       try (StepProgram program =
           choices.compile(backend, data, () -> StepProgram.compile(graphs, backend, data))) {
         memory.report(program);
@@ -89,7 +101,7 @@ public final class WorkerTask {
     RunIdentity identity = RunIdentity.of(plan, assignment, shards);
     CheckpointStore store =
         CheckpointStore.openOfRank(
-            new LocalStorage(Path.of(assignment.runDir(), CHECKPOINTS)),
+            storage(runDir.resolve(CHECKPOINTS)),
             plan.checkpoint().keep(),
             rank,
             context.ranksOnThisHost());

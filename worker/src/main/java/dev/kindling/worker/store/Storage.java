@@ -36,7 +36,8 @@ public interface Storage {
   StorageOutput create(String name) throws IOException;
 
   /**
-   * Makes a small object visible whole and durable, to one caller only.
+   * Makes a small object visible whole and durable, to one caller only. An answer that got lost is
+   * told from a defeat by the content, so rivals must not write the same bytes.
    *
    * @return false if the name was taken: of several concurrent callers exactly one gets true
    */

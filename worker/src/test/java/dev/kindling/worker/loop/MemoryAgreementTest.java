@@ -28,6 +28,7 @@ import dev.kindling.worker.step.MemoryFit;
 import dev.kindling.worker.step.MemorySaving;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepShape;
+import dev.kindling.worker.store.LocalStorage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -109,7 +110,8 @@ class MemoryAgreementTest {
     for (int rank = 0; rank < 2; rank++) {
       Communicator data = world.get(rank);
       Backend backend = new Counting(free[rank]);
-      MemoryAgreement agreement = new MemoryAgreement(spec, backend, data, events::add, folder);
+      MemoryAgreement agreement =
+          new MemoryAgreement(spec, backend, data, events::add, new LocalStorage(folder));
       ranks.add(threads.submit(() -> agreement.agree(GRAPHS).shape().saving()));
     }
     return List.of(ranks.get(0).get(), ranks.get(1).get());
@@ -232,7 +234,8 @@ class MemoryAgreementTest {
     List<Future<StepGraphs>> ranks = new ArrayList<>();
     for (Communicator data : world) {
       Backend backend = new Counting(bytes(data.rank() == 0 ? Long.MAX_VALUE : 1000));
-      MemoryAgreement agreement = new MemoryAgreement(AUTO, backend, data, events::add, folder);
+      MemoryAgreement agreement =
+          new MemoryAgreement(AUTO, backend, data, events::add, new LocalStorage(folder));
       ranks.add(threads.submit(() -> agreement.agree(GRAPHS)));
     }
     for (Future<StepGraphs> rank : ranks) {

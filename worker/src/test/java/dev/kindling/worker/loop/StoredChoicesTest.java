@@ -13,6 +13,7 @@ import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,7 +110,8 @@ class StoredChoicesTest {
         chosen.add(
             ranks.submit(
                 () ->
-                    new StoredChoices(runDir, cacheDir).compile(backend, data, backend::compile)));
+                    new StoredChoices(new LocalStorage(runDir), new LocalStorage(cacheDir))
+                        .compile(backend, data, backend::compile)));
       }
       return List.of(chosen.get(0).get(), chosen.get(1).get());
     } finally {
@@ -120,7 +122,8 @@ class StoredChoicesTest {
   private String compile(Path runDir, Path cacheDir, String algorithm) {
     Chooser backend = new Chooser(algorithm);
     try (Communicator alone = LoopbackCommunicator.create(1).get(0)) {
-      return new StoredChoices(runDir, cacheDir).compile(backend, alone, backend::compile);
+      return new StoredChoices(new LocalStorage(runDir), new LocalStorage(cacheDir))
+          .compile(backend, alone, backend::compile);
     }
   }
 
@@ -160,7 +163,8 @@ class StoredChoicesTest {
                           (java.util.concurrent.Callable<String>)
                               () -> {
                                 Chooser backend = new Chooser("0" + rank.rank());
-                                return new StoredChoices(run, cache)
+                                return new StoredChoices(
+                                        new LocalStorage(run), new LocalStorage(cache))
                                     .compile(backend, rank, backend::compile);
                               })
                   .toList());

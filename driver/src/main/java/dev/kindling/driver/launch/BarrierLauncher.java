@@ -188,8 +188,11 @@ public final class BarrierLauncher implements Launcher {
     if (ledger.awaitEnd(END_MILLIS)) {
       return true;
     }
-    ledger.silent(0).forEach(rank -> application.executors().replace(rank.executor()));
-    return ledger.awaitEnd(END_MILLIS);
+    boolean killed = false;
+    for (RankStarted rank : ledger.silent(0)) {
+      killed |= application.executors().replace(rank.executor());
+    }
+    return killed && ledger.awaitEnd(END_MILLIS);
   }
 
   @Override

@@ -11,8 +11,12 @@ final class ExecutorPool {
     /** Host of each executor that is registered now, by executor id. */
     Map<String, String> executors();
 
-    /** Has an executor killed by whoever started it, and another started somewhere. */
-    void killAndReplace(String executor);
+    /**
+     * Has an executor killed by whoever started it, and another started somewhere.
+     *
+     * @return false if nobody does that, as in local mode
+     */
+    boolean killAndReplace(String executor);
   }
 
   private final Cluster cluster;
@@ -41,11 +45,11 @@ final class ExecutorPool {
   /**
    * Gives an executor up. A stopped JVM would keep its slot, its GPU and the wish to go on until
    * Spark misses its heartbeats, which takes two minutes; standalone kills it within 10 s.
+   *
+   * @return whether it is being killed because of this call
    */
-  synchronized void replace(String executor) {
-    if (condemned.add(executor)) {
-      cluster.killAndReplace(executor);
-    }
+  synchronized boolean replace(String executor) {
+    return condemned.add(executor) && cluster.killAndReplace(executor);
   }
 
   /**

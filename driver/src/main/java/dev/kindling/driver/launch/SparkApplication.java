@@ -179,12 +179,13 @@ public final class SparkApplication implements AutoCloseable {
     }
 
     @Override
-    public void killAndReplace(String executor) {
+    public boolean killAndReplace(String executor) {
       try {
-        context().sc().killAndReplaceExecutor(executor);
+        return context().sc().killAndReplaceExecutor(executor);
       } catch (RuntimeException refused) {
         // Then Spark itself misses it after spark.network.timeout.
         LOG.warn("executor {} cannot be killed", executor, refused);
+        return false;
       }
     }
   }

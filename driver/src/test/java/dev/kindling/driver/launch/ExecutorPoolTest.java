@@ -20,15 +20,15 @@ class ExecutorPoolTest {
             }
 
             @Override
-            public void killAndReplace(String executor) {
-              killed.add(executor);
+            public boolean killAndReplace(String executor) {
+              return killed.add(executor);
             }
           });
 
   @Test
   void anExecutorThatIsGivenUpIsKilledOnceAndCountsNoMoreWhileItDies() {
-    pool.replace("1");
-    pool.replace("1");
+    assertThat(pool.replace("1")).isTrue();
+    assertThat(pool.replace("1")).isFalse();
     assertThat(killed).containsExactly("1");
     assertThat(pool.present()).isEqualTo(1);
     executors.put("2", "b");

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Real worker processes that are stopped and go on, or do not: the losses stay the same bits. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class HangRecoveryTest {
-  private static final int STEPS = 200;
+  private static final int STEPS = 100;
   private static final int HANG_SECONDS = 5;
 
   /** Far above what is needed: test machines are shared. */

@@ -108,7 +108,11 @@ public final class CheckpointStore {
       RankParts parts,
       List<? extends TensorSource> tensors) {
     String folder = Layout.generationFolder(new Layout.Point(epoch, step), generationSuffix);
-    return new PartsWriter(storage, folder, parts, cut).write(tensors);
+    try {
+      return new PartsWriter(storage, folder, parts, cut).write(tensors);
+    } catch (CheckpointException failed) {
+      throw reason(epoch, failed);
+    }
   }
 
   /**
@@ -136,9 +140,11 @@ public final class CheckpointStore {
       parent = point.id() + "#" + Hashing.sha256(bytes);
     } catch (IOException | CheckpointException failed) {
       new FailedSave(storage, reader, point, folder).delete(List.of(Layout.STATE, Layout.INDEX));
-      throw failed instanceof IOException io
-          ? CheckpointException.of(storage, point.commitPath(), io)
-          : (CheckpointException) failed;
+      throw reason(
+          request.epoch(),
+          failed instanceof IOException io
+              ? CheckpointException.of(storage, point.commitPath(), io)
+              : (CheckpointException) failed);
     }
     tidy(point);
     return point.id();
@@ -165,7 +171,7 @@ public final class CheckpointStore {
             writeFile(folder, Layout.STATE, request.state().bytes()),
             writeFile(folder, Layout.INDEX, WeightIndex.of(parts)));
     return new Manifest(
-        jobId(),
+        JobIdentity.of(storage, reader),
         request.epoch(),
         request.step(),
         parent,
@@ -195,23 +201,17 @@ public final class CheckpointStore {
     }
   }
 
-  private String jobId() throws IOException {
-    Optional<String> id = JobIdentity.read(storage);
-    if (id.isPresent()) {
-      return id.get();
-    }
-    for (Layout.Point point : points(new ArrayList<>())) {
-      try {
-        return reader.manifest(point).jobId();
-      } catch (CheckpointException damaged) {
-        LOG.debug("{}", damaged.getMessage());
+  /** Files that vanish while they are written were orphans to a newer owner: that is the reason. */
+  private CheckpointException reason(long epoch, CheckpointException failed) {
+    try {
+      requireOwner(epoch);
+    } catch (IOException | CheckpointException fenced) {
+      if (fenced instanceof CheckpointException known && known.isFenced() && !failed.isFenced()) {
+        known.addSuppressed(failed);
+        return known;
       }
     }
-    throw new CheckpointException(
-        storage.location()
-            + "/"
-            + Layout.JOB
-            + ": expected a job identity, found none that is whole");
+    return failed;
   }
 
   private void tidy(Layout.Point point) {

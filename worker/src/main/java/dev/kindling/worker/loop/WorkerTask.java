@@ -30,7 +30,6 @@ import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageLocation;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -68,9 +67,7 @@ public final class WorkerTask {
 
   /** The plan that a rank is told has words in the place of secrets; Spark itself brings those. */
   private Storage storage(StorageLocation location) {
-    Map<String, String> settings = new HashMap<>(plan.spark().conf());
-    settings.keySet().removeAll(plan.spark().secretKeys());
-    return location.open(settings);
+    return location.open(plan.spark().withSecrets(Map.of()).conf());
   }
 
   private WorkerResult run() {

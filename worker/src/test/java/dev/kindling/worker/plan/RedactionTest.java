@@ -55,6 +55,10 @@ class RedactionTest {
     assertThat(shown.withSecrets(Map.of("a.token", "1", "c", "3")).conf())
         .isEqualTo(Map.of("a.token", "1"));
     assertThat(spec.withSecrets(Map.of("a.token", "9"))).isEqualTo(spec);
+    SparkSpec byValue =
+        new SparkSpec(
+            Optional.empty(), Duration.ofSeconds(1), Map.of("store", "https://a:b@c/", "x", "1"));
+    assertThat(byValue.withoutSecrets().withSecrets(Map.of()).conf()).isEqualTo(Map.of("x", "1"));
   }
 
   @Test

@@ -23,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Real worker processes that are stopped and go on, or do not: the losses stay the same bits. */
+@Tag("long")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class HangRecoveryTest {
   private static final int STEPS = 100;

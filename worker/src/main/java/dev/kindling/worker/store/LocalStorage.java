@@ -37,10 +37,6 @@ import java.util.Set;
  */
 public final class LocalStorage implements Storage {
   static final String TEMPORARY_PREFIX = ".tmp-";
-
-  /** An owner that was just replaced sweeps once more at most; this is far above that. */
-  private static final int SWEEPS = 10;
-
   private static final FileAttribute<?> FILE_MODE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
   private static final FileAttribute<?> FOLDER_MODE =
@@ -119,29 +115,16 @@ public final class LocalStorage implements Storage {
   public boolean commitExclusive(String name, byte[] content) throws IOException {
     Path path = resolve(name);
     Path folder = makeFolders(folderOf(path));
-    for (int swept = 0; !linked(path, folder, content); swept++) {
-      if (Files.exists(path, NOFOLLOW_LINKS)) {
-        return false;
-      }
-      if (swept == SWEEPS) {
-        throw new NoSuchFileException(path.toString(), null, "its temporary file was swept away");
-      }
-    }
-    forceFolder(folder);
-    return true;
-  }
-
-  /** False if the name is taken, or if an older owner's sweep took the file before it had it. */
-  private static boolean linked(Path path, Path folder, byte[] content) throws IOException {
     Path temporary = writeTemporary(folder, content);
     try {
       Files.createLink(path, temporary);
-      return true;
-    } catch (FileAlreadyExistsException | NoSuchFileException refused) {
+    } catch (FileAlreadyExistsException taken) {
       return false;
     } finally {
       Files.deleteIfExists(temporary);
     }
+    forceFolder(folder);
+    return true;
   }
 
   @Override

@@ -18,6 +18,7 @@ public record Epochs(Storage storage) {
     do {
       epoch++;
     } while (!storage.commitExclusive(Layout.epochPath(epoch), owner()));
+    sweep();
     return epoch;
   }
 
@@ -27,7 +28,20 @@ public record Epochs(Storage storage) {
    * @return false if somebody else has it, which fences {@code own}
    */
   public boolean claimAfter(long own) throws IOException {
-    return storage.commitExclusive(Layout.epochPath(own + 1), owner());
+    boolean claimed = storage.commitExclusive(Layout.epochPath(own + 1), owner());
+    if (claimed) {
+      sweep();
+    }
+    return claimed;
+  }
+
+  /**
+   * Half-made commits of earlier owners go. Here and not at every save: what a replaced owner
+   * sweeps could be a file that the newer one is just about to commit.
+   */
+  private void sweep() throws IOException {
+    storage.sweep(Layout.COMMITS);
+    storage.sweep(Layout.REVOKED);
   }
 
   /** No two claims are the same bytes: a store whose answer got lost tells them apart by these. */

@@ -47,8 +47,6 @@ final class Retention {
       }
     }
     removeOrphans(epoch);
-    storage.sweep(Layout.COMMITS);
-    storage.sweep(Layout.REVOKED);
   }
 
   /** The newest first: after a kill in between the run goes on from one that is rolled back too. */

@@ -34,6 +34,21 @@ class CheckpointStoreTest extends CheckpointStoreCases {
     }
   }
 
+  /** What an owner sweeps that does not know yet that it was replaced could be the newer one's. */
+  @Test
+  void halfMadeCommitsGoAtAClaimAndAtNoSave() throws IOException {
+    CheckpointStore store = TinyRun.open(root.resolve("run"));
+    long epoch = store.claimEpoch();
+    TinyRun.save(store, epoch, 1, 1);
+    Path half = root.resolve("run/commits/.tmp-of-another");
+    Files.write(half, new byte[] {1});
+    TinyRun.save(store, epoch, 2, 1);
+    TinyRun.save(store, epoch, 3, 1);
+    assertThat(half).exists();
+    TinyRun.open(root.resolve("run")).claimEpoch();
+    assertThat(half).doesNotExist();
+  }
+
   static void flip(Path file) throws IOException {
     byte[] bytes = Files.readAllBytes(file);
     bytes[bytes.length / 2] ^= 1;

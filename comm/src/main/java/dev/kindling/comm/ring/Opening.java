@@ -2,6 +2,7 @@ package dev.kindling.comm.ring;
 
 import dev.kindling.comm.rendezvous.Rendezvous;
 import dev.kindling.kernels.backend.CollectiveException;
+import dev.kindling.kernels.fault.Failpoint;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -75,6 +76,7 @@ final class Opening {
       byte[] nonce = new byte[16];
       new SecureRandom().nextBytes(nonce);
       var local = (InetSocketAddress) listener.getLocalAddress();
+      Failpoint.RENDEZVOUS.before();
       List<String> messages =
           rendezvous.allGather(
               String.join(
@@ -83,6 +85,7 @@ final class Opening {
                   own.getHostAddress(),
                   Integer.toString(local.getPort()),
                   HexFormat.of().formatHex(nonce)));
+      Failpoint.RENDEZVOUS.after();
       var scope =
           new OpeningScope(
               rendezvous.rank(),

@@ -7,6 +7,7 @@ import dev.kindling.comm.rendezvous.Rendezvous;
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Reduction;
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.memory.Span;
 import java.io.IOException;
@@ -76,11 +77,15 @@ public final class RingCommunicator implements Communicator {
    *     time-out, or a peer has another secret, job or attempt
    */
   public static RingCommunicator open(RingOptions options, Rendezvous rendezvous) {
+    Failpoint.COMMUNICATOR_OPEN.before();
     @Nullable SocketChannel[] channels = Opening.connect(options, rendezvous);
     try {
       int rank = rendezvous.rank();
       @Nullable SharedLink[] links = SharedOpening.connect(rank, channels, options);
-      return new RingCommunicator(rank, rendezvous.worldSize(), channels, links, options);
+      var communicator =
+          new RingCommunicator(rank, rendezvous.worldSize(), channels, links, options);
+      Failpoint.COMMUNICATOR_OPEN.after();
+      return communicator;
     } catch (IOException e) {
       Opening.closeAll(channels);
       throw new CollectiveException("cannot set up the connections: " + e, e);
@@ -241,6 +246,7 @@ public final class RingCommunicator implements Communicator {
   }
 
   private long begin(Operation what, long bytes, DType dtype, Reduction op, int root) {
+    Failpoint.COLLECTIVE.before();
     call.sequence = ++collectives;
     call.set(what, bytes, dtype, op, root);
     exchange.begin();
@@ -257,6 +263,7 @@ public final class RingCommunicator implements Communicator {
 
   private void end(long start) {
     waitNanos += System.nanoTime() - start;
+    Failpoint.COLLECTIVE.after();
   }
 
   private static int length(Span span, String name) {

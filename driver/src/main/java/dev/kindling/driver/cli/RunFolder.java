@@ -5,6 +5,7 @@ import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.driver.experiment.RunHistory;
 import dev.kindling.driver.launch.RunMirror;
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.PlanChange;
@@ -246,7 +247,9 @@ public final class RunFolder implements AutoCloseable {
       Files.deleteIfExists(fresh);
       Files.writeString(
           fresh, PlanReader.toYaml(plan.withoutSecrets()), StandardCharsets.UTF_8, CREATE_NEW);
+      Failpoint.CONFIG_WRITE.before();
       Files.move(fresh, config, StandardCopyOption.ATOMIC_MOVE);
+      Failpoint.CONFIG_WRITE.after();
       files.publish(CONFIG);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write " + folder.resolve(CONFIG), e);

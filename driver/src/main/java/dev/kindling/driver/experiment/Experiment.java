@@ -2,6 +2,7 @@ package dev.kindling.driver.experiment;
 
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.configs.yaml.RecordBinder;
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.loop.StopRequest;
@@ -174,7 +175,9 @@ public final class Experiment {
     if (code == 0) {
       Json.Obj result =
           Json.object().put("name", run.name()).put("set", Json.strings(run.sets())).build();
+      Failpoint.EXPERIMENT_RESULT.before();
       storage.commitExclusive(result(run), result.bytes());
+      Failpoint.EXPERIMENT_RESULT.after();
       say(run, "done");
     } else {
       failures.put(run.name(), code);
@@ -235,7 +238,9 @@ public final class Experiment {
       curves.put(run.name(), metrics);
     }
     ResultTable table = new ResultTable(rows);
+    Failpoint.EXPERIMENT_TABLE.before();
     storage.replace("table.csv", table.csv().getBytes(StandardCharsets.UTF_8));
+    Failpoint.EXPERIMENT_TABLE.after();
     storage.replace("table.md", table.markdown().getBytes(StandardCharsets.UTF_8));
     storage.replace("curves.svg", Curves.svg(curves).getBytes(StandardCharsets.UTF_8));
   }

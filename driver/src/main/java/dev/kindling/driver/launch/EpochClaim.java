@@ -1,5 +1,6 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.Epochs;
 import dev.kindling.worker.launch.AttemptFailedException;
@@ -37,6 +38,7 @@ final class EpochClaim {
    * @throws AttemptFailedException of kind CHECKPOINT if this driver is fenced
    */
   long next() {
+    Failpoint.EPOCH_CLAIM.before();
     try {
       if (own == 0) {
         own = epochs.claim();
@@ -45,6 +47,7 @@ final class EpochClaim {
       } else {
         throw fenced(epochs.highest());
       }
+      Failpoint.EPOCH_CLAIM.after();
       return own;
     } catch (IOException e) {
       throw new CheckpointException(epochs.storage().location() + ": no epoch: " + e, e);

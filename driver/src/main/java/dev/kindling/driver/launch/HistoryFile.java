@@ -1,5 +1,6 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.event.CheckpointSaved;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.WorkerEvent;
@@ -121,7 +122,9 @@ public final class HistoryFile implements RunObserver, AutoCloseable {
   private void write(Json.Building line) {
     if (!broken) {
       try {
+        Failpoint.HISTORY_LINE.before();
         out.write((line.build().write() + "\n").getBytes(StandardCharsets.UTF_8));
+        Failpoint.HISTORY_LINE.after();
       } catch (IOException e) {
         failed(e);
       }

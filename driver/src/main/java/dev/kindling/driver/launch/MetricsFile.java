@@ -1,5 +1,6 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.event.CheckpointSaved;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.StepRecalled;
@@ -216,9 +217,11 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
 
   private void write(String line) {
     try {
+      Failpoint.METRICS_LINE.before();
       out.write(line);
       out.write("\n");
       out.flush();
+      Failpoint.METRICS_LINE.after();
     } catch (IOException e) {
       throw new UncheckedIOException("metrics.jsonl", e);
     }

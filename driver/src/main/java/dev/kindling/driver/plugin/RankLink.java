@@ -1,5 +1,6 @@
 package dev.kindling.driver.plugin;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.StopRequest;
@@ -64,6 +65,9 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
     if (context == null) {
       throw new IllegalStateException(
           "spark.plugins: expected " + KindlingPlugin.class.getName() + " in every executor");
+    }
+    if (!"driver".equals(context.executorID())) {
+      Failpoint.processIs(rank);
     }
     RankLink link = new RankLink(context, run, rank);
     link.ask(
@@ -150,7 +154,9 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
       do {
         Outbox.Batch batch = outbox.batch();
         ask(new RankReport(run, rank, batch.first(), batch.events()));
+        Failpoint.REPORT_ACKNOWLEDGE.before();
         outbox.acknowledged();
+        Failpoint.REPORT_ACKNOWLEDGE.after();
       } while (!outbox.isEmpty());
     }
   }

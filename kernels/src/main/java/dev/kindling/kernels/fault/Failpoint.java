@@ -39,13 +39,13 @@ public enum Failpoint {
   EVENTS_RECORD,
   /** {@code report.html} gets its final name. */
   REPORT_PUBLISH,
-  /** The driver acknowledges what a rank under Spark reported. */
+  /** A rank under Spark knows that the driver has its report. */
   REPORT_ACKNOWLEDGE,
   /** An experiment remembers that a run is done. */
   EXPERIMENT_RESULT,
   /** An experiment replaces its table. */
   EXPERIMENT_TABLE,
-  /** An exported model gets the index of its files. */
+  /** An exported model has its weights and gets the index of its files, if there are several. */
   EXPORT_INDEX,
   /** An exported model gets its final name. */
   EXPORT_PUBLISH,
@@ -54,7 +54,7 @@ public enum Failpoint {
   RENDEZVOUS,
   /** A rank's connections are opened and proven. */
   COMMUNICATOR_OPEN,
-  /** An all-reduce between processes, of gradients or for bookkeeping. */
+  /** A collective between processes, of gradients or for bookkeeping. */
   COLLECTIVE,
   /** The graphs of a step become a program. */
   STEP_COMPILE,
@@ -64,8 +64,8 @@ public enum Failpoint {
   RESTORE_SELECT,
   /** Tensors of a generation are read. */
   RESTORE_READ,
-  /** What was read is spread to those that hold parts of it. */
-  RESTORE_SPREAD,
+  /** What products read is made of weights that were drawn, loaded or zero. */
+  WEIGHTS_SPREAD,
   /** A micro-batch is taken. */
   BATCH_READ,
   /** A step is submitted to the device. */

@@ -1,5 +1,6 @@
 package dev.kindling.worker.checkpoint;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageOutput;
@@ -128,7 +129,9 @@ public final class CheckpointStore {
     try {
       requireOwner(request.epoch());
       Coverage.check(folder, folder, request.worldSize(), request.parts());
+      Failpoint.PART_READ_BACK.before();
       alone.verifyParts(request.parts());
+      Failpoint.PART_READ_BACK.after();
       Manifest manifest = manifest(request, folder);
       byte[] bytes = manifest.bytes();
       requireOwner(request.epoch());
@@ -166,10 +169,12 @@ public final class CheckpointStore {
   private Manifest manifest(CommitRequest request, String folder) throws IOException {
     List<PartDescriptor> parts = new ArrayList<>(request.parts());
     parts.sort(Comparator.comparing(PartDescriptor::file));
+    Failpoint.STATE_WRITE.before();
     List<StoredFile> files =
         List.of(
             writeFile(folder, Layout.STATE, request.state().bytes()),
             writeFile(folder, Layout.INDEX, WeightIndex.of(parts)));
+    Failpoint.STATE_WRITE.after();
     return new Manifest(
         JobIdentity.of(storage, reader),
         request.epoch(),
@@ -216,8 +221,10 @@ public final class CheckpointStore {
 
   private void tidy(Layout.Point point) {
     try {
+      Failpoint.HINT_REPLACE.before();
       storage.replace(
           Layout.LATEST, (point.id() + "\n").getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+      Failpoint.HINT_REPLACE.after();
       new Retention(storage, this, keep).run(point.epoch());
     } catch (IOException | CheckpointException failed) {
       LOG.warn(
@@ -264,6 +271,7 @@ public final class CheckpointStore {
    */
   public Optional<Generation> newestValid(List<String> refusals) {
     List<String> reasons = new ArrayList<>();
+    Failpoint.RESTORE_SELECT.before();
     try {
       Optional<String> job = JobIdentity.read(storage);
       for (Layout.Point point : points(reasons)) {
@@ -271,6 +279,7 @@ public final class CheckpointStore {
         if (generation.isPresent()) {
           refusals.addAll(reasons);
           remember(generation.get());
+          Failpoint.RESTORE_SELECT.after();
           return generation;
         }
       }

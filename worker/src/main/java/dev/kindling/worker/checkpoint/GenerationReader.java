@@ -1,5 +1,6 @@
 package dev.kindling.worker.checkpoint;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageInput;
@@ -176,6 +177,7 @@ final class GenerationReader {
   void load(Generation generation, PartKind kind, Map<String, TensorTarget> targets)
       throws IOException {
     checkTargets(generation, kind, targets);
+    Failpoint.RESTORE_READ.before();
     List<PartDescriptor> parts = generation.manifest().parts(kind);
     verifyParts(parts);
     try (TargetFiller filler = new TargetFiller(crew, this::fill)) {
@@ -186,6 +188,7 @@ final class GenerationReader {
       }
       filler.finish();
     }
+    Failpoint.RESTORE_READ.after();
   }
 
   /** Blocks are checked once more on their way: nothing may slip in since the part verified. */

@@ -1,5 +1,6 @@
 package dev.kindling.worker.checkpoint;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageOutput;
@@ -72,7 +73,9 @@ public final class HuggingFaceExport {
       try {
         Storage storage = new LocalStorage(staging);
         fill(storage, store, generation, companions, shardBytes);
+        Failpoint.EXPORT_PUBLISH.before();
         Files.move(staging, absolute, StandardCopyOption.ATOMIC_MOVE);
+        Failpoint.EXPORT_PUBLISH.after();
         moved = true;
       } finally {
         if (!moved) {
@@ -132,9 +135,11 @@ public final class HuggingFaceExport {
         }
       }
     }
+    Failpoint.EXPORT_INDEX.before();
     if (shards.size() > 1) {
       put(storage, Layout.INDEX, ByteBuffer.wrap(WeightIndex.of(fileOf, bytes)));
     }
+    Failpoint.EXPORT_INDEX.after();
   }
 
   private static void put(Storage storage, String name, ByteBuffer content) throws IOException {

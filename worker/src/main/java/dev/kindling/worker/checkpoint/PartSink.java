@@ -1,8 +1,10 @@
 package dev.kindling.worker.checkpoint;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Storage;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -96,8 +98,7 @@ final class PartSink {
           // Two steps, since the tensor has no part in what happens to the file before its own.
           guarded(() -> finishBefore(piece.part()), "");
           guarded(
-              () -> opened().append(tensor, buffer.slice(0, piece.bytes()).buffer()),
-              ": tensor " + tensor);
+              () -> write(tensor, buffer.slice(0, piece.bytes()).buffer()), ": tensor " + tensor);
           free.add(buffer);
         });
   }
@@ -123,6 +124,13 @@ final class PartSink {
     } catch (RuntimeException | Error failed) {
       failure.compareAndSet(null, failed);
     }
+  }
+
+  private void write(String tensor, ByteBuffer piece) throws IOException {
+    SafetensorsWriter open = opened();
+    Failpoint.PART_WRITE.before();
+    open.append(tensor, piece);
+    Failpoint.PART_WRITE.after();
   }
 
   private void finishBefore(int index) throws IOException {
@@ -153,8 +161,10 @@ final class PartSink {
                 SafetensorsType.of(tensor.dtype()),
                 TensorEntry.dims(tensor.shape())));
       }
+      Failpoint.PART_CREATE.before();
       // Other tools look for this key before they load a file as PyTorch weights.
       open = new SafetensorsWriter(storage, path(), declared, Map.of("format", "pt"));
+      Failpoint.PART_CREATE.after();
       writer = open;
     }
     return open;

@@ -1,5 +1,6 @@
 package dev.kindling.worker.checkpoint;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
@@ -75,7 +76,9 @@ final class Retention {
             .put("by", epoch)
             .build();
     String path = Layout.revokedPath(epoch, point);
+    Failpoint.RETENTION_REVOKE.before();
     storage.commitExclusive(path, SealedText.seal(record.bytes()));
+    Failpoint.RETENTION_REVOKE.after();
     remove(path, point, folder);
   }
 
@@ -101,11 +104,17 @@ final class Retention {
   }
 
   private void remove(String record, Layout.Point point, String folder) throws IOException {
+    Failpoint.RETENTION_COMMIT.before();
     storage.delete(point.commitPath());
+    Failpoint.RETENTION_COMMIT.after();
     if (Layout.isGenerationFolder(folder, point)) {
+      Failpoint.RETENTION_PARTS.before();
       storage.deleteFolder(folder);
+      Failpoint.RETENTION_PARTS.after();
     }
+    Failpoint.RETENTION_RECORD.before();
     storage.delete(record);
+    Failpoint.RETENTION_RECORD.after();
   }
 
   /**
@@ -147,7 +156,9 @@ final class Retention {
       if (needed) {
         left++;
       } else {
+        Failpoint.ORPHANS_REMOVE.before();
         storage.deleteFolder(folder);
+        Failpoint.ORPHANS_REMOVE.after();
       }
     }
     if (left == 0) {

@@ -1,5 +1,6 @@
 package dev.kindling.worker.checkpoint;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageOutput;
 import java.io.Closeable;
@@ -141,7 +142,9 @@ final class SafetensorsWriter implements Closeable {
               + " bytes, found "
               + inCurrent);
     }
+    Failpoint.PART_SYNC.before();
     output.commit();
+    Failpoint.PART_SYNC.after();
     return new Written(hashing.finish(), List.copyOf(stored));
   }
 

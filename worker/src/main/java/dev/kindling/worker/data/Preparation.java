@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.kernels.fault.Failpoint;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.FileChannel;
@@ -233,7 +234,9 @@ public final class Preparation {
 
   private static void publish(Path building, Path target) throws IOException {
     try {
+      Failpoint.DATA_PUBLISH.before();
       Files.move(building, target, StandardCopyOption.ATOMIC_MOVE);
+      Failpoint.DATA_PUBLISH.after();
     } catch (FileSystemException e) {
       // rename(2) onto a folder that is not empty arrives here in several classes.
       if (!Files.isDirectory(target)) {

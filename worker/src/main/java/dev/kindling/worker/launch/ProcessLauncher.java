@@ -1,5 +1,6 @@
 package dev.kindling.worker.launch;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
@@ -42,11 +43,13 @@ public final class ProcessLauncher implements Launcher {
     Semaphore ended = new Semaphore(0);
     Path folder = meetingPlace();
     try {
+      Failpoint.WORKERS_START.before();
       for (int rank = 0; rank < ranks; rank++) {
         WorkerProcess worker = new WorkerProcess(rank, start(), events, ended::release);
         workers.add(worker);
         worker.order(new WorkerPipe.Order(assignment, rank, ranks, folder.toString()));
       }
+      Failpoint.WORKERS_START.after();
       supervise(workers, ended, stop);
       return outcome(workers);
     } catch (IOException e) {

@@ -1,6 +1,7 @@
 package dev.kindling.worker.launch;
 
 import dev.kindling.comm.rendezvous.FileRendezvous;
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.event.EventCodec;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.RankContext;
@@ -43,6 +44,7 @@ public final class WorkerMain {
 
   private int work(DataInputStream in) throws IOException {
     WorkerPipe.Order order = WorkerPipe.readOrder(in);
+    Failpoint.processIs(order.rank());
     Thread listener = new Thread(() -> listen(in), "orders");
     listener.setDaemon(true);
     listener.start();
@@ -58,7 +60,9 @@ public final class WorkerMain {
               () -> stop.get() ? StopRequest.CHECKPOINT_AND_STOP : StopRequest.NONE,
               order.worldSize());
       WorkerResult result = WorkerTask.run(order.assignment(), context);
+      Failpoint.RESULT_TELL.before();
       WorkerPipe.writeFrame(out, WorkerPipe.RESULT, WorkerPipe.encode(result));
+      Failpoint.RESULT_TELL.after();
       return 0;
     } catch (RuntimeException | Error failure) {
       RankFailure reason = RankFailure.of(order.rank(), failure);

@@ -1,5 +1,6 @@
 package dev.kindling.worker.ledger;
 
+import dev.kindling.kernels.fault.Failpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -111,11 +112,14 @@ public final class LedgerWriter implements AutoCloseable {
 
   private void write() {
     try (FileChannel channel = create()) {
+      Failpoint.LEDGER_CREATE.after();
       ByteBuffer full = await();
       while (full.hasRemaining()) {
+        Failpoint.LEDGER_WRITE.before();
         while (full.hasRemaining()) {
           channel.write(full);
         }
+        Failpoint.LEDGER_WRITE.after();
         full = await();
       }
     } catch (IOException | RuntimeException failed) {
@@ -127,6 +131,7 @@ public final class LedgerWriter implements AutoCloseable {
   }
 
   private FileChannel create() throws IOException {
+    Failpoint.LEDGER_CREATE.before();
     Path file = Objects.requireNonNull(this.file);
     Path folder = Objects.requireNonNull(file.getParent());
     Files.createDirectories(

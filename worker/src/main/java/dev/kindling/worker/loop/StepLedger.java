@@ -2,6 +2,7 @@ package dev.kindling.worker.loop;
 
 import dev.kindling.comm.rendezvous.TextExchange;
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.ledger.LedgerChain;
@@ -172,6 +173,7 @@ final class StepLedger implements AutoCloseable {
 
   /** Adds the open steps to the chain. All ranks together. */
   String fold() {
+    Failpoint.LEDGER_FOLD.before();
     StringBuilder own = new StringBuilder(SAMPLE_DIGITS * open);
     for (int i = 0; i < open; i++) {
       String digits = Long.toHexString(samples[i]);
@@ -197,6 +199,7 @@ final class StepLedger implements AutoCloseable {
       complained = true;
       events.emit(new LogLine(data.rank(), LogLine.Level.WARN, "ledger ends here: " + failure));
     }
+    Failpoint.LEDGER_FOLD.after();
     return chain.head();
   }
 

@@ -4,6 +4,7 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
@@ -125,7 +126,10 @@ public final class StepProgram implements AutoCloseable {
    * @throws dev.kindling.kernels.graph.PlanException if the model does not fit the shape
    */
   public static StepProgram compile(StepGraphs graphs, Backend backend, Communicator data) {
-    return new StepProgram(graphs, backend, data);
+    Failpoint.STEP_COMPILE.before();
+    StepProgram program = new StepProgram(graphs, backend, data);
+    Failpoint.STEP_COMPILE.after();
+    return program;
   }
 
   /** Every variable of every program, once, in order of first declaration. */
@@ -206,6 +210,7 @@ public final class StepProgram implements AutoCloseable {
 
   /** First values of all weights, the same for any number of ranks. All ranks together. */
   public void fill(long seed) {
+    Failpoint.FRESH_WEIGHTS.before();
     List<Held> weights = weights();
     for (int i = 0; i < weights.size(); i++) {
       Held held = weights.get(i);
@@ -214,13 +219,16 @@ public final class StepProgram implements AutoCloseable {
       memory.release(held.name());
     }
     spread();
+    Failpoint.FRESH_WEIGHTS.after();
   }
 
   /** After the host wrote weights: what products read follows. All ranks together. */
   public void spread() {
+    Failpoint.WEIGHTS_SPREAD.before();
     if (!spread.graph().nodes().isEmpty()) {
       memory.await(submit(spread));
     }
+    Failpoint.WEIGHTS_SPREAD.after();
   }
 
   /** Forward and backward of one micro-batch. */
@@ -277,6 +285,7 @@ public final class StepProgram implements AutoCloseable {
    */
   public void submit(long update, double lrFactor, boolean stopVote) {
     requireMicroSteps(microSteps + 1 == graphs.shape().microSteps());
+    Failpoint.STEP_SUBMIT.before();
     microSteps = 0;
     memory.await(slot);
     graphs.rule().fillStep(memory.arena(Role.STEP, slot), update, lrFactor);
@@ -285,6 +294,7 @@ public final class StepProgram implements AutoCloseable {
       memory.publish(StepGraphs.STOP_VOTES);
     }
     pending.addLast(submit(finish));
+    Failpoint.STEP_SUBMIT.after();
   }
 
   /**
@@ -292,12 +302,14 @@ public final class StepProgram implements AutoCloseable {
    * call changes what this one returned.
    */
   public StepOutcome outcome() {
+    Failpoint.STEP_OUTCOME.before();
     if (keptRows == 0) {
       read(pending.removeFirst());
     }
     outcome.take(kept, 0);
     keptRows--;
     System.arraycopy(kept, OUTCOME.size(), kept, 0, keptRows * OUTCOME.size());
+    Failpoint.STEP_OUTCOME.after();
     return outcome;
   }
 

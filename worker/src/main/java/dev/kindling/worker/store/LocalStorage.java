@@ -2,6 +2,7 @@ package dev.kindling.worker.store;
 
 import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 
+import dev.kindling.kernels.fault.Failpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -115,9 +116,13 @@ public final class LocalStorage implements Storage {
   public boolean commitExclusive(String name, byte[] content) throws IOException {
     Path path = resolve(name);
     Path folder = makeFolders(folderOf(path));
+    Failpoint.COMMIT_WRITE.before();
     Path temporary = writeTemporary(folder, content);
+    Failpoint.COMMIT_WRITE.after();
     try {
+      Failpoint.COMMIT_LINK.before();
       Files.createLink(path, temporary);
+      Failpoint.COMMIT_LINK.after();
     } catch (FileAlreadyExistsException taken) {
       return false;
     } finally {

@@ -1,5 +1,6 @@
 package dev.kindling.worker.event.report;
 
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.event.report.Timeline.Attempt;
 import dev.kindling.worker.event.report.Timeline.Ending;
 import dev.kindling.worker.store.Json;
@@ -80,7 +81,9 @@ public final class Report {
                 JsonLines.read(folder.resolve("history.jsonl")),
                 JsonLines.read(folder.resolve("metrics.jsonl")))
             .page();
+    Failpoint.REPORT_PUBLISH.before();
     new LocalStorage(folder).replace(FILE, page.getBytes(StandardCharsets.UTF_8));
+    Failpoint.REPORT_PUBLISH.after();
   }
 
   private String page() throws IOException {

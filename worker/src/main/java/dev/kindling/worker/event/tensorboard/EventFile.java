@@ -1,5 +1,6 @@
 package dev.kindling.worker.event.tensorboard;
 
+import dev.kindling.kernels.fault.Failpoint;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -102,7 +103,9 @@ public final class EventFile implements AutoCloseable {
   }
 
   private void write(WireMessage event) throws IOException {
+    Failpoint.EVENTS_RECORD.before();
     out.write(RecordFrame.of(event.toBytes()));
+    Failpoint.EVENTS_RECORD.after();
   }
 
   @Override

@@ -6,12 +6,13 @@ import java.nio.ByteBuffer;
 
 /**
  * The collective this rank is in, and its 32-byte header on the wire: magic, operation, dtype,
- * reduction, algorithm, sequence number, bytes, root. Both ends of a connection send it first and
- * compare, so ranks that disagree stop with both sides named instead of waiting for ever. One
- * object per communicator, reused.
+ * reduction, algorithm, sequence number, bytes, root, CRC32C of what follows it at once. Both ends
+ * of a connection send it first and compare, so ranks that disagree stop with both sides named
+ * instead of waiting for ever. One object per communicator, reused.
  */
 final class Call {
   static final int HEADER_BYTES = 32;
+  private static final int SUM = 28;
   private static final int MAGIC = 0x4b4e4431;
 
   Operation operation = Operation.ALL_REDUCE;
@@ -39,12 +40,20 @@ final class Call {
     header.putLong(8, sequence);
     header.putLong(16, bytes);
     header.putInt(24, root);
-    header.putInt(28, 0);
+    header.putInt(SUM, 0);
+  }
+
+  static void putSum(ByteBuffer header, int sum) {
+    header.putInt(SUM, sum);
+  }
+
+  static int sum(ByteBuffer header) {
+    return header.getInt(SUM);
   }
 
   boolean matches(ByteBuffer own, ByteBuffer other) {
-    for (int i = 0; i < HEADER_BYTES; i += Long.BYTES) {
-      if (own.getLong(i) != other.getLong(i)) {
+    for (int i = 0; i < SUM; i += Integer.BYTES) {
+      if (own.getInt(i) != other.getInt(i)) {
         return false;
       }
     }

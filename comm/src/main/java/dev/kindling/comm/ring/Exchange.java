@@ -11,8 +11,10 @@ import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +39,8 @@ final class Exchange {
   private final long timeoutNanos;
   private final long spinNanos;
   private final boolean crowded;
+  private final Seal directSeal = new Seal();
+  private final boolean sealed;
   private volatile @Nullable String failure;
   private long bytesSent;
 
@@ -66,6 +70,7 @@ final class Exchange {
       }
     }
     peers = list.toArray(new Lane[0]);
+    sealed = list.stream().anyMatch(Lane::sealed);
     header = SpanView.of(ByteBuffer.allocateDirect(Call.HEADER_BYTES + tuning.directBytes()));
   }
 
@@ -113,9 +118,19 @@ final class Exchange {
     }
   }
 
+  /** Says in the header what its direct payload sums to. */
+  void sumDirect(int bytes) {
+    if (sealed) {
+      directSeal.begin();
+      directSeal.add(header, Call.HEADER_BYTES, bytes);
+      Call.putSum(header.bytes(), directSeal.value());
+    }
+  }
+
   /** Makes both sides of a lane exchange headers, with {@code extra} payload bytes behind them. */
   Lane open(int peer, int extra) {
     Lane lane = lane(peer);
+    lane.direct = extra;
     lane.out.add(header, 0, Call.HEADER_BYTES + extra);
     lane.in.add(lane.staging, 0, Call.HEADER_BYTES + extra);
     lane.out.allow(Call.HEADER_BYTES + extra);
@@ -136,6 +151,7 @@ final class Exchange {
           idleSince = 0;
           spins = 0;
         } else if (complete()) {
+          requireIntact();
           return;
         } else if (idleSince == 0) {
           idleSince = System.nanoTime();
@@ -178,6 +194,24 @@ final class Exchange {
       }
     }
     return true;
+  }
+
+  /** Sums of damaged bytes are spread by now, but nothing is done with them before this. */
+  private void requireIntact() {
+    for (Lane lane : peers) {
+      String damage = lane.damage();
+      if (!damage.isEmpty()) {
+        throw new CollectiveException(
+            "rank "
+                + rank
+                + ", "
+                + call
+                + ": damaged on the way from "
+                + lane.place()
+                + ": "
+                + damage);
+      }
+    }
   }
 
   private void idle(long since) throws IOException {
@@ -239,6 +273,13 @@ final class Exchange {
     return waiting;
   }
 
+  private String places() {
+    return Arrays.stream(peers)
+        .filter(lane -> !lane.complete())
+        .map(Lane::place)
+        .collect(Collectors.joining(", "));
+  }
+
   /** A connection broke: a header that still lies in a socket may say why; else who is gone. */
   private String salvage() {
     String reason = failure;
@@ -263,8 +304,7 @@ final class Exchange {
   }
 
   private CollectiveException fail(String reason, @Nullable Exception cause) {
-    String message =
-        "rank " + rank + ", " + call + ": " + reason + "; incomplete with ranks " + waiting();
+    String message = "rank " + rank + ", " + call + ": " + reason + "; incomplete with " + places();
     abort("an earlier collective failed: " + message);
     return cause == null
         ? new CollectiveException(message)

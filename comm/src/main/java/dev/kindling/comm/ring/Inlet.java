@@ -11,6 +11,14 @@ interface Inlet extends Port {
   /** Holds at most {@code count} more bytes; the number held now, -1 as in {@link #move}. */
   int hold(int count) throws IOException;
 
+  /**
+   * What is wrong with the bytes that were streamed, by the seal behind them: empty if it fits, or
+   * if there is none.
+   */
+  default String damage() {
+    return "";
+  }
+
   /** Bytes that may be held on top of those not yet released. */
   long room();
 

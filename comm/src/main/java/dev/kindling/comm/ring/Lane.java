@@ -22,10 +22,20 @@ final class Lane {
   final Track in;
   final Inlet inlet;
   boolean checked;
+
+  /** Payload bytes behind the header that came with it. */
+  int direct;
+
+  private final String address;
   private final SocketChannel channel;
   private final SelectionKey key;
   private final @Nullable SharedLink shared;
+
+  /** Whether bytes leave the host on their way: within it a sum costs time and finds nothing. */
+  private final boolean sealed;
+
   private final ByteBuffer bell = ByteBuffer.allocateDirect(BELL_BYTES);
+  private final Seal directSeal = new Seal();
   private int interest;
   private boolean rang;
   private boolean ended;
@@ -40,11 +50,13 @@ final class Lane {
       throws IOException {
     this.peer = peer;
     this.channel = channel;
+    this.address = String.valueOf(channel.getRemoteAddress()).replaceFirst("^.*/", "");
     this.shared = shared;
     key = channel.register(selector, 0, this);
     staging = SpanView.of(ByteBuffer.allocateDirect(Call.HEADER_BYTES + tuning.directBytes()));
-    inlet = shared == null ? new SocketInlet(channel, tuning.windowBytes()) : shared.inlet;
-    Port outlet = shared == null ? new SocketOutlet(channel) : shared.outlet;
+    sealed = !SharedOpening.sameHost(channel);
+    inlet = shared == null ? new SocketInlet(channel, tuning.windowBytes(), sealed) : shared.inlet;
+    Port outlet = shared == null ? new SocketOutlet(channel, sealed) : shared.outlet;
     int pieces = 2 * worldSize + 2;
     out = new Track(pieces, tuning.stepBytes(), outlet, null);
     in = new Track(pieces, tuning.stepBytes(), inlet, inlet);
@@ -54,6 +66,7 @@ final class Lane {
     out.clear();
     in.clear();
     checked = false;
+    direct = 0;
   }
 
   int write() throws IOException {
@@ -66,6 +79,26 @@ final class Lane {
 
   boolean complete() {
     return out.complete() && in.complete();
+  }
+
+  boolean sealed() {
+    return sealed;
+  }
+
+  /** What is wrong with what the peer sent in this collective; empty if nothing. */
+  String damage() {
+    if (!sealed || !checked) {
+      return "";
+    }
+    directSeal.begin();
+    directSeal.add(staging, Call.HEADER_BYTES, direct);
+    String damage = Seal.difference(Call.sum(staging.bytes()), directSeal.value());
+    return damage.isEmpty() ? inlet.damage() : damage;
+  }
+
+  /** The peer for people: its rank and where it is. */
+  String place() {
+    return "rank " + peer + " at " + address;
   }
 
   /** Wakes the peer if it sleeps and counters that it waits for may have changed. */

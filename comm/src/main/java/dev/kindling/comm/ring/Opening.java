@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Opening {
   private static final Logger LOG = LoggerFactory.getLogger(Opening.class);
-  private static final String GREETING = "kindling-ring/2";
+  private static final String GREETING = "kindling-ring/3";
   private static final long UNPROVEN_NANOS = 5_000_000_000L;
   private static final int UNPROVEN_LIMIT = 64;
   private static final long TICK_MILLIS = 10;

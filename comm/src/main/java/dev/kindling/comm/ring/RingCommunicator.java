@@ -122,6 +122,7 @@ public final class RingCommunicator implements Communicator {
 
   private void direct(SpanView view, int bytes) {
     exchange.header().copy(Call.HEADER_BYTES, view, 0, bytes);
+    exchange.sumDirect(bytes);
     for (Lane lane : exchange.peers()) {
       exchange.open(lane.peer, bytes);
     }

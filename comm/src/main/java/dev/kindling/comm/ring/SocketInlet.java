@@ -9,11 +9,17 @@ import java.nio.channels.SocketChannel;
 final class SocketInlet implements Inlet {
   private final SocketChannel channel;
   private final SpanView window;
+  private final Seal seal = new Seal();
+  private final boolean sealed;
   private long held;
   private long released;
 
-  SocketInlet(SocketChannel channel, int windowBytes) {
+  /**
+   * @param sealed whether what is streamed is followed by its sum
+   */
+  SocketInlet(SocketChannel channel, int windowBytes, boolean sealed) {
     this.channel = channel;
+    this.sealed = sealed;
     window = SpanView.of(ByteBuffer.allocateDirect(windowBytes));
   }
 
@@ -21,6 +27,29 @@ final class SocketInlet implements Inlet {
   public void begin() {
     held = 0;
     released = 0;
+    seal.begin();
+  }
+
+  @Override
+  public int sealBytes() {
+    return sealed ? Seal.BYTES : 0;
+  }
+
+  @Override
+  public void sum(SpanView view, int at, int count) {
+    if (sealed) {
+      seal.add(view, at, count);
+    }
+  }
+
+  @Override
+  public int moveSeal() throws IOException {
+    return seal.read(channel);
+  }
+
+  @Override
+  public String damage() {
+    return seal.damage();
   }
 
   @Override
@@ -43,6 +72,7 @@ final class SocketInlet implements Inlet {
       if (got < 0) {
         return total > 0 ? total : got;
       }
+      sum(window, at, got);
       held += got;
       total += got;
       left = got == want ? left - got : 0;

@@ -28,6 +28,9 @@ final class Track {
   private long total;
   private long free;
 
+  /** Of the seal behind the pieces, not yet moved. */
+  private int sealLeft;
+
   /** A track over {@code port}; {@code inlet} is the same port if it receives. */
   Track(int maximumPieces, int stepBytes, Port port, @Nullable Inlet inlet) {
     views = new SpanView[maximumPieces];
@@ -47,12 +50,17 @@ final class Track {
     ready = 0;
     total = 0;
     free = 0;
+    sealLeft = 0;
   }
 
   void add(SpanView view, int offset, int length) {
     views[pieces] = view;
     offsets[pieces] = offset;
     lengths[pieces] = length;
+    if (pieces > 0 && length > 0) {
+      // The first piece is the header, which has its own sum.
+      sealLeft = port.sealBytes();
+    }
     pieces++;
     total += length;
   }
@@ -68,12 +76,12 @@ final class Track {
   }
 
   boolean complete() {
-    return done == total;
+    return done == total && sealLeft == 0;
   }
 
   /** True if bytes could move now, were the port willing. */
   boolean wants() {
-    return allowed() > 0;
+    return allowed() > 0 || (done == total && sealLeft > 0);
   }
 
   /** Lets the track move up to byte {@code bytes} of its pieces. */
@@ -110,10 +118,7 @@ final class Track {
         break;
       }
       int want = (int) Math.min(Math.min(allowed, lengths[current] - inPiece), stepBytes - moved);
-      int got = transfer(want);
-      if (got < 0) {
-        throw new EOFException("the peer closed the connection");
-      }
+      int got = moved(transfer(want));
       moved += got;
       done += got;
       inPiece += got;
@@ -122,7 +127,19 @@ final class Track {
       }
     }
     skipEmpty();
+    if (done == total && sealLeft > 0) {
+      int got = moved(port.moveSeal());
+      sealLeft -= got;
+      moved += got;
+    }
     return moved;
+  }
+
+  private static int moved(int bytes) throws EOFException {
+    if (bytes < 0) {
+      throw new EOFException("the peer closed the connection");
+    }
+    return bytes;
   }
 
   private void skipEmpty() {
@@ -136,6 +153,12 @@ final class Track {
     if (offsets[current] < 0) {
       return Objects.requireNonNull(inlet).hold(want);
     }
-    return port.move(Objects.requireNonNull(views[current]), offsets[current] + inPiece, want);
+    SpanView view = Objects.requireNonNull(views[current]);
+    int at = offsets[current] + inPiece;
+    int got = port.move(view, at, want);
+    if (current > 0 && got > 0) {
+      port.sum(view, at, got);
+    }
+    return got;
   }
 }

@@ -192,7 +192,7 @@ class OpeningTest {
   void absentRankIsNamed() throws Exception {
     List<Rendezvous> meeting = ThreadRendezvous.create(3, WAIT);
     var brief = options("a", "job", 1).withTimeouts(Duration.ofMillis(500), WAIT);
-    String dead = "kindling-ring/2 127.0.0.1 1 00";
+    String dead = "kindling-ring/3 127.0.0.1 1 00";
     List<Object> results =
         together(
             List.of(
@@ -211,7 +211,7 @@ class OpeningTest {
     List<Object> results =
         together(
             List.of(
-                () -> meeting.get(0).allGather("kindling-ring/2 127.0.0.1 1 00"),
+                () -> meeting.get(0).allGather("kindling-ring/3 127.0.0.1 1 00"),
                 () -> sumOfOnes(brief, meeting.get(1))));
     String message = String.valueOf(((Throwable) results.get(1)).getMessage());
     assertThat(message).contains("no connection with ranks [0]");

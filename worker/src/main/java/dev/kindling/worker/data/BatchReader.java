@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.kernels.fault.Failpoint;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -110,6 +111,13 @@ public final class BatchReader implements AutoCloseable {
    * @throws DataException what stopped the background thread
    */
   public Batch next() {
+    Failpoint.BATCH_READ.before();
+    Batch batch = taken();
+    Failpoint.BATCH_READ.after();
+    return batch;
+  }
+
+  private Batch taken() {
     synchronized (lock) {
       asked++;
       lock.notifyAll();

@@ -38,6 +38,7 @@ public final class Kindling implements Runnable {
     line.addSubcommand(new BenchCommand());
     line.addSubcommand("eval", pendingEval());
     line.addSubcommand(new DoctorCommand(new Examination()::examine));
+    line.addSubcommand(new LogsCommand());
     line.addSubcommand(new DiffRunsCommand(bodies));
     line.addSubcommand("replay", pendingReplay());
     line.setOut(out).setErr(err);

@@ -138,7 +138,8 @@ public final class Experiment {
         && !Arrays.equals(identity, storage.read("experiment.json", MAX_SMALL_FILE))) {
       throw new PlanException(
           folder
-              + " holds another experiment (its configuration or its runs differ); choose another folder");
+              + " holds another experiment (its configuration or its runs differ); choose another"
+              + " folder");
     }
   }
 

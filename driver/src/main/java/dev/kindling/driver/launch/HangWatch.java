@@ -3,6 +3,7 @@ package dev.kindling.driver.launch;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.Heartbeat;
 import dev.kindling.worker.event.LogLine;
+import dev.kindling.worker.event.LoggedLines;
 import dev.kindling.worker.event.PhaseEntered;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.WorkerEvent;
@@ -90,7 +91,8 @@ final class HangWatch implements EventSink, AutoCloseable {
   /** False if the attempt is over. */
   private synchronized boolean note(WorkerEvent event) {
     int rank = event.rank();
-    if (!closed && rank >= 0 && rank < places.length && !(event instanceof LogLine)) {
+    boolean words = event instanceof LogLine || event instanceof LoggedLines;
+    if (!closed && rank >= 0 && rank < places.length && !words) {
       begin();
       RankPlace place = places[rank];
       if (event instanceof PhaseEntered entered) {

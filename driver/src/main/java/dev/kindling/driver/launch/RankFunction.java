@@ -4,6 +4,8 @@ import dev.kindling.driver.plugin.GpuDiscovery;
 import dev.kindling.driver.plugin.RankLink;
 import dev.kindling.kernels.backend.BusyDeviceException;
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.worker.event.LogBuffer;
+import dev.kindling.worker.event.LogScope;
 import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.launch.RankFailure;
 import dev.kindling.worker.loop.RankContext;
@@ -16,6 +18,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.BarrierTaskInfo;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.resource.ResourceInformation;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,6 +35,7 @@ import scala.runtime.AbstractFunction1;
 final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<WorkerResult>>
     implements Serializable {
   private static final long serialVersionUID = 1L;
+  private static final String DRIVER = "driver";
   private static final Logger LOG = LoggerFactory.getLogger(RankFunction.class);
 
   private final String run;
@@ -73,6 +77,7 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
     int rank = firstRank + partition;
     Throwable failure = null;
     try (RankLink link = RankLink.open(run, rank)) {
+      scope(link.log());
       WorkerResult result = null;
       try {
         List<String> hosts = hosts(spark);
@@ -104,6 +109,15 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
       failure = failure == null ? e : failure;
     }
     throw new IllegalStateException("rank " + rank + " failed", failure);
+  }
+
+  /** An executor has one rank; in local mode ranks are threads of the driver. */
+  private static void scope(LogBuffer log) {
+    if (SparkEnv.get().executorId().equals(DRIVER)) {
+      LogScope.ofThread(log);
+    } else {
+      LogScope.ofProcess(log);
+    }
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.kindling.driver.plugin.RankEnded;
 import dev.kindling.driver.plugin.RankStarted;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
+import dev.kindling.worker.event.LoggedLines;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
@@ -83,7 +84,9 @@ final class RankLedger implements ControlPoint.Run {
 
   private void event(WorkerEvent event) {
     if (event instanceof LogLine line) {
-      remember(line);
+      remember(line.rank(), line.text());
+    } else if (event instanceof LoggedLines logged) {
+      logged.lines().forEach(line -> remember(logged.rank(), line.text()));
     }
     try {
       events.emit(event);
@@ -117,9 +120,9 @@ final class RankLedger implements ControlPoint.Run {
     }
   }
 
-  private synchronized void remember(LogLine line) {
-    Deque<String> last = lines.computeIfAbsent(line.rank(), r -> new ArrayDeque<>());
-    last.addLast(line.text());
+  private synchronized void remember(int rank, String line) {
+    Deque<String> last = lines.computeIfAbsent(rank, r -> new ArrayDeque<>());
+    last.addLast(line);
     if (last.size() > TAIL_LINES) {
       last.removeFirst();
     }

@@ -4,6 +4,7 @@ import dev.kindling.worker.event.CheckpointSaved;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.StorageEntry;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -77,13 +78,24 @@ public final class RunMirror implements RunObserver, AutoCloseable {
     Storage remote = run.open(settings);
     RunMirror mirror = new RunMirror(Files.createTempDirectory("kindling-run-"), remote);
     for (String file : FETCHED) {
-      try {
-        Files.write(mirror.folder.resolve(file), remote.read(file, MAX_BYTES));
-      } catch (NoSuchFileException absent) {
-        LOG.debug("{} has no {} yet", run, file);
-      }
+      mirror.fetch(remote, file);
+    }
+    List<StorageEntry> logs = remote.list(RankLogFiles.FOLDER);
+    if (!logs.isEmpty()) {
+      Files.createDirectory(mirror.folder.resolve(RankLogFiles.FOLDER));
+    }
+    for (StorageEntry log : logs) {
+      mirror.fetch(remote, RankLogFiles.FOLDER + "/" + log.name());
     }
     return mirror;
+  }
+
+  private void fetch(Storage from, String file) throws IOException {
+    try {
+      Files.write(folder.resolve(file), from.read(file, MAX_BYTES));
+    } catch (NoSuchFileException absent) {
+      LOG.debug("{} has no {} yet", from.location(), file);
+    }
   }
 
   /** Where the files lie on this machine. */
@@ -105,6 +117,9 @@ public final class RunMirror implements RunObserver, AutoCloseable {
   @Override
   public void attemptFailed(int attempt, AttemptFailedException failure, boolean retried) {
     putMetrics();
+    if (remote != null) {
+      puts.execute(() -> publishFolder(RankLogFiles.FOLDER));
+    }
   }
 
   @Override
@@ -136,12 +151,17 @@ public final class RunMirror implements RunObserver, AutoCloseable {
   /** Everything but the configuration, which went there when it was written. */
   private void publishLast() {
     LAST.forEach(this::tryToPublish);
-    Path events = folder.resolve(EVENTS);
-    if (Files.isDirectory(events)) {
-      try (Stream<Path> files = Files.list(events)) {
-        files.forEach(file -> tryToPublish(EVENTS + "/" + file.getFileName()));
+    publishFolder(EVENTS);
+    publishFolder(RankLogFiles.FOLDER);
+  }
+
+  private void publishFolder(String name) {
+    Path local = folder.resolve(name);
+    if (Files.isDirectory(local)) {
+      try (Stream<Path> files = Files.list(local)) {
+        files.forEach(file -> tryToPublish(name + "/" + file.getFileName()));
       } catch (IOException failed) {
-        LOG.warn("{} could not be put into the run folder: {}", EVENTS, failed.toString());
+        LOG.warn("{} could not be put into the run folder: {}", name, failed.toString());
       }
     }
   }

@@ -1,5 +1,6 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.driver.plugin.LogTap;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.Epochs;
@@ -19,7 +20,9 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -122,7 +125,8 @@ public final class TrainingRun {
                 order.files().folder().resolve(RunMirror.EVENTS),
                 metrics.steps(),
                 Clock.systemUTC(),
-                progress::say)) {
+                progress::say);
+        RankLogs logs = rankLogs()) {
       AttemptTerms terms =
           new AttemptTerms(
               order.configYaml(),
@@ -136,7 +140,9 @@ public final class TrainingRun {
       RunObserver kept = new ObserverPair(stored, new ObserverPair(order.witness(), events));
       RunObserver ranks = new RankRecord(order.files().folder().resolve(RANKS));
       RunObserver both = new ObserverPair(new ObserverPair(ranks, kept), progress);
-      RunObserver all = new ObserverPair(new FirstStep(order.firstStep()), both);
+      // Last, since it says where to read on after what the progress says.
+      RunObserver told = new ObserverPair(both, logs);
+      RunObserver all = new ObserverPair(new FirstStep(order.firstStep()), told);
       stop.arm();
       List<WorkerResult> results =
           new AttemptLoop(launcher, terms, epochs, all, stop, RetryBudget.DEFAULT).run();
@@ -144,6 +150,16 @@ public final class TrainingRun {
     } finally {
       progress.finish();
     }
+  }
+
+  private RankLogs rankLogs() {
+    Map<String, String> surroundings = new HashMap<>(System.getenv());
+    System.getProperties().forEach((name, value) -> surroundings.put("" + name, "" + value));
+    return new RankLogs(
+        new RankLogFiles(order.files().folder(), order.runDir().toString()),
+        LogMask.of(order.plan().spark().secrets().values(), surroundings),
+        Clock.systemUTC(),
+        progress::say);
   }
 
   private void requireCheckpoint(CheckpointStore store) {
@@ -180,6 +196,7 @@ public final class TrainingRun {
                   System.getenv()));
       case THREADS -> {
         WorkerJvm.limitThisJvm(plan.device());
+        LogTap.install();
         yield new ThreadLauncher();
       }
     };

@@ -77,6 +77,8 @@ final class WorkerJvm {
         options.add(limit);
       }
     }
+    // Its standard error is its log file, not a screen.
+    options.add("-Dkindling.console=info");
     collector(device, options, environment).ifPresent(options::add);
     return options;
   }

@@ -65,6 +65,7 @@ public final class KindlingPlugin implements SparkPlugin {
         SerialFilter.refuseAllButSpark();
         ExecutorSignals.install();
       }
+      LogTap.install();
       RankLink.connect(context);
     }
   }

@@ -2,9 +2,12 @@ package dev.kindling.driver.plugin;
 
 import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogBuffer;
+import dev.kindling.worker.event.LoggedLines;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.SparkEnv;
@@ -31,12 +34,19 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
   /** A slow driver loses the oldest events instead of stopping the step. */
   private static final int QUEUE_EVENTS = 65_536;
 
-  private static volatile @Nullable PluginContext executor;
+  /** Characters of a rank's log that go with a report: it must not hold up what is told. */
+  private static final int LOG_CHARS = 64 * 1024;
+
+  /** A full buffer and what its way adds. */
+  private static final int LAST_CHUNKS = 8;
+
+  private static volatile @Nullable PluginContext plugin;
 
   private final PluginContext context;
   private final String run;
   private final int rank;
   private final Outbox outbox = new Outbox(QUEUE_EVENTS);
+  private final LogBuffer log;
   private final Object sending = new Object();
   private final ControlCodec codec = new ControlCodec();
   private final CountDownLatch closing = new CountDownLatch(1);
@@ -47,12 +57,13 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
     this.context = context;
     this.run = run;
     this.rank = rank;
+    log = new LogBuffer(rank);
     thread = new Thread(this::report, "kindling-link-" + rank);
     thread.setDaemon(true);
   }
 
   static void connect(PluginContext context) {
-    executor = context;
+    plugin = context;
   }
 
   /**
@@ -61,7 +72,7 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
    * @throws IllegalStateException if this executor runs without the plugin
    */
   public static RankLink open(String run, int rank) throws Exception {
-    PluginContext context = executor;
+    PluginContext context = plugin;
     if (context == null) {
       throw new IllegalStateException(
           "spark.plugins: expected " + KindlingPlugin.class.getName() + " in every executor");
@@ -70,18 +81,20 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
       Failpoint.processIs(rank);
     }
     RankLink link = new RankLink(context, run, rank);
-    link.ask(
-        new RankStarted(
-            run,
-            rank,
-            context.executorID(),
-            // The plugin's own hostname() fails in executors, whose RPC environment does not
-            // listen.
-            SparkEnv.get().blockManager().blockManagerId().host(),
-            ProcessHandle.current().pid(),
-            System.getProperty("user.dir", "")));
+    // The plugin's own hostname() fails in executors, whose RPC environment does not listen.
+    String host = SparkEnv.get().blockManager().blockManagerId().host();
+    long pid = ProcessHandle.current().pid();
+    String executor = context.executorID();
+    link.ask(new RankStarted(run, rank, executor, host, pid, System.getProperty("user.dir", "")));
+    link.log.put(
+        System.currentTimeMillis(), "INFO executor " + executor + ", pid " + pid + " on " + host);
     link.start();
     return link;
+  }
+
+  /** What is put there reaches the rank's log file. */
+  public LogBuffer log() {
+    return log;
   }
 
   void start() {
@@ -108,6 +121,9 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
     for (int tries = 1; ; tries++) {
       try {
         flush();
+        for (int chunk = 0; chunk < LAST_CHUNKS && takeLog(); chunk++) {
+          flush();
+        }
         ask(new RankEnded(run, rank, failure, message, trace));
         return;
       } catch (InterruptedException e) {
@@ -122,9 +138,22 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
     }
   }
 
+  /**
+   * Puts some of the log beside the events. Only once a report, since sending one may itself be
+   * logged, and only after everything before has arrived, so that no queue of lines grows.
+   *
+   * @return false if nothing was logged
+   */
+  private boolean takeLog() {
+    Optional<LoggedLines> lines = log.take(LOG_CHARS);
+    lines.ifPresent(outbox::put);
+    return lines.isPresent();
+  }
+
   @Override
   public void close() {
     closing.countDown();
+    log.close();
   }
 
   private void report() {
@@ -135,6 +164,9 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
           return;
         }
         flush();
+        if (takeLog()) {
+          flush();
+        }
         answered = true;
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();

@@ -155,9 +155,24 @@ class RecoveryTest {
       assertThat(driver.text())
           .contains("attempt 1 failed, trying again")
           .contains("attempt 2 failed, trying again")
-          .contains("its worker died");
+          .contains("its worker died")
+          .containsPattern("log of rank \\d: " + run + "/logs/rank-\\d\\.log");
+    }
+    String logs = rankLogs(run);
+    for (int attempt = 1; attempt <= 2; attempt++) {
+      assertThat(logs)
+          .contains(" attempt " + attempt + " INFO executor ")
+          .containsPattern(" attempt " + attempt + " ERROR attempt " + attempt + " failed: rank");
     }
     assertSameAsUndisturbed(run);
+  }
+
+  private static String rankLogs(Path run) throws IOException {
+    StringBuilder text = new StringBuilder();
+    for (int rank = 0; rank < 2; rank++) {
+      text.append(Files.readString(run.resolve("logs/rank-" + rank + ".log")));
+    }
+    return text.toString();
   }
 
   @ParameterizedTest

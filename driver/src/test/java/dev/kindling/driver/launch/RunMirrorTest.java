@@ -43,12 +43,15 @@ class RunMirrorTest {
       mirror.publish(RunMirror.CONFIG);
       assertThat(stored(RunMirror.CONFIG)).isEqualTo("steps: 1\n");
       Files.writeString(copies.resolve(RunMirror.METRICS), "{\"step\":1}\n");
+      Files.createDirectory(copies.resolve("logs"));
+      Files.writeString(copies.resolve("logs/rank-0.log"), "line\n");
     }
     assertThat(copies).doesNotExist();
     assertThat(stored(RunMirror.METRICS)).isEqualTo("{\"step\":1}\n");
     try (RunMirror next = RunMirror.of(run, MODEL)) {
       assertThat(next.folder().resolve(RunMirror.METRICS)).hasContent("{\"step\":1}");
       assertThat(next.folder().resolve(RunMirror.CONFIG)).hasContent("steps: 1");
+      assertThat(next.folder().resolve("logs/rank-0.log")).hasContent("line");
     }
   }
 }

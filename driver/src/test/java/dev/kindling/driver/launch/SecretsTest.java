@@ -260,11 +260,15 @@ class SecretsTest {
         .anyMatch(name -> name.endsWith("/stderr"))
         .anyMatch(name -> name.endsWith("/metrics.jsonl"))
         .anyMatch(name -> name.endsWith("/report.html"))
+        .anyMatch(name -> name.endsWith("/logs/rank-1.log"))
         .anyMatch(name -> name.contains(".tfevents."))
         .anyMatch(name -> name.contains("/checkpoints/"))
         .anyMatch(name -> name.endsWith("/environment in attempt 1"));
     assertThat(hay.find("(redacted)")).anyMatch(name -> name.endsWith("/config.yaml"));
     assertThat(hay.find("redacted)")).anyMatch(name -> name.contains("/events/"));
+    assertThat(hay.find("INFO Executor: Running task"))
+        .as("what an executor logged")
+        .anyMatch(name -> name.contains("/logs/rank-"));
   }
 
   @Test
@@ -282,5 +286,8 @@ class SecretsTest {
                 assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(report)))
                     .isEqualTo("rw-------"));
     assertNothingLeaked();
+    // What the JVM says when it crashes.
+    assertThat(hay.find("A fatal error has been detected"))
+        .anyMatch(name -> name.contains("/logs/rank-"));
   }
 }

@@ -26,13 +26,15 @@ class WorkerJvmTest {
             "-Dorg.bytedeco.javacpp.maxBytes=7g",
             "-XX:MaxDirectMemorySize=9g",
             "-Dlog4j2.configurationFile=/l",
-            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0");
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+            "-Dkindling.console=info");
     assertThat(WorkerJvm.children(List.of(), Device.CUDA, Map.of()))
         .containsExactly(
             "-XX:MaxDirectMemorySize=1t",
             "-Dorg.bytedeco.javacpp.maxBytes=0",
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
             "-Dorg.bytedeco.javacpp.noPointerGC=true",
+            "-Dkindling.console=info",
             "-XX:+UseZGC");
     assertThat(WorkerJvm.children(List.of("-XX:+UseParallelGC"), Device.CUDA, Map.of()))
         .contains("-XX:+UseParallelGC")

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.codahale.metrics.MetricRegistry;
 import dev.kindling.worker.event.LogLine;
+import dev.kindling.worker.event.LoggedLines;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.StopRequest;
 import java.io.IOException;
@@ -147,6 +148,35 @@ class RankLinkTest {
       next = Math.max(next, number + 1);
     }
     assertThat(next).isEqualTo(EVENTS);
+  }
+
+  @Test
+  void aFloodOfTheLogIsCarriedBesideTheEventsAndEveryLineIsCounted() throws Exception {
+    // Deaf for the first while, as a driver that collects garbage.
+    RankLink link = link(call -> call < 3, call -> false);
+    link.start();
+    for (int i = 0; i < 50_000; i++) {
+      link.log().put(i, "line " + i + " of a flood that no driver can take");
+      if (i % 5_000 == 0) {
+        link.emit(line(i / 5_000));
+        Thread.sleep(100);
+      }
+    }
+    link.end("", "", "");
+    assertThat(told.events.stream().filter(LogLine.class::isInstance).distinct()).hasSize(10);
+    List<LoggedLines> chunks =
+        told.events.stream()
+            .filter(LoggedLines.class::isInstance)
+            .map(LoggedLines.class::cast)
+            .toList();
+    long next = 0;
+    for (LoggedLines chunk : chunks) {
+      assertThat(chunk.first()).isGreaterThanOrEqualTo(next);
+      assertThat(chunk.lines().get(0).text()).startsWith("line " + chunk.first() + " ");
+      assertThat(chunk.text().length()).as("beside events").isLessThan(128 * 1024);
+      next = chunk.first() + chunk.lines().size();
+    }
+    assertThat(next).isEqualTo(50_000);
   }
 
   @Test

@@ -76,7 +76,7 @@ class HdfsRunTest {
   }
 
   private Path fetched(String name) throws IOException {
-    Path copy = folder.resolve("fetched-" + name);
+    Path copy = folder.resolve("fetched-" + name.replace('/', '-'));
     HDFS.files()
         .copyToLocalFile(
             false,
@@ -99,6 +99,10 @@ class HdfsRunTest {
     kindling(0, "resume", run, "--set", "steps=10");
     assertThat(losses(fetched("metrics.jsonl"))).isEqualTo(losses(local.resolve("metrics.jsonl")));
     assertThat(fetched("config.yaml")).content().contains("steps: 10");
+    assertThat(fetched("logs/rank-1.log"))
+        .content()
+        .contains(" attempt 1 INFO phase rendezvous, step 0", " attempt 2 INFO phase train, step");
+    assertThat(kindling(0, "logs", run, "--rank", "1")).contains(" attempt 2 INFO phase done");
     kindling(0, "export", run, "--to", folder.resolve("model").toString());
     assertThat(folder.resolve("model/model.safetensors")).exists();
     assertThat(folder.resolve("hdfs:")).as("nothing beside").doesNotExist();

@@ -335,7 +335,8 @@ public final class CheckpointStore {
             .orElseThrow(
                 () ->
                     new CheckpointException(
-                        "expected a generation like e0000000001-s000000000100, found another name"));
+                        "expected a generation like e0000000001-s000000000100, found another"
+                            + " name"));
     try {
       Generation generation = reader.verify(point);
       remember(generation);

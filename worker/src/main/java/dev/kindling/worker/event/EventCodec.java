@@ -33,6 +33,7 @@ public final class EventCodec {
     kryo.register(LogLine.class, id++);
     kryo.register(StepRecalled.class, id++);
     kryo.register(Heartbeat.class, id++);
+    kryo.register(LoggedLines.class, id++);
   }
 
   public byte[] encode(WorkerEvent event) {

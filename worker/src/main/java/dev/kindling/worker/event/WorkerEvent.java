@@ -11,7 +11,8 @@ public sealed interface WorkerEvent
         Validated,
         CheckpointSaved,
         Sample,
-        LogLine {
+        LogLine,
+        LoggedLines {
   /** Index of the worker that speaks, 0-based. */
   int rank();
 }

@@ -3,8 +3,9 @@
  *
  * <p>Read first: {@link dev.kindling.worker.event.WorkerEvent}, {@link
  * dev.kindling.worker.event.StepDone}, {@link dev.kindling.worker.event.EventSink}, {@link
- * dev.kindling.worker.event.EventCodec}. Must not depend on anything but Kryo. What is made of
- * events lies below: {@code tensorboard} writes event files, {@code report} the page of a run.
+ * dev.kindling.worker.event.EventCodec}; of logs, {@link dev.kindling.worker.event.LogBuffer}. Must
+ * not depend on anything but Kryo. What is made of events lies below: {@code tensorboard} writes
+ * event files, {@code report} the page of a run.
  */
 @NullMarked
 package dev.kindling.worker.event;

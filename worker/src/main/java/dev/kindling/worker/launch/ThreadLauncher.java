@@ -5,6 +5,9 @@ import dev.kindling.comm.loopback.ThreadRendezvous;
 import dev.kindling.comm.rendezvous.Rendezvous;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogBuffer;
+import dev.kindling.worker.event.LogPump;
+import dev.kindling.worker.event.LogScope;
 import dev.kindling.worker.loop.RankContext;
 import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.loop.WorkerAssignment;
@@ -14,9 +17,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** All ranks as threads of this JVM: the fastest start, no isolation. */
 public final class ThreadLauncher implements Launcher {
+  private static final Logger LOG = LoggerFactory.getLogger(ThreadLauncher.class);
   private static final Duration MEETING = Duration.ofMinutes(1);
 
   @Override
@@ -28,6 +35,7 @@ public final class ThreadLauncher implements Launcher {
     AtomicReferenceArray<WorkerResult> results = new AtomicReferenceArray<>(ranks);
     AtomicReferenceArray<RankFailure> failures = new AtomicReferenceArray<>(ranks);
     List<Thread> threads = new ArrayList<>();
+    List<LogBuffer> logs = IntStream.range(0, ranks).mapToObj(LogBuffer::new).toList();
     for (int index = 0; index < ranks; index++) {
       int rank = index;
       RankContext context =
@@ -35,19 +43,25 @@ public final class ThreadLauncher implements Launcher {
               rendezvous.get(rank), (plan, a, r, backend) -> world.get(rank), events, stop, ranks);
       Runnable body =
           () -> {
+            LogScope.ofThread(logs.get(rank));
             try {
               results.set(rank, WorkerTask.run(assignment, context));
             } catch (RuntimeException | Error failure) {
+              LOG.info("rank {} failed", rank, failure);
               failures.set(rank, RankFailure.of(rank, failure));
               // A rank that failed before it connected would leave the others waiting for it.
               world.get(rank).close();
             }
           };
-      Thread thread = new Thread(body, "rank-" + rank);
-      thread.start();
-      threads.add(thread);
+      threads.add(new Thread(body, "rank-" + rank));
     }
-    join(threads, world);
+    LogPump pump = new LogPump(logs, events);
+    try {
+      threads.forEach(Thread::start);
+      join(threads, world);
+    } finally {
+      pump.finish();
+    }
     return outcome(results, failures, ranks);
   }
 

@@ -18,9 +18,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A rank as a plain process; started by {@link ProcessLauncher} and by nobody else. */
 public final class WorkerMain {
+  private static final Logger LOG = LoggerFactory.getLogger(WorkerMain.class);
   private static final Duration MEETING = Duration.ofMinutes(1);
   private static final int LOST_PARENT = 6;
 
@@ -65,6 +68,7 @@ public final class WorkerMain {
       Failpoint.RESULT_TELL.after();
       return 0;
     } catch (RuntimeException | Error failure) {
+      LOG.info("rank {} failed", order.rank(), failure);
       RankFailure reason = RankFailure.of(order.rank(), failure);
       byte[] text = reason.encode().getBytes(StandardCharsets.UTF_8);
       WorkerPipe.writeFrame(out, WorkerPipe.FAILURE, text);

@@ -2,6 +2,8 @@ package dev.kindling.worker.launch;
 
 import dev.kindling.worker.event.EventCodec;
 import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LogBuffer;
+import dev.kindling.worker.event.LogPump;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.WorkerResult;
 import java.io.BufferedInputStream;
@@ -13,6 +15,7 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +29,8 @@ final class WorkerProcess {
   private final Thread frames;
   private final Thread errors;
   private final Deque<String> lastLines = new ArrayDeque<>();
+  private final LogBuffer log;
+  private final LogPump pump;
   private volatile @Nullable WorkerResult result;
   private volatile @Nullable RankFailure failure;
   private boolean killed;
@@ -34,6 +39,8 @@ final class WorkerProcess {
     this.rank = rank;
     this.process = process;
     this.orders = new DataOutputStream(process.getOutputStream());
+    this.log = new LogBuffer(rank);
+    this.pump = new LogPump(List.of(log), events);
     this.frames = new Thread(() -> readFrames(events, onEnd), "frames-rank-" + rank);
     this.errors = new Thread(this::readErrors, "stderr-rank-" + rank);
     frames.setDaemon(true);
@@ -71,6 +78,7 @@ final class WorkerProcess {
     process.waitFor();
     frames.join();
     errors.join();
+    pump.finish();
   }
 
   Optional<WorkerResult> result() {
@@ -145,12 +153,14 @@ final class WorkerProcess {
     }
   }
 
+  /** Standard error and output, to the last line before the end, however it came. */
   private void readErrors() {
     try (BufferedReader lines =
         new BufferedReader(
             new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8))) {
       String line = lines.readLine();
       while (line != null) {
+        log.put(System.currentTimeMillis(), line);
         synchronized (lastLines) {
           lastLines.addLast(line);
           if (lastLines.size() > LAST_LINES) {

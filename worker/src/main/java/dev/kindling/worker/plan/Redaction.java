@@ -17,7 +17,9 @@ public final class Redaction {
   /** Spark's own rule overlooks keys of Azure accounts, pass phrases, private keys and URIs. */
   public static final String REGEX = "(?i)" + NAMES + "|" + PASSWORD_IN_URI;
 
-  static final String REDACTED = "(redacted)";
+  /** Stands in the place of a secret. */
+  public static final String REDACTED = "(redacted)";
+
   private static final Pattern NAME = Pattern.compile("(?i)" + NAMES);
   private static final Pattern URI = Pattern.compile(PASSWORD_IN_URI);
 
@@ -34,6 +36,11 @@ public final class Redaction {
   /** Whether the text has a URI with a user and a password. */
   public static boolean holdsPassword(String text) {
     return URI.matcher(text).find();
+  }
+
+  /** The text with a word in the place of the user and the password of each URI. */
+  public static String withoutPasswords(String text) {
+    return URI.matcher(text).replaceAll("://" + REDACTED + "@");
   }
 
   /** A setting's value for messages: a word in the place of a secret. */

@@ -19,7 +19,8 @@ class EventCodecTest {
           new CheckpointSaved(0, 7, "e1-s7", 12, 1.0, ""),
           new Sample(0, 7, "public ", "class \u00e4"),
           new LogLine(1, LogLine.Level.WARN, "slow"),
-          new Heartbeat(1, Phase.TRAIN, 7, 99));
+          new Heartbeat(1, Phase.TRAIN, 7, 99),
+          new LoggedLines(1, 12, "1700000000000 WARN Ring: slow"));
 
   @Test
   void everyPermittedEventSurvivesTheWire() {

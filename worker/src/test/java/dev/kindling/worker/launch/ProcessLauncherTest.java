@@ -3,6 +3,8 @@ package dev.kindling.worker.launch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.worker.event.EventSink;
+import dev.kindling.worker.event.LoggedLines;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.loop.SmallRun;
 import dev.kindling.worker.loop.StopSignal;
@@ -53,7 +55,22 @@ class ProcessLauncherTest {
     List<String> talkative = new ArrayList<>(OPTIONS);
     talkative.add("-Xlog:class+load=info:stdout");
     SmallRun run = SmallRun.in(folder, String.format(SETTINGS, 2));
-    assertThat(run.run(new ProcessLauncher(talkative), StopSignal.NEVER).lossBits()).hasSize(2);
+    List<LoggedLines> printed = Collections.synchronizedList(new ArrayList<>());
+    EventSink log =
+        event -> {
+          if (event instanceof LoggedLines lines) {
+            printed.add(lines);
+          }
+        };
+    assertThat(run.run(new ProcessLauncher(talkative), StopSignal.NEVER, log).lossBits())
+        .hasSize(2);
+    for (int rank = 0; rank < 2; rank++) {
+      int wanted = rank;
+      List<LoggedLines> own = printed.stream().filter(lines -> lines.rank() == wanted).toList();
+      LoggedLines last = own.get(own.size() - 1);
+      assertThat(last.first() + last.lines().size()).as("printed").isGreaterThan(1000);
+      assertThat(own).anyMatch(lines -> lines.text().contains("WorkerTask source: "));
+    }
   }
 
   /** Pieces of checkpoints travel between processes as they do between threads. */

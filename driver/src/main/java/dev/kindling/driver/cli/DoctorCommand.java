@@ -4,8 +4,8 @@ import dev.kindling.driver.doctor.Examination;
 import dev.kindling.driver.doctor.Finding;
 import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.plan.Device;
+import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -19,14 +19,16 @@ import picocli.CommandLine.Spec;
     name = "doctor",
     mixinStandardHelpOptions = true,
     description = {
-      "Looks at Java, Spark, memory, ports, storage, GPUs and their libraries; names the mends.",
+      "Looks at Java, Spark and its security, memory, ports, storage, limits, GPUs and their",
+      "libraries; names the mends. Spark's settings count as spark-submit would give them to a"
+          + " run.",
       "Exit code 0 if a run on the CPU (--device cuda: on a GPU) can work here, else 2 or 5."
     })
 final class DoctorCommand implements Callable<Integer> {
   /** Examines a machine; tests make one up. */
   @FunctionalInterface
   interface Examiner {
-    Examination.Report examine(Path runs, boolean cuda) throws InterruptedException;
+    Examination.Report examine(StorageLocation runs, boolean cuda) throws InterruptedException;
   }
 
   @Spec private CommandSpec spec;
@@ -40,8 +42,8 @@ final class DoctorCommand implements Callable<Integer> {
   @Option(
       names = "--run-dir",
       paramLabel = "DIR",
-      description = "Folder for runs that is examined; default: runs.")
-  private Path runDir = Path.of("runs");
+      description = "Folder or URI for runs that is examined; default: runs.")
+  private String runDir = "runs";
 
   private final Examiner examiner;
 
@@ -52,7 +54,7 @@ final class DoctorCommand implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     boolean cuda = device.filter(Device.CUDA::equals).isPresent();
-    Examination.Report report = examiner.examine(runDir, cuda);
+    Examination.Report report = examiner.examine(StorageLocation.of(runDir), cuda);
     PrintWriter out = spec.commandLine().getOut();
     Stream.concat(report.base().stream(), report.device().stream())
         .map(Finding::line)

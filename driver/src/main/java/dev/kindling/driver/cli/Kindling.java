@@ -1,6 +1,7 @@
 package dev.kindling.driver.cli;
 
 import dev.kindling.driver.doctor.Examination;
+import dev.kindling.driver.launch.SparkApplication;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -37,7 +38,7 @@ public final class Kindling implements Runnable {
     line.addSubcommand(new ExportCommand(bodies));
     line.addSubcommand(new BenchCommand());
     line.addSubcommand("eval", pendingEval());
-    line.addSubcommand(new DoctorCommand(new Examination()::examine));
+    line.addSubcommand(new DoctorCommand(new Examination(SparkApplication::openDoors)::examine));
     line.addSubcommand(new LogsCommand());
     line.addSubcommand(new DiffRunsCommand(bodies));
     line.addSubcommand("replay", pendingReplay());

@@ -1,15 +1,17 @@
 package dev.kindling.driver.doctor;
 
+import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 
 /** What the doctor looks at, in the order in which a run needs it. */
 public final class Examination {
   static final String LIBRARIES =
-      "install the CUDA 13 toolkit's libraries and name their folder in LD_LIBRARY_PATH (bin/kindling"
-          + " adds $CUDA_HOME/lib64 or /usr/local/cuda/lib64 itself)";
+      "install the CUDA 13 toolkit's libraries and name their folder in LD_LIBRARY_PATH"
+          + " (bin/kindling adds $CUDA_HOME/lib64 or /usr/local/cuda/lib64 itself)";
 
   private static final int JAVA = 17;
   private static final long MEMORY_LOW = 4L << 30;
@@ -18,10 +20,20 @@ public final class Examination {
   /** NCCL takes some tens of MiB a rank, and fails far from the cause where they are missing. */
   private static final long SHARED_CUDA = 1L << 30;
 
+  /** A rank opens some hundred; an executor's shuffles and a driver of many ranks more. */
+  private static final long FILES_LOW = 4096;
+
+  private static final String COMM_ID = "NCCL_COMM_ID";
+
   private final Machine machine;
 
-  public Examination() {
-    this(new ThisMachine());
+  /**
+   * Of this machine.
+   *
+   * @param openDoors tells why a run with Spark's present settings would be refused
+   */
+  public Examination(Supplier<List<String>> openDoors) {
+    this(new ThisMachine(openDoors));
   }
 
   Examination(Machine machine) {
@@ -52,14 +64,17 @@ public final class Examination {
   }
 
   /**
-   * @param runs folder of the runs
+   * @param runs folder or URI of the runs
    * @param wanted whether a machine without a GPU is wrong
    */
-  public Report examine(Path runs, boolean wanted) throws InterruptedException {
+  public Report examine(StorageLocation runs, boolean wanted) throws InterruptedException {
     List<Finding> base = new ArrayList<>(List.of(java(), spark(), memory()));
     base.add(loopback());
     base.add(ownName());
-    base.add(FolderCheck.examine(runs));
+    base.add(security());
+    base.add(
+        runs.path().map(FolderCheck::examine).orElseGet(() -> StoreCheck.examine(runs, Map.of())));
+    base.add(openFiles());
     DeviceFacts facts =
         machine.bindings() ? machine.device() : DeviceFacts.none("cuda: " + CudaBindings.MISSING);
     base.add(sharedMemory(facts.gpus().size() > 1));
@@ -104,13 +119,45 @@ public final class Examination {
 
   private Finding ownName() {
     try {
-      return Finding.ok("name", machine.ownAddress());
+      String address = machine.ownAddress();
+      return remote(machine.master()) && address.matches(".*/(127\\..*|.*::1|0:0:0:0:0:0:0:1)")
+          ? Finding.note(
+              "name",
+              address + ", which executors on other machines cannot connect to",
+              "set SPARK_LOCAL_IP or spark.driver.host to an address that they reach")
+          : Finding.ok("name", address);
     } catch (IOException e) {
       return Finding.note(
           "name",
           "this machine's own name has no address (" + e + ")",
           "add it to /etc/hosts, or set SPARK_LOCAL_IP");
     }
+  }
+
+  /** A master in this machine is closed by default; others must be so already. */
+  private Finding security() {
+    String master = machine.master();
+    List<String> doors = machine.openDoors();
+    if (!doors.isEmpty()) {
+      return Finding.wrong(
+          "security",
+          String.join("; ", doors),
+          "set what it names, for example with --properties-file and a file from"
+              + " cluster-configs/cluster");
+    }
+    return Finding.ok("security", master.isEmpty() ? "own master, closed" : master + ", closed");
+  }
+
+  private static boolean remote(String master) {
+    return !master.isEmpty() && !master.startsWith("local");
+  }
+
+  private Finding openFiles() {
+    long files = machine.openFiles();
+    String text = files < 0 ? "unknown" : files + " may be open";
+    return files >= 0 && files < FILES_LOW
+        ? Finding.note("files", text, "ulimit -n " + FILES_LOW + ", or LimitNOFILE of the service")
+        : Finding.ok("files", text);
   }
 
   private Finding sharedMemory(boolean severalGpus) {
@@ -142,6 +189,13 @@ public final class Examination {
     }
     findings.add(Finding.ok("driver", "CUDA " + facts.driver()));
     facts.gpus().forEach(gpu -> findings.add(Finding.ok("gpu", gpu.toString())));
+    if (machine.isSet(COMM_ID)) {
+      findings.add(
+          Finding.wrong(
+              "nccl id",
+              COMM_ID + " is set: anybody who knows it could join the ranks, so runs refuse it",
+              "unset " + COMM_ID));
+    }
     findings.add(
         facts.ahead()
             ? Finding.ok("kernels", "compiled ahead")
@@ -155,7 +209,8 @@ public final class Examination {
           Finding.note(
               "peers",
               "no peer access between GPUs " + String.join(", ", facts.apart()),
-              "collectives go through the host's memory there; nvidia-smi topo -m shows the links"));
+              "collectives go through the host's memory there; nvidia-smi topo -m shows the"
+                  + " links"));
     } else if (facts.gpus().size() > 1) {
       findings.add(Finding.ok("peers", "every GPU reaches every other"));
     }

@@ -2,6 +2,7 @@ package dev.kindling.driver.doctor;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 
 /** Where the doctor's facts come from. */
 interface Machine {
@@ -38,6 +39,18 @@ interface Machine {
   String gpuFiles();
 
   boolean bindings();
+
+  /** Files that a process may have open; -1 if unknown. */
+  long openFiles();
+
+  /** Whether an environment variable is set. */
+  boolean isSet(String variable);
+
+  /** Spark's master as spark-submit set it; empty if nobody did. */
+  String master();
+
+  /** Why a run with the settings of spark-submit would be refused as open to strangers. */
+  List<String> openDoors();
 
   DeviceFacts device() throws InterruptedException;
 }

@@ -1,6 +1,7 @@
 package dev.kindling.driver.doctor;
 
 import com.sun.management.OperatingSystemMXBean;
+import com.sun.management.UnixOperatingSystemMXBean;
 import dev.kindling.kernels.backend.cuda.VisibleGpus;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -10,11 +11,19 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Supplier;
 
 /** The machine that the doctor runs on. */
 final class ThisMachine implements Machine {
   private static final Path SHARED_MEMORY = Path.of("/dev/shm");
   private static final int CONNECT_MILLIS = 2_000;
+
+  private final Supplier<List<String>> doors;
+
+  ThisMachine(Supplier<List<String>> doors) {
+    this.doors = doors;
+  }
 
   @Override
   public String javaVersion() {
@@ -71,6 +80,34 @@ final class ThisMachine implements Machine {
   @Override
   public boolean bindings() {
     return CudaBindings.complete(ThisMachine.class.getClassLoader());
+  }
+
+  @Override
+  public long openFiles() {
+    return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
+            instanceof UnixOperatingSystemMXBean unix
+        ? unix.getMaxFileDescriptorCount()
+        : -1;
+  }
+
+  @Override
+  public boolean isSet(String variable) {
+    return System.getenv(variable) != null;
+  }
+
+  @Override
+  public String master() {
+    return System.getProperty("spark.master", "");
+  }
+
+  @Override
+  public List<String> openDoors() {
+    try {
+      return doors.get();
+    } catch (LinkageError noSpark) {
+      // Which is a finding of its own.
+      return List.of();
+    }
   }
 
   @Override

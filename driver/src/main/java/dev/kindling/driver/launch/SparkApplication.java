@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.CodeSource;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -79,6 +80,11 @@ public final class SparkApplication implements AutoCloseable {
     SparkConf conf = SparkSettings.of(new SparkConf(), spec, workers, applicationJar());
     refuseIfTooSmall(conf, workers.ranks());
     return new SparkApplication(conf, spec, workers.device());
+  }
+
+  /** Why a run with the settings that spark-submit made would be refused as open to strangers. */
+  public static List<String> openDoors() {
+    return SparkSecurity.refusals(new SparkConf());
   }
 
   /** The context, once it is up. */

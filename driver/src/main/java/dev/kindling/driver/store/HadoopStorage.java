@@ -19,6 +19,7 @@ import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.CreateFlag;
@@ -62,6 +63,12 @@ final class HadoopStorage implements Storage {
   @Override
   public String location() {
     return root.toString();
+  }
+
+  /** For people: the place, and what makes commits exclusive there. */
+  @Override
+  public String toString() {
+    return root + ": commits by " + rule.name().toLowerCase(Locale.ROOT).replace('_', ' ');
   }
 
   @Override

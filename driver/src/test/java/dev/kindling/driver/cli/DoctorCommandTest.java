@@ -6,7 +6,6 @@ import dev.kindling.driver.doctor.Examination;
 import dev.kindling.driver.doctor.Finding;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -75,6 +74,7 @@ class DoctorCommandTest {
     Examination.Report report = new Examination.Report(List.of(JAVA), List.of());
     run(report);
     run(report, "--device", "cuda", "--run-dir", "/shared/runs");
-    assertThat(asked).containsExactly(Path.of("runs") + " false", "/shared/runs true");
+    run(report, "--run-dir", "hdfs://host/runs");
+    assertThat(asked).containsExactly("runs false", "/shared/runs true", "hdfs://host/runs false");
   }
 }

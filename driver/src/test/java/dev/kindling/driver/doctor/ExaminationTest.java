@@ -2,6 +2,7 @@ package dev.kindling.driver.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kindling.worker.store.StorageLocation;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,7 @@ class ExaminationTest {
   private final FakeMachine machine = new FakeMachine();
 
   private Examination.Report examine(boolean cuda) throws InterruptedException {
-    return new Examination(machine).examine(runs, cuda);
+    return new Examination(machine).examine(new StorageLocation(runs.toString()), cuda);
   }
 
   private static Finding finding(Examination.Report report, String subject) {
@@ -50,7 +51,9 @@ class ExaminationTest {
             "memory",
             "ports",
             "name",
+            "security",
             "storage",
+            "files",
             "shm",
             "driver",
             "gpu",
@@ -118,6 +121,30 @@ class ExaminationTest {
   }
 
   @Test
+  void aClusterThatIsOpenOrCannotConnectIsNamed() throws InterruptedException {
+    machine.openDoors = List.of("yarn is no master of this machine alone");
+    wrong("security", "yarn is no master", "--properties-file");
+    assertThat(examine(false).cpu()).isFalse();
+    machine.openDoors = List.of();
+    machine.address = "host/127.0.1.1";
+    note("name", "other machines cannot connect");
+    machine.master = "local-cluster[1,2,1024]";
+    assertThat(finding(examine(false), "name").state()).isEqualTo(Finding.State.OK);
+    machine.master = "";
+    assertThat(finding(examine(false), "security").text()).isEqualTo("own master, closed");
+  }
+
+  @Test
+  void fewFilesAreNotedAndAnIdOfNcclIsRefused() throws InterruptedException {
+    machine.openFiles = 1024;
+    note("files", "1024 may be open");
+    machine.variable = "NCCL_COMM_ID";
+    wrong("nccl id", "NCCL_COMM_ID is set", "unset NCCL_COMM_ID");
+    assertThat(examine(true).cpu()).isTrue();
+    assertThat(examine(true).cuda()).isFalse();
+  }
+
+  @Test
   void aLibraryIsWrongOnlyWhereItIsNeeded() throws InterruptedException {
     DeviceFacts two = FakeMachine.good(2);
     machine.device = FakeMachine.without(two, "cublasLt", true);
@@ -143,7 +170,8 @@ class ExaminationTest {
 
   @Test
   void thisMachineIsExaminedWithoutAFailure() throws InterruptedException {
-    Examination.Report report = new Examination().examine(runs, false);
+    Examination.Report report =
+        new Examination(List::of).examine(new StorageLocation(runs.toString()), false);
     assertThat(report.cpu()).as(report.toString()).isTrue();
     assertThat(finding(report, "spark").text()).startsWith("4.");
     assertThat(report.device()).isNotEmpty();

@@ -14,6 +14,11 @@ final class FakeMachine implements Machine {
   boolean listens = true;
   boolean bindings = true;
   DeviceFacts device = good(2);
+  String address = "host/10.0.0.1";
+  long openFiles = 65_536;
+  String variable = "";
+  String master = "yarn";
+  List<String> openDoors = List.of();
 
   static DeviceFacts good(int gpus) {
     return new DeviceFacts(
@@ -87,7 +92,7 @@ final class FakeMachine implements Machine {
     if (!listens) {
       throw new IOException("unknown name");
     }
-    return "host/10.0.0.1";
+    return address;
   }
 
   @Override
@@ -103,5 +108,25 @@ final class FakeMachine implements Machine {
   @Override
   public DeviceFacts device() {
     return device;
+  }
+
+  @Override
+  public long openFiles() {
+    return openFiles;
+  }
+
+  @Override
+  public boolean isSet(String name) {
+    return variable.equals(name);
+  }
+
+  @Override
+  public String master() {
+    return master;
+  }
+
+  @Override
+  public List<String> openDoors() {
+    return openDoors;
   }
 }

@@ -4,13 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.SparkSpec;
-import io.fabric8.kubernetes.api.model.Container;
-import io.fabric8.kubernetes.api.model.EnvVar;
-import io.fabric8.kubernetes.api.model.PodSpec;
-import io.fabric8.kubernetes.api.model.Quantity;
-import io.fabric8.kubernetes.client.Config;
-import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.charset.StandardCharsets;
@@ -23,20 +16,13 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Properties;
 import java.util.regex.Pattern;
-import org.apache.spark.SecurityManager;
 import org.apache.spark.SparkConf;
-import org.apache.spark.deploy.k8s.KubernetesConf$;
-import org.apache.spark.deploy.k8s.KubernetesExecutorConf;
-import org.apache.spark.deploy.k8s.SparkPod;
 import org.apache.spark.internal.config.ConfigEntry;
 import org.apache.spark.internal.config.package$;
-import org.apache.spark.resource.ResourceProfile$;
-import org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBuilder;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import scala.Option;
 
 /** The sample cluster files say what Spark understands, and what they promise. */
 class ClusterFilesTest {
@@ -51,7 +37,8 @@ class ClusterFilesTest {
   private static final Pattern FAMILY =
       Pattern.compile(
           "spark\\.(network\\.crypto\\.cipher|executorEnv\\.\\w+|executor\\.resource\\.gpu\\.(amount|vendor)"
-              + "|kubernetes\\.executor\\.volumes\\.persistentVolumeClaim\\.\\w+\\.(mount\\.path|options\\.claimName))");
+              + "|kubernetes\\.(executor|driver)\\.secrets\\.[\\w-]+"
+              + "|kubernetes\\.(executor|driver)\\.volumes\\.persistentVolumeClaim\\.\\w+\\.(mount\\.path|options\\.claimName))");
 
   @BeforeAll
   static void sparkListsItsSettings() {
@@ -110,56 +97,5 @@ class ClusterFilesTest {
     assertThat(SparkSettings.totalSlots(yarn)).isEqualTo(OptionalInt.of(2));
     SparkConf kubernetes = settings("kubernetes.conf", "k8s://https://host:443");
     assertThat(SparkSettings.totalSlots(kubernetes)).isEqualTo(OptionalInt.of(2));
-  }
-
-  @Test
-  void thePodOfARankIsRenderedBySparkItself() throws IOException {
-    SparkPod pod = rendered();
-    PodSpec spec = pod.pod().getSpec();
-    assertThat(spec.getSecurityContext().getRunAsNonRoot()).isTrue();
-    assertThat(spec.getAutomountServiceAccountToken()).isFalse();
-    assertThat(spec.getVolumes())
-        .anyMatch(v -> v.getEmptyDir() != null && "Memory".equals(v.getEmptyDir().getMedium()))
-        .anyMatch(
-            v ->
-                v.getPersistentVolumeClaim() != null
-                    && "kindling-runs".equals(v.getPersistentVolumeClaim().getClaimName()));
-    Container container = pod.container();
-    assertThat(container.getImage()).contains("spark:4.2.0");
-    assertThat(container.getVolumeMounts())
-        .anyMatch(mount -> mount.getMountPath().equals("/dev/shm"))
-        .anyMatch(mount -> mount.getMountPath().equals("/shared"));
-    Map<String, Quantity> requests = container.getResources().getRequests();
-    assertThat(requests.get("cpu")).isEqualTo(new Quantity("4"));
-    assertThat(Quantity.getAmountInBytes(requests.get("memory")))
-        .as("heap and what lies beside it")
-        .isEqualByComparingTo(java.math.BigDecimal.valueOf(6L << 30));
-    assertThat(container.getSecurityContext().getAllowPrivilegeEscalation()).isFalse();
-    assertThat(container.getEnv().stream().map(EnvVar::getName)).contains("_SPARK_AUTH_SECRET");
-    assertThat(pod.pod().getMetadata().getLabels())
-        .containsEntry("app.kubernetes.io/name", "kindling");
-  }
-
-  /** Offline: the client only reads the template. */
-  private static SparkPod rendered() throws IOException {
-    SparkConf conf =
-        settings("kubernetes.conf", "k8s://https://host:443")
-            .set("spark.driver.host", "driver.kindling.svc")
-            .set("spark.driver.port", "7078")
-            .set(
-                "spark.kubernetes.executor.podTemplateFile",
-                FOLDER.resolve("kubernetes-executor.yaml").toAbsolutePath().toString());
-    SecurityManager security =
-        new SecurityManager(conf, Option.empty(), package$.MODULE$.AUTH_SECRET_FILE_EXECUTOR());
-    security.initializeAuth();
-    KubernetesExecutorConf executor =
-        KubernetesConf$.MODULE$.createExecutorConf(conf, "1", "kindling-app", Option.empty(), 0);
-    try (KubernetesClient client =
-        new KubernetesClientBuilder().withConfig(Config.empty()).build()) {
-      return new KubernetesExecutorBuilder()
-          .buildFromFeatures(
-              executor, security, client, ResourceProfile$.MODULE$.getOrCreateDefaultProfile(conf))
-          .pod();
-    }
   }
 }

@@ -8,7 +8,10 @@ import dev.kindling.worker.event.Phase;
 import dev.kindling.worker.event.PhaseEntered;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
+import java.io.BufferedReader;
+import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -153,7 +156,10 @@ class RankLogsTest {
       logs.emit(new LoggedLines(0, i, i + " " + words));
     }
     // Opened both ways the pipe never ends.
-    try (RandomAccessFile reader = new RandomAccessFile(pipe.toFile(), "rw")) {
+    try (RandomAccessFile both = new RandomAccessFile(pipe.toFile(), "rw");
+        BufferedReader reader =
+            new BufferedReader(
+                new InputStreamReader(new FileInputStream(both.getFD()), StandardCharsets.UTF_8))) {
       long written = 0;
       long dropped = 0;
       Pattern count = Pattern.compile("WARN (\\d+) lines before");

@@ -13,14 +13,15 @@ class StoreCheckTest {
   private static final Map<String, String> MODEL =
       Map.of("spark.hadoop.fs.s3a.impl", ObjectStore.class.getName());
 
-  private final StorageLocation runs = StorageLocation.of("s3a://b-" + UUID.randomUUID() + "/runs");
+  private final StorageLocation bucket = StorageLocation.of("s3a://b-" + UUID.randomUUID() + "/a");
+  private final StorageLocation runs = bucket.resolve("runs");
 
   @Test
   void aStoreThatKeepsItsPromisesIsLeftAsItWasAndItsRuleIsNamed() throws IOException {
     Finding finding = StoreCheck.examine(runs, MODEL);
     assertThat(finding.state()).as(finding.line()).isEqualTo(Finding.State.OK);
     assertThat(finding.text()).contains(runs.text(), "commits by conditional put");
-    assertThat(runs.open(MODEL).list("")).isEmpty();
+    assertThat(bucket.open(MODEL).list("runs")).isEmpty();
   }
 
   @Test

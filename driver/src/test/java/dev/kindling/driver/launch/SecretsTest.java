@@ -266,7 +266,7 @@ class SecretsTest {
         .anyMatch(name -> name.endsWith("/environment in attempt 1"));
     assertThat(hay.find("(redacted)")).anyMatch(name -> name.endsWith("/config.yaml"));
     assertThat(hay.find("redacted)")).anyMatch(name -> name.contains("/events/"));
-    assertThat(hay.find("INFO Executor: Running task"))
+    assertThat(hay.find("INFO BarrierTaskContext: Task"))
         .as("what an executor logged")
         .anyMatch(name -> name.contains("/logs/rank-"));
   }

@@ -143,15 +143,26 @@ final class HadoopStorage implements Storage {
 
   @Override
   public boolean commitExclusive(String name, byte[] content) throws IOException {
+    return commitExclusive(name, content, () -> {});
+  }
+
+  @Override
+  public boolean commitExclusive(String name, byte[] content, Check last) throws IOException {
     Path path = resolve(name);
     if (files.exists(path)) {
       return false;
     }
     try {
       switch (rule) {
-        case RENAME -> renamed(path, content, Options.Rename.NONE);
-        case CONDITIONAL_PUT -> put(path, content, conditional(path));
-        case SINGLE_DRIVER -> put(path, content, created(path));
+        case RENAME -> renamed(path, content, Options.Rename.NONE, last);
+        case CONDITIONAL_PUT -> {
+          last.run();
+          put(path, content, conditional(path));
+        }
+        case SINGLE_DRIVER -> {
+          last.run();
+          put(path, content, created(path));
+        }
       }
       return true;
     } catch (IOException unsure) {
@@ -178,7 +189,8 @@ final class HadoopStorage implements Storage {
   }
 
   /** {@code FileSystem.rename} would answer false for any trouble and move into a folder. */
-  private void renamed(Path path, byte[] content, Options.Rename mode) throws IOException {
+  private void renamed(Path path, byte[] content, Options.Rename mode, Check last)
+      throws IOException {
     makeFolders(path);
     byte[] random = new byte[12];
     RANDOM.nextBytes(random);
@@ -187,6 +199,7 @@ final class HadoopStorage implements Storage {
     put(temporary, content, created(temporary));
     boolean moved = false;
     try {
+      last.run();
       FileContext.getFileContext(files.getUri(), files.getConf()).rename(temporary, path, mode);
       moved = true;
     } finally {
@@ -213,7 +226,7 @@ final class HadoopStorage implements Storage {
   public void replace(String name, byte[] content) throws IOException {
     Path path = resolve(name);
     if (rule == CommitRule.RENAME) {
-      renamed(path, content, Options.Rename.OVERWRITE);
+      renamed(path, content, Options.Rename.OVERWRITE, () -> {});
     } else {
       put(path, content, files.create(path, true));
     }

@@ -59,6 +59,16 @@ class HdfsStorageTest extends StorageCases {
   }
 
   @Test
+  void whoSweepsAfterTheLastCheckEndsTheCommit() throws IOException {
+    Storage storage = storage();
+    Storage.Check sweptAfterwards = () -> storage.sweep("commits");
+    assertThatThrownBy(() -> storage.commitExclusive("commits/a", bytes("x"), sweptAfterwards))
+        .isInstanceOf(IOException.class);
+    assertThat(storage.list("commits")).isEmpty();
+    assertThat(storage.commitExclusive("commits/a", bytes("x"))).isTrue();
+  }
+
+  @Test
   void filesAndFoldersAreForTheirOwnerOnly() throws IOException {
     storage().commitExclusive("commits/a", bytes("a"));
     try (StorageOutput output = storage().create("data/part")) {

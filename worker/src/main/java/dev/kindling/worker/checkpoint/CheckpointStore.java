@@ -134,8 +134,8 @@ public final class CheckpointStore {
       Failpoint.PART_READ_BACK.after();
       Manifest manifest = manifest(request, folder);
       byte[] bytes = manifest.bytes();
-      requireOwner(request.epoch());
-      if (!storage.commitExclusive(point.commitPath(), bytes)) {
+      Storage.Check owner = () -> requireOwner(request.epoch());
+      if (!storage.commitExclusive(point.commitPath(), bytes, owner)) {
         throw new CheckpointException(
             point.commitPath() + ": expected a free name, found a commit");
       }

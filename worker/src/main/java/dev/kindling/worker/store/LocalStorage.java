@@ -114,12 +114,18 @@ public final class LocalStorage implements Storage {
 
   @Override
   public boolean commitExclusive(String name, byte[] content) throws IOException {
+    return commitExclusive(name, content, () -> {});
+  }
+
+  @Override
+  public boolean commitExclusive(String name, byte[] content, Check last) throws IOException {
     Path path = resolve(name);
     Path folder = makeFolders(folderOf(path));
     Failpoint.COMMIT_WRITE.before();
     Path temporary = writeTemporary(folder, content);
     Failpoint.COMMIT_WRITE.after();
     try {
+      last.run();
       Failpoint.COMMIT_LINK.before();
       Files.createLink(path, temporary);
       Failpoint.COMMIT_LINK.after();

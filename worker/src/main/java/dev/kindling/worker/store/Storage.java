@@ -43,6 +43,23 @@ public interface Storage {
    */
   boolean commitExclusive(String name, byte[] content) throws IOException;
 
+  /** What must still hold when an object becomes visible; throws if it does not. */
+  @FunctionalInterface
+  interface Check {
+    void run() throws IOException;
+  }
+
+  /**
+   * As {@link #commitExclusive(String, byte[])}, with a check as late as the store allows. Where a
+   * half-made file comes first the check is made when that file is there: whoever ends what the
+   * check asks for and sweeps then finds either the object or the file, and nothing becomes visible
+   * after that sweep. A store with a single request is asked before it.
+   */
+  default boolean commitExclusive(String name, byte[] content, Check last) throws IOException {
+    last.run();
+    return commitExclusive(name, content);
+  }
+
   /** Puts an advisory object, replacing what was there. Readers must be able to live without it. */
   void replace(String name, byte[] content) throws IOException;
 

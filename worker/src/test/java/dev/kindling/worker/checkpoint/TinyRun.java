@@ -20,7 +20,7 @@ import java.util.stream.Stream;
  * A run of a few tensors whose contents follow from the step, so that a test knows what a
  * generation must hold.
  */
-final class TinyRun {
+public final class TinyRun {
   static final String SUFFIX = "3f9a";
   static final RunFacts FACTS = new RunFacts("seed: 7\n", "replay", 8, Map.of("kindling", "test"));
 
@@ -82,7 +82,7 @@ final class TinyRun {
         epoch, step, SUFFIX, worldSize, parts, state(step, (int) epoch), FACTS);
   }
 
-  static void save(CheckpointStore store, long epoch, long step, int worldSize) {
+  public static void save(CheckpointStore store, long epoch, long step, int worldSize) {
     store.commit(write(store, epoch, step, worldSize));
   }
 
@@ -90,7 +90,7 @@ final class TinyRun {
     return open(new LocalStorage(root));
   }
 
-  static CheckpointStore open(Storage storage) {
+  public static CheckpointStore open(Storage storage) {
     return CheckpointStore.open(storage, 2);
   }
 

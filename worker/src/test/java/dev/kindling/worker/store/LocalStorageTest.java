@@ -138,6 +138,16 @@ class LocalStorageTest extends StorageCases {
   }
 
   @Test
+  void whoSweepsAfterTheLastCheckEndsTheCommit() throws IOException {
+    Storage storage = storage();
+    Storage.Check sweptAfterwards = () -> storage.sweep("commits");
+    assertThatThrownBy(() -> storage.commitExclusive("commits/a", bytes("x"), sweptAfterwards))
+        .isInstanceOf(IOException.class);
+    assertThat(storage.list("commits")).isEmpty();
+    assertThat(storage.commitExclusive("commits/a", bytes("x"))).isTrue();
+  }
+
+  @Test
   void halfMadeFilesAreHiddenUntilTheyAreSwept() throws IOException {
     Storage storage = storage();
     storage.commitExclusive("commits/b", bytes("bb"));

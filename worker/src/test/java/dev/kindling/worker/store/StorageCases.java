@@ -60,6 +60,22 @@ public abstract class StorageCases {
   }
 
   @Test
+  void anObjectBecomesVisibleOnlyIfTheLastCheckHolds() throws IOException {
+    Storage storage = storage();
+    Storage.Check broken =
+        () -> {
+          throw new IOException("no longer the owner");
+        };
+    assertThatThrownBy(() -> storage.commitExclusive("commits/a", bytes("x"), broken))
+        .hasMessage("no longer the owner");
+    assertThat(storage.list("commits")).isEmpty();
+    Storage.Check notYet = () -> assertThat(storage.exists("commits/a")).isFalse();
+    assertThat(storage.commitExclusive("commits/a", bytes("x"), notYet)).isTrue();
+    assertThat(storage.commitExclusive("commits/a", bytes("y"), () -> {})).isFalse();
+    assertThat(storage.read("commits/a", 10)).isEqualTo(bytes("x"));
+  }
+
+  @Test
   void aStreamThatIsNotCommittedLeavesNothing() throws IOException {
     Storage storage = storage();
     try (StorageOutput output = storage.create("data/part")) {

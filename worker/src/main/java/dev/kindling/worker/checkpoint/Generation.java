@@ -19,6 +19,14 @@ public record Generation(String id, String commitSha256, Manifest manifest, Trai
     return manifest.step();
   }
 
+  /**
+   * Id of the commit that this one went on from, a {@code #} and the SHA-256 of that commit; empty
+   * for a first one.
+   */
+  public String parent() {
+    return manifest.parent();
+  }
+
   public int worldSize() {
     return manifest.worldSize();
   }

@@ -25,7 +25,8 @@ public final class Bench {
               Map.entry("gpu-step", new GpuStepBench()),
               Map.entry("resume", new ResumeBench()),
               Map.entry("spark-overhead", new SparkOverheadBench()),
-              Map.entry("start", new StartBench())));
+              Map.entry("start", new StartBench()),
+              Map.entry("zombies", new ZombieBench())));
 
   private Bench() {}
 

@@ -1,11 +1,18 @@
 package dev.kindling.benchmarks;
 
-/** Whom a benchmark kills with SIGKILL. */
+/** Whom a benchmark ends, and how. */
 enum KillTarget {
-  /** A worker process other than the one that was started first. */
+  /** SIGKILL to a worker process that does not hold rank 0, if there is one. */
   WORKER,
-  /** The worker process that was started first. */
+  /** SIGKILL to the worker process that holds rank 0. */
   RANK_ZERO,
-  /** The process of the command itself. */
-  DRIVER
+  /** SIGKILL to the process of the command itself. */
+  DRIVER,
+  /** SIGTERM to the command: it stops after a last checkpoint. */
+  STOP;
+
+  /** Whether the command has to be given again. */
+  boolean endsCommand() {
+    return this == DRIVER || this == STOP;
+  }
 }

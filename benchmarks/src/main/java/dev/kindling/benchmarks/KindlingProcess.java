@@ -1,17 +1,19 @@
 package dev.kindling.benchmarks;
 
-import dev.kindling.worker.event.report.MetricsLog;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * A command of {@code bin/kindling} as a child process, and the worker processes below it. Closing
@@ -22,11 +24,8 @@ final class KindlingProcess implements AutoCloseable {
   private static final long LIMIT_MINUTES = 10;
   private static final long GONE_MILLIS = 120_000;
 
-  /** What Spark's launcher and that of plain processes say; 137 is the exit code of a SIGKILL. */
-  private static final Pattern DEAD_RANK =
-      Pattern.compile("rank (\\d+): (?:its worker died|process ended with exit code 137)");
-
-  private static final String UNNAMED = "unnamed_rank";
+  /** Every rank keeps its own file open from its first step to its end. */
+  private static final Pattern LEDGER = Pattern.compile("/ledger/e\\d+-s\\d+-r(\\d{5})\\.log$");
 
   private final Process process;
   private final Path log;
@@ -47,23 +46,48 @@ final class KindlingProcess implements AutoCloseable {
     return Path.of(home == null ? "." : home).toAbsolutePath().normalize();
   }
 
-  static KindlingProcess train(Path config, Path runDir) throws IOException {
-    return start(
-        runDir, "train", config.toString(), "--run-dir", runDir.toString(), "--progress", "plain");
+  static KindlingProcess train(Path config, Path runDir, String... sets) throws IOException {
+    List<String> words =
+        new ArrayList<>(List.of("train", config.toString(), "--run-dir", runDir.toString()));
+    return start(runDir, words, sets);
   }
 
-  static KindlingProcess resume(Path runDir) throws IOException {
-    return start(runDir, "resume", runDir.toString(), "--progress", "plain");
+  static KindlingProcess resume(Path runDir, String... sets) throws IOException {
+    return start(runDir, new ArrayList<>(List.of("resume", runDir.toString())), sets);
   }
 
-  private static KindlingProcess start(Path runDir, String... words) throws IOException {
-    List<String> command = new ArrayList<>(List.of(home().resolve("bin/kindling").toString()));
-    command.addAll(List.of(words));
+  private static KindlingProcess start(Path runDir, List<String> words, String... sets)
+      throws IOException {
+    for (String set : sets) {
+      words.addAll(List.of("--set", set));
+    }
+    words.addAll(List.of("--progress", "plain"));
+    List<String> command = base();
+    command.addAll(words);
     return new KindlingProcess(command, Path.of(runDir + ".log"));
+  }
+
+  /** The script that started this program; without one, such as in a test, this program's JVM. */
+  private static List<String> base() {
+    if (System.getenv("KINDLING_HOME") != null) {
+      return new ArrayList<>(List.of(home().resolve("bin/kindling").toString()));
+    }
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(option -> option.startsWith("--add-"))
+        .forEach(command::add);
+    command.addAll(List.of("-Xmx512m", "-cp", System.getProperty("java.class.path")));
+    command.add("dev.kindling.driver.Main");
+    return command;
   }
 
   Path log() {
     return log;
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
   }
 
   /** Waits for the end; returns the exit code. */
@@ -74,47 +98,27 @@ final class KindlingProcess implements AutoCloseable {
     return process.exitValue();
   }
 
-  /**
-   * Waits for the moment and kills the target.
-   *
-   * @return {@code driver}, {@code rank0} or {@code worker} after what the command itself said of
-   *     the dead, {@code unnamed_rank} if it named none; empty if the run ended before
-   */
-  String killAt(KillMoment moment, Path metrics) throws IOException, InterruptedException {
-    while (lastStep(metrics) < moment.step()) {
-      if (process.waitFor(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
-        return "";
-      }
-    }
-    List<ProcessHandle> workers = workers();
-    TimeUnit.MILLISECONDS.sleep(moment.delayMillis());
-    seen.addAll(process.descendants().toList());
-    long sizeBefore = Files.size(log);
-    Optional<ProcessHandle> target =
-        switch (moment.target()) {
-          case DRIVER -> Optional.of(process.toHandle());
-          case RANK_ZERO -> workers.stream().findFirst();
-          case WORKER -> workers.stream().reduce((first, second) -> second);
-        };
-    if (target.isEmpty() || !target.get().isAlive() || !target.get().destroyForcibly()) {
-      return "";
-    }
-    if (moment.target() == KillTarget.DRIVER) {
-      return "driver";
-    }
-    return rankOf(sizeBefore);
+  /** Waits a little; true if the command has ended. */
+  boolean pause(long millis) throws InterruptedException {
+    return process.waitFor(millis, TimeUnit.MILLISECONDS);
   }
 
-  private static long lastStep(Path metrics) throws IOException {
-    var steps = MetricsLog.read(metrics).byStep();
-    return steps.isEmpty() ? 0 : steps.lastKey();
+  ProcessHandle driver() {
+    return process.toHandle();
   }
 
-  /**
-   * Worker processes, the oldest first: launchers start ranks in order, executors come as they
-   * come.
-   */
-  private List<ProcessHandle> workers() {
+  /** Remembers the workers that are alive now: they must not outlive the driver for long. */
+  void remember() {
+    seen.addAll(workers());
+  }
+
+  /** All workers that were ever remembered. */
+  List<ProcessHandle> remembered() {
+    return List.copyOf(seen);
+  }
+
+  /** Worker processes, the oldest first. */
+  List<ProcessHandle> workers() {
     return process
         .descendants()
         .filter(
@@ -135,33 +139,50 @@ final class KindlingProcess implements AutoCloseable {
     }
   }
 
-  /**
-   * Under Spark nobody outside knows which executor holds rank 0; the command says which rank died.
-   */
-  private String rankOf(long logBytes) throws IOException, InterruptedException {
-    for (long waited = 0; waited < GONE_MILLIS && process.isAlive(); waited += POLL_MILLIS) {
-      byte[] all = Files.readAllBytes(log);
-      int from = (int) Math.min(logBytes, all.length);
-      String said = new String(all, from, all.length - from, StandardCharsets.UTF_8);
-      String dead = deadIn(said);
-      if (!dead.equals(UNNAMED) || said.contains("trying again")) {
-        return dead;
+  /** Rank of a worker process; empty while it is not at its first step, or gone. */
+  static OptionalInt rankOf(ProcessHandle worker) {
+    Path files = Path.of("/proc", Long.toString(worker.pid()), "fd");
+    try (DirectoryStream<Path> open = Files.newDirectoryStream(files)) {
+      for (Path file : open) {
+        OptionalInt rank = rankIn(target(file));
+        if (rank.isPresent()) {
+          return rank;
+        }
       }
-      TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+    } catch (IOException gone) {
+      return OptionalInt.empty();
     }
-    return UNNAMED;
+    return OptionalInt.empty();
   }
 
-  /** {@code rank0}, {@code worker} or {@code unnamed_rank} after the first death in these lines. */
-  static String deadIn(String lines) {
-    Matcher said = DEAD_RANK.matcher(lines);
-    if (!said.find()) {
-      return UNNAMED;
+  private static String target(Path link) {
+    try {
+      return Files.readSymbolicLink(link).toString();
+    } catch (IOException closed) {
+      return "";
     }
-    return said.group(1).equals("0") ? "rank0" : "worker";
   }
 
-  /** Workers of a dead driver must go by themselves. */
+  /** The rank whose ledger a file is, if it is one. */
+  static OptionalInt rankIn(String file) {
+    Matcher ledger = LEDGER.matcher(file);
+    return ledger.find() ? OptionalInt.of(Integer.parseInt(ledger.group(1))) : OptionalInt.empty();
+  }
+
+  /** Sends STOP, CONT or TERM; one that is gone is no error. */
+  static void signal(String name, ProcessHandle handle) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-" + name, Long.toString(handle.pid()))
+        .redirectErrorStream(true)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .start()
+        .waitFor();
+  }
+
+  /**
+   * Workers of a dead driver must go by themselves.
+   *
+   * @throws IllegalStateException if one is alive after two minutes
+   */
   void awaitDescendants() throws InterruptedException {
     for (ProcessHandle handle : seen) {
       for (long waited = 0; handle.isAlive() && waited < GONE_MILLIS; waited += POLL_MILLIS) {
@@ -176,8 +197,7 @@ final class KindlingProcess implements AutoCloseable {
 
   @Override
   public void close() {
-    process.descendants().forEach(ProcessHandle::destroyForcibly);
-    seen.forEach(ProcessHandle::destroyForcibly);
+    Stream.concat(process.descendants(), seen.stream()).forEach(ProcessHandle::destroyForcibly);
     process.destroyForcibly();
   }
 }

@@ -2,26 +2,17 @@ package dev.kindling.benchmarks;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 
 class KindlingProcessTest {
   @Test
-  void findsTheDeadRankOfEitherLauncherAndOnlyTheFirst() {
+  void findsTheRankOfAProcessInTheLedgerThatItKeepsOpen() {
     assertEquals(
-        "rank0", KindlingProcess.deadIn("rank 0: its worker died (executor 1, pid 7 on here)"));
+        OptionalInt.of(0), KindlingProcess.rankIn("/runs/a/ledger/e0000000003-s0000-r00000.log"));
     assertEquals(
-        "worker",
-        KindlingProcess.deadIn(
-            "step 3/9\nrank 1: process ended with exit code 137 without a word"));
-    assertEquals(
-        "rank0",
-        KindlingProcess.deadIn(
-            "rank 0: process ended with exit code 137\nrank 1: its worker died"));
-  }
-
-  @Test
-  void guessesNoRank() {
-    assertEquals(
-        "unnamed_rank", KindlingProcess.deadIn("rank 1: process ended with exit code 1; trying"));
+        OptionalInt.of(12), KindlingProcess.rankIn("/runs/a/ledger/e0000000003-s0001-r00012.log"));
+    assertEquals(OptionalInt.empty(), KindlingProcess.rankIn("/runs/a/metrics.jsonl"));
+    assertEquals(OptionalInt.empty(), KindlingProcess.rankIn("socket:[8]"));
   }
 }

@@ -39,6 +39,11 @@ public record LedgerHistory(SortedMap<Long, LedgerStep> steps, List<String> dama
     return of(new Found(same, found.damages()));
   }
 
+  /** All files that can be read, whoever wrote them. */
+  static List<LedgerFile> files(Path runDir) throws IOException {
+    return files(runDir, 0, new ArrayList<>()).files();
+  }
+
   private record Found(List<LedgerFile> files, List<String> damages) {}
 
   private static Found files(Path runDir, long after, List<String> damages) throws IOException {

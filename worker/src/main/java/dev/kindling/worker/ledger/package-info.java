@@ -11,7 +11,8 @@
  *
  * <p>Read first: {@link dev.kindling.worker.ledger.LedgerLine}, {@link
  * dev.kindling.worker.ledger.LedgerChain}, {@link dev.kindling.worker.ledger.LedgerWriter}, {@link
- * dev.kindling.worker.ledger.LedgerHistory}. Must not depend on the loop that it records.
+ * dev.kindling.worker.ledger.LedgerHistory}, {@link dev.kindling.worker.ledger.LedgerAttempt}. Must
+ * not depend on the loop that it records.
  */
 @NullMarked
 package dev.kindling.worker.ledger;

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -217,6 +218,10 @@ class FailpointKillTest {
       for (String file : List.of("model.safetensors", "config.json")) {
         assertThat(model.resolve(file)).hasSameBinaryContentAs(calmModel.resolve(file));
       }
+    }
+    assertThat(export(plan("export", List.of()), folder.resolve("models/last"))).isZero();
+    try (Stream<Path> left = Files.list(folder.resolve("models"))) {
+      assertThat(left).as("what killed exports left").hasSize(lines.size() + 2);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.kindling.worker.checkpoint;
 
 import dev.kindling.kernels.fault.Failpoint;
+import dev.kindling.worker.store.BuildFolder;
 import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageOutput;
@@ -13,7 +14,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -61,26 +61,16 @@ public final class HuggingFaceExport {
       Path target,
       long shardBytes) {
     Path absolute = target.toAbsolutePath().normalize();
-    Path parent = Objects.requireNonNull(absolute.getParent(), "a folder that is not the root");
     try {
       requireEmpty(absolute);
-      Files.createDirectories(parent);
-      byte[] random = new byte[8];
-      new java.security.SecureRandom().nextBytes(random);
-      Path staging =
-          parent.resolve("." + absolute.getFileName() + "-" + HexFormat.of().formatHex(random));
-      boolean moved = false;
-      try {
+      BuildFolder.sweep(absolute);
+      try (BuildFolder building = BuildFolder.beside(absolute)) {
+        Path staging = building.path().resolve("model");
         Storage storage = new LocalStorage(staging);
         fill(storage, store, generation, companions, shardBytes);
         Failpoint.EXPORT_PUBLISH.before();
         Files.move(staging, absolute, StandardCopyOption.ATOMIC_MOVE);
         Failpoint.EXPORT_PUBLISH.after();
-        moved = true;
-      } finally {
-        if (!moved) {
-          remove(staging);
-        }
       }
     } catch (IOException failed) {
       throw new CheckpointException(
@@ -200,17 +190,6 @@ public final class HuggingFaceExport {
                 + ", found "
                 + found.get(i).sha256());
       }
-    }
-  }
-
-  private static void remove(Path staging) throws IOException {
-    if (Files.exists(staging)) {
-      try (DirectoryStream<Path> entries = Files.newDirectoryStream(staging)) {
-        for (Path entry : entries) {
-          Files.deleteIfExists(entry);
-        }
-      }
-      Files.deleteIfExists(staging);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.kindling.worker.data;
 
 import dev.kindling.kernels.fault.Failpoint;
+import dev.kindling.worker.store.BuildFolder;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.FileChannel;

@@ -1,6 +1,5 @@
-package dev.kindling.worker.data;
+package dev.kindling.worker.store;
 
-import dev.kindling.worker.store.OwnerLock;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -20,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * <p>A lock file beside it, older than the folder and deleted after it, tells the builds at work
  * from what killed builders left.
  */
-final class BuildFolder implements AutoCloseable {
+public final class BuildFolder implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(BuildFolder.class);
   private static final String MARK = ".building-";
   private static final String LOCK = ".lock";
@@ -35,7 +34,7 @@ final class BuildFolder implements AutoCloseable {
   }
 
   /** A new and empty one. */
-  static BuildFolder beside(Path target) throws IOException {
+  public static BuildFolder beside(Path target) throws IOException {
     Files.createDirectories(parent(target));
     Path folder = target.resolveSibling(target.getFileName() + MARK + UUID.randomUUID());
     OwnerLock lock =
@@ -45,12 +44,13 @@ final class BuildFolder implements AutoCloseable {
     return new BuildFolder(folder, lock);
   }
 
-  Path path() {
+  /** Where to build; deleted by {@link #close} unless it was renamed. */
+  public Path path() {
     return folder;
   }
 
   /** Deletes what killed builders left beside a target; what cannot be deleted stays. */
-  static void sweep(Path target) {
+  public static void sweep(Path target) {
     if (!Files.isDirectory(parent(target))) {
       return;
     }
@@ -88,7 +88,8 @@ final class BuildFolder implements AutoCloseable {
     }
   }
 
-  static void delete(Path folder) throws IOException {
+  /** Deletes a folder with all that is in it; one that is absent is fine. */
+  public static void delete(Path folder) throws IOException {
     if (!Files.exists(folder)) {
       return;
     }

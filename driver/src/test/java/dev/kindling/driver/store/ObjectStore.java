@@ -1,6 +1,5 @@
 package dev.kindling.driver.store;
 
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -16,7 +15,6 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
-import org.apache.hadoop.fs.FSInputStream;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -24,6 +22,7 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.PathIOException;
 import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.util.Progressable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file system with the semantics of S3A, in memory, as its documents state them: an object
@@ -33,6 +32,18 @@ import org.apache.hadoop.util.Progressable;
  * with a real store.
  */
 public final class ObjectStore extends FileSystem {
+  /**
+   * One request that changes objects.
+   *
+   * @param content of the object that appears, null if the named ones go
+   */
+  record Change(List<String> names, @Nullable byte[] content) {}
+
+  /** Where changes are told. */
+  interface Journal {
+    void change(Change change) throws IOException;
+  }
+
   /** How the store behaves; shared by all clients of a bucket. */
   static final class Bucket {
     final ConcurrentSkipListMap<String, byte[]> objects = new ConcurrentSkipListMap<>();
@@ -44,6 +55,9 @@ public final class ObjectStore extends FileSystem {
 
     /** Requests until one fails; none does at 0 or below. */
     final AtomicInteger untilFailure = new AtomicInteger();
+
+    /** Where changes are told before they happen; an exception takes the place of one. */
+    volatile Journal journal = change -> {};
 
     /** Whether conditional uploads are offered. */
     volatile boolean conditional = true;
@@ -65,6 +79,15 @@ public final class ObjectStore extends FileSystem {
 
   static Bucket bucket(String name) {
     return BUCKETS.computeIfAbsent(name, absent -> new Bucket());
+  }
+
+  /** A client of a bucket that only the caller knows. */
+  static ObjectStore of(Bucket bucket) {
+    ObjectStore store = new ObjectStore();
+    store.uri = URI.create("s3a://memory");
+    store.bucket = bucket;
+    store.setConf(new Configuration(false));
+    return store;
   }
 
   static ObjectStore open(String name) throws IOException {
@@ -113,7 +136,7 @@ public final class ObjectStore extends FileSystem {
     if (content == null || status.isDirectory()) {
       throw new FileNotFoundException(path.toString());
     }
-    return new FSDataInputStream(new ObjectInput(content));
+    return new FSDataInputStream(new MemoryInput(content));
   }
 
   @Override
@@ -191,6 +214,9 @@ public final class ObjectStore extends FileSystem {
       ended = true;
       bucket.request();
       bucket.uploads.remove(this);
+      if (!ifAbsent || !bucket.objects.containsKey(key(path))) {
+        bucket.journal.change(new Change(List.of(key(path)), toByteArray()));
+      }
       if (!ifAbsent) {
         bucket.objects.put(key(path), toByteArray());
       } else if (bucket.objects.putIfAbsent(key(path), toByteArray()) != null) {
@@ -219,45 +245,6 @@ public final class ObjectStore extends FileSystem {
     }
   }
 
-  private static final class ObjectInput extends FSInputStream {
-    private final ByteArrayInputStream bytes;
-    private final int length;
-
-    ObjectInput(byte[] content) {
-      bytes = new ByteArrayInputStream(content);
-      length = content.length;
-    }
-
-    @Override
-    public void seek(long position) throws IOException {
-      if (position < 0 || position > length) {
-        throw new java.io.EOFException("seek to " + position);
-      }
-      bytes.reset();
-      bytes.skip(position);
-    }
-
-    @Override
-    public long getPos() {
-      return (long) length - bytes.available();
-    }
-
-    @Override
-    public boolean seekToNewSource(long position) {
-      return false;
-    }
-
-    @Override
-    public int read() {
-      return bytes.read();
-    }
-
-    @Override
-    public int read(byte[] target, int offset, int count) {
-      return bytes.read(target, offset, count);
-    }
-  }
-
   @Override
   public FSDataOutputStream append(Path path, int bufferBytes, Progressable progress) {
     throw new UnsupportedOperationException("no append");
@@ -279,12 +266,19 @@ public final class ObjectStore extends FileSystem {
 
   @Override
   public boolean delete(Path path, boolean recursive) throws IOException {
-    boolean deleted = false;
+    List<String> names = new ArrayList<>();
     for (String name : List.copyOf(bucket.objects.keySet())) {
       if (name.equals(key(path)) || (recursive && name.startsWith(prefix(path)))) {
-        bucket.request();
-        deleted |= bucket.objects.remove(name) != null;
+        names.add(name);
       }
+    }
+    if (!names.isEmpty()) {
+      bucket.journal.change(new Change(names, null));
+    }
+    boolean deleted = false;
+    for (String name : names) {
+      bucket.request();
+      deleted |= bucket.objects.remove(name) != null;
     }
     return deleted;
   }

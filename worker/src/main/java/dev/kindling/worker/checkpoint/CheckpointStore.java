@@ -239,11 +239,11 @@ public final class CheckpointStore {
   public void takeBack(long epoch, long step) {
     try {
       requireOwner(epoch);
-      new Retention(storage, this, keep).takeBack(epoch, step);
-      if (points(new ArrayList<>()).isEmpty()) {
-        // With a hint and no commit a run counts as one that lost its checkpoints.
+      if (points(new ArrayList<>()).stream().allMatch(point -> point.step() >= step)) {
+        // First, since with a hint and no commit a run counts as one that lost its checkpoints.
         storage.delete(Layout.LATEST);
       }
+      new Retention(storage, this, keep).takeBack(epoch, step);
     } catch (IOException failed) {
       throw CheckpointException.of(storage, Layout.COMMITS, failed);
     }
@@ -266,7 +266,7 @@ public final class CheckpointStore {
    * The newest generation by (epoch, step) that verifies to the last byte. Why newer ones were
    * refused is added to {@code refusals}, one line each.
    *
-   * @return nothing only if there is no commit at all
+   * @return nothing only if there is no commit at all, or each was rolled back
    * @throws CheckpointException if commits exist and none can be loaded: never a silent fresh start
    */
   public Optional<Generation> newestValid(List<String> refusals) {
@@ -283,24 +283,22 @@ public final class CheckpointStore {
           return generation;
         }
       }
+      if (reasons.isEmpty() || new Commits(storage).areAllRolledBack()) {
+        return Optional.empty();
+      }
     } catch (IOException failed) {
       throw CheckpointException.of(storage, Layout.COMMITS, failed);
     }
-    if (!reasons.isEmpty()) {
-      throw CheckpointException.noneLoadable(storage.location(), reasons);
-    }
-    return Optional.empty();
+    throw CheckpointException.noneLoadable(storage.location(), reasons);
   }
 
   /**
-   * Whether no attempt ever came as far as a commit: there is none, none was revoked, and nothing
-   * remembers one. Parts without a commit are what a crash leaves and do not count.
+   * Whether no attempt came as far as a commit that counts: there is none that was not rolled back,
+   * and nothing remembers one. Parts without a commit are what a crash leaves and do not count.
    */
   public boolean neverCommitted() {
     try {
-      return storage.list(Layout.COMMITS).isEmpty()
-          && storage.list(Layout.REVOKED).isEmpty()
-          && storage.list(Layout.HINT).isEmpty();
+      return storage.list(Layout.HINT).isEmpty() && new Commits(storage).areAllRolledBack();
     } catch (IOException failed) {
       throw CheckpointException.of(storage, Layout.COMMITS, failed);
     }

@@ -36,4 +36,25 @@ record Commits(Storage storage) {
     points.sort(Comparator.reverseOrder());
     return points;
   }
+
+  /**
+   * Whether no commit counts: there is none, or a rollback that a death cut short has revoked each.
+   * Commits that retention revoked do count, since it leaves others.
+   */
+  boolean areAllRolledBack() throws IOException {
+    Set<Layout.Point> rolledBack = new HashSet<>();
+    boolean otherReasons = false;
+    for (StorageEntry entry : storage.list(Layout.REVOKED)) {
+      Optional<Revocation> record = Revocation.read(storage, entry.name());
+      if (record.isPresent() && record.get().reason().equals(Revocation.ROLLED_BACK)) {
+        Layout.revokedPoint(entry.name()).ifPresent(rolledBack::add);
+      } else {
+        otherReasons = true;
+      }
+    }
+    return !otherReasons
+        && storage.list(Layout.COMMITS).stream()
+            .allMatch(
+                entry -> Layout.commitPoint(entry.name()).filter(rolledBack::contains).isPresent());
+  }
 }

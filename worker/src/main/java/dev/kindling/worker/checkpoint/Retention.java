@@ -1,9 +1,6 @@
 package dev.kindling.worker.checkpoint;
 
 import dev.kindling.kernels.fault.Failpoint;
-import dev.kindling.worker.store.Json;
-import dev.kindling.worker.store.JsonException;
-import dev.kindling.worker.store.JsonReader;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageEntry;
 import java.io.IOException;
@@ -23,9 +20,6 @@ import java.util.TreeMap;
  */
 final class Retention {
   private static final int MIN_KEEP = 2;
-  private static final int MAX_RECORD_BYTES = 4096;
-  private static final String TOO_OLD = "retention";
-  private static final String ROLLED_BACK = "rollback";
 
   private final Storage storage;
   private final CheckpointStore store;
@@ -42,7 +36,7 @@ final class Retention {
     int verified = 0;
     for (Layout.Point point : store.points(new java.util.ArrayList<>())) {
       if (verified >= keep) {
-        retire(epoch, point, TOO_OLD);
+        retire(epoch, point, Revocation.TOO_OLD);
       } else if (store.isVerified(point)) {
         verified++;
       }
@@ -55,7 +49,7 @@ final class Retention {
     finishBegun();
     for (Layout.Point point : store.points(new java.util.ArrayList<>())) {
       if (point.step() >= step) {
-        retire(epoch, point, ROLLED_BACK);
+        retire(epoch, point, Revocation.ROLLED_BACK);
       }
     }
   }
@@ -68,16 +62,9 @@ final class Retention {
       // Its parts become orphans, and the next epoch removes them.
       folder = "";
     }
-    Json.Obj record =
-        Json.object()
-            .put("reason", reason)
-            .put("commit", point.id())
-            .put("folder", folder)
-            .put("by", epoch)
-            .build();
     String path = Layout.revokedPath(epoch, point);
     Failpoint.RETENTION_REVOKE.before();
-    storage.commitExclusive(path, SealedText.seal(record.bytes()));
+    storage.commitExclusive(path, new Revocation(reason, point.id(), folder).bytes(epoch));
     Failpoint.RETENTION_REVOKE.after();
     remove(path, point, folder);
   }
@@ -88,17 +75,12 @@ final class Retention {
       if (point.isEmpty() || !entry.isFile()) {
         continue;
       }
-      String path = Layout.REVOKED + "/" + entry.name();
-      try {
-        byte[] body = SealedText.open(storage.read(path, MAX_RECORD_BYTES), path);
-        Json.Obj record = JsonReader.read(body, path).asObject("revocation");
-        if (List.of(TOO_OLD, ROLLED_BACK).contains(record.text("reason"))
-            && record.text("commit").equals(point.get().id())) {
-          remove(path, point.get(), record.text("folder"));
-        }
-      } catch (CheckpointException | JsonException damaged) {
-        // The name alone still revokes; without a readable reason nothing is deleted.
-        continue;
+      // Without a readable reason nothing is deleted.
+      Optional<Revocation> revocation = Revocation.read(storage, entry.name());
+      if (revocation.isPresent()
+          && List.of(Revocation.TOO_OLD, Revocation.ROLLED_BACK)
+              .contains(revocation.get().reason())) {
+        remove(Layout.REVOKED + "/" + entry.name(), point.get(), revocation.get().folder());
       }
     }
   }

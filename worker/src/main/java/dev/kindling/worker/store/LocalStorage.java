@@ -25,6 +25,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * {@link Storage} on a local file system through java.nio: files 0600, folders 0700, every visible
@@ -45,6 +46,12 @@ public final class LocalStorage implements Storage {
   private static final SecureRandom RANDOM = new SecureRandom();
 
   private final Path root;
+
+  /**
+   * Folders whose names this object has forced to disk. One that is merely there may be the work of
+   * a process that died before it had forced it.
+   */
+  private final Set<Path> durable = ConcurrentHashMap.newKeySet();
 
   public LocalStorage(Path root) {
     this.root = root.toAbsolutePath().normalize();
@@ -170,6 +177,7 @@ public final class LocalStorage implements Storage {
     if (!Files.isDirectory(path, NOFOLLOW_LINKS)) {
       throw new NotDirectoryException(path.toString());
     }
+    durable.removeIf(folderOrBelow -> folderOrBelow.startsWith(path));
     deleteTree(path);
     forceFolder(folderOf(path));
     return true;
@@ -237,25 +245,48 @@ public final class LocalStorage implements Storage {
   }
 
   private Path makeFolders(Path folder) throws IOException {
-    if (Files.isDirectory(folder, NOFOLLOW_LINKS)) {
+    if (durable.contains(folder) && Files.isDirectory(folder, NOFOLLOW_LINKS)) {
       return folder;
     }
     if (folder.equals(root)) {
-      // Above the root the user's own umask and links apply.
-      Files.createDirectories(root, FOLDER_MODE);
-      return root;
-    }
-    Path parent = makeFolders(folderOf(folder));
-    try {
-      Files.createDirectory(folder, FOLDER_MODE);
+      makeRoot(root);
+    } else {
+      Path parent = makeFolders(folderOf(folder));
+      try {
+        Files.createDirectory(folder, FOLDER_MODE);
+      } catch (FileAlreadyExistsException raced) {
+        if (!Files.isDirectory(folder, NOFOLLOW_LINKS)) {
+          throw new FileSystemException(
+              folder.toString(), null, "expected a folder, found a link or a file");
+        }
+      }
       forceFolder(parent);
-    } catch (FileAlreadyExistsException raced) {
-      if (!Files.isDirectory(folder, NOFOLLOW_LINKS)) {
-        throw new FileSystemException(
-            folder.toString(), null, "expected a folder, found a link or a file");
+    }
+    durable.add(folder);
+    return folder;
+  }
+
+  /**
+   * Here and above, the user's own umask and links apply. Whoever made the folders above may not
+   * have forced them to disk, and nothing below outlives them; some cannot be forced by everybody.
+   */
+  private static void makeRoot(Path folder) throws IOException {
+    Path parent = folder.getParent();
+    if (parent == null) {
+      return;
+    }
+    makeRoot(parent);
+    boolean made = !Files.isDirectory(folder);
+    if (made) {
+      Files.createDirectories(folder, FOLDER_MODE);
+    }
+    try {
+      forceFolder(parent);
+    } catch (IOException refused) {
+      if (made) {
+        throw refused;
       }
     }
-    return folder;
   }
 
   private static FileChannel openNew(Path path) throws IOException {

@@ -92,6 +92,35 @@ class CrashTest {
     TinyRun.open(storage).discard(2, 4, TinyRun.SUFFIX, failed.parts());
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void aDeathWhileEverythingIsTakenBackLeavesARunThatGoesOn(CrashingStorage.When when)
+      throws IOException {
+    Path base = folder.resolve("base");
+    CheckpointStore first = TinyRun.open(base);
+    long epoch = first.claimEpoch();
+    TinyRun.save(first, epoch, 1, 1);
+    TinyRun.save(first, epoch, 2, 1);
+    boolean died = true;
+    for (int dieAt = 1; died; dieAt++) {
+      Path run = folder.resolve(when + "-" + dieAt);
+      TinyRun.copy(base, run);
+      CheckpointStore dying = TinyRun.open(new CrashingStorage(new LocalStorage(run), dieAt, when));
+      died = false;
+      try {
+        dying.takeBack(epoch, 1);
+      } catch (CrashingStorage.Died death) {
+        died = true;
+      }
+      CheckpointStore next = TinyRun.open(run);
+      if (next.newestValid(new ArrayList<>()).isEmpty()) {
+        assertThat(next.neverCommitted()).as("a fresh start at operation %d", dieAt).isTrue();
+      }
+      TinyRun.save(next, next.claimEpoch(), 3, 1);
+      TinyRun.assertHolds(next, next.newestValid(new ArrayList<>()).orElseThrow(), 3);
+    }
+  }
+
   private static void assertRestorable(Path run, String as) {
     CheckpointStore store = TinyRun.open(run);
     boolean committed = Files.exists(run.resolve("commits/e0000000002-s000000000004.json"));

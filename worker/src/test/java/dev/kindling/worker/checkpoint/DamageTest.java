@@ -10,14 +10,13 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Two generations, the newer one damaged in every way: it is refused with a reason and the older
- * one is used.
+ * Two generations, the newer one damaged: it is refused with a reason and the older one is used.
+ * Cut files and flipped bits are {@link EveryDamageTest}'s.
  */
 class DamageTest {
   private static final String NEWER = "data/e0000000001/s000000000002-3f9a";
@@ -48,19 +47,6 @@ class DamageTest {
   }
 
   @Test
-  void everyTruncationOfEveryFileIsRefused() throws IOException {
-    for (Path file : newerFiles()) {
-      byte[] whole = Files.readAllBytes(file);
-      for (int length = 0; length < whole.length; length++) {
-        Files.write(file, Arrays.copyOf(whole, length));
-        assertOlderIsUsed(file + " cut to " + length, String.valueOf(file.getFileName()));
-      }
-      Files.write(file, whole);
-    }
-    assertThat(store.newestValid(new ArrayList<>()).orElseThrow().step()).isEqualTo(2);
-  }
-
-  @Test
   void everyAppendedByteIsRefused() throws IOException {
     for (Path file : newerFiles()) {
       byte[] whole = Files.readAllBytes(file);
@@ -69,48 +55,6 @@ class DamageTest {
         longer[whole.length] = extra;
         Files.write(file, longer);
         assertOlderIsUsed(file + " longer by " + extra, String.valueOf(file.getFileName()));
-      }
-      Files.write(file, whole);
-    }
-  }
-
-  @Test
-  void everySingleBitFlipOfTheCommitIsRefused() throws IOException {
-    byte[] whole = Files.readAllBytes(root.resolve(COMMIT));
-    for (int bit = 0; bit < whole.length * 8; bit++) {
-      whole[bit / 8] ^= (byte) (1 << (bit % 8));
-      byte[] flipped = whole.clone();
-      int at = bit;
-      assertThatThrownBy(() -> Manifest.read(flipped, COMMIT))
-          .as("bit %d", at)
-          .isInstanceOf(CheckpointException.class)
-          .hasMessageContaining(COMMIT);
-      if (bit % 101 == 0) {
-        Files.write(root.resolve(COMMIT), flipped);
-        assertOlderIsUsed("bit " + bit, COMMIT);
-      }
-      whole[bit / 8] ^= (byte) (1 << (bit % 8));
-    }
-    assertThat(Manifest.read(whole, COMMIT).step()).isEqualTo(2);
-  }
-
-  @Test
-  void seededFlipsInPartsAreRefused() throws IOException {
-    long seed = Long.getLong("seed", 20261122L);
-    Random random = new Random(seed);
-    for (Path file : TinyRun.files(root.resolve(NEWER))) {
-      byte[] whole = Files.readAllBytes(file);
-      for (int i = 0; i < 700; i++) {
-        byte[] flipped = whole.clone();
-        int flips = 1 + random.nextInt(3);
-        for (int f = 0; f < flips; f++) {
-          flipped[random.nextInt(flipped.length)] ^= (byte) (1 << random.nextInt(8));
-        }
-        if (!Arrays.equals(flipped, whole)) {
-          Files.write(file, flipped);
-          assertOlderIsUsed(
-              "seed " + seed + " flip " + i + " in " + file, String.valueOf(file.getFileName()));
-        }
       }
       Files.write(file, whole);
     }

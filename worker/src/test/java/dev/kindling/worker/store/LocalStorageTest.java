@@ -157,4 +157,31 @@ class LocalStorageTest extends StorageCases {
     storage.sweep("commits");
     assertThat(half).doesNotExist();
   }
+
+  @Test
+  void aCommitOutlivesACrashTogetherWithEveryFolderAboveIt() throws IOException {
+    LocalMedium medium = LocalMedium.create();
+    medium.storage().commitExclusive("commits/a", bytes("x"));
+    assertLasts(medium);
+  }
+
+  /** By a process that died before it forced them to disk, or by one that never does. */
+  @Test
+  void foldersThatSomebodyElseHasMadeAreForcedToo() throws IOException {
+    LocalMedium medium = LocalMedium.create();
+    LocalStorage storage = (LocalStorage) medium.storage();
+    Files.createDirectories(storage.root().resolve("commits"));
+    storage.commitExclusive("commits/a", bytes("x"));
+    assertLasts(medium);
+  }
+
+  private static void assertLasts(LocalMedium medium) throws IOException {
+    RecordedMedium.Replay replay = medium.replay();
+    for (int i = 0; i < medium.calls(); i++) {
+      replay.advance();
+    }
+    for (CrashState state : replay.states(1000, new java.util.Random(1))) {
+      assertThat(state.storage().get().read("commits/a", 10)).isEqualTo(bytes("x"));
+    }
+  }
 }

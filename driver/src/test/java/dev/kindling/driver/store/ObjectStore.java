@@ -39,9 +39,12 @@ public final class ObjectStore extends FileSystem {
    */
   record Change(List<String> names, @Nullable byte[] content) {}
 
-  /** Where changes are told. */
+  /** Where requests are told. */
   interface Journal {
     void change(Change change) throws IOException;
+
+    /** Any request, one that changes something too. */
+    default void request() throws IOException {}
   }
 
   /** How the store behaves; shared by all clients of a bucket. */
@@ -66,6 +69,7 @@ public final class ObjectStore extends FileSystem {
     volatile boolean losesAnswers;
 
     void request() throws IOException {
+      journal.request();
       if (untilFailure.get() > 0 && untilFailure.decrementAndGet() == 0) {
         throw new IOException("503 Slow Down");
       }

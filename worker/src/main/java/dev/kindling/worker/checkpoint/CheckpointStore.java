@@ -117,9 +117,9 @@ public final class CheckpointStore {
   }
 
   /**
-   * Reads every part back, then makes the generation exist by creating one small object. After that
-   * object nothing here throws: the hint and the retention are done as well as they can be. One
-   * rank does it while the others wait.
+   * Reads every part back, then makes the generation exist by creating one small object. Once that
+   * was read back too, nothing here throws: the hint and the retention are done as well as they can
+   * be. One rank does it while the others wait.
    *
    * @return id of the generation
    */
@@ -139,6 +139,7 @@ public final class CheckpointStore {
         throw new CheckpointException(
             point.commitPath() + ": expected a free name, found a commit");
       }
+      alone.requireStored(point, bytes);
       verdicts.put(point, true);
       parent = point.id() + "#" + Hashing.sha256(bytes);
     } catch (IOException | CheckpointException failed) {
@@ -195,7 +196,9 @@ public final class CheckpointStore {
       output.write(ByteBuffer.wrap(content));
       output.commit();
     }
-    return new StoredFile(name, hashing.finish());
+    StoredFile file = new StoredFile(name, hashing.finish());
+    alone.verifyFile(folder, file);
+    return file;
   }
 
   /** The fence: only the owner of the highest epoch may commit. */

@@ -6,6 +6,7 @@ import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageInput;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -38,6 +39,14 @@ final class GenerationReader {
           path + ": expected a folder of " + point.id() + ", found another");
     }
     return manifest;
+  }
+
+  /** Before anybody counts on a commit: a store may lose what it said it had. */
+  void requireStored(Layout.Point point, byte[] commit) throws IOException {
+    if (!Arrays.equals(storage.read(point.commitPath(), Layout.MAX_COMMIT_BYTES), commit)) {
+      throw new CheckpointException(
+          point.commitPath() + ": expected the bytes that were committed, found others");
+    }
   }
 
   /** Verifies a generation whole; the exception says what is wrong with it. */
@@ -85,7 +94,8 @@ final class GenerationReader {
     }
   }
 
-  private void verifyFile(String folder, StoredFile file) throws IOException {
+  /** Verifies a small file of a generation. */
+  void verifyFile(String folder, StoredFile file) throws IOException {
     String path = folder + "/" + file.name();
     try (VerifiedInput input = new VerifiedInput(storage.open(path), path, file.hash())) {
       input.verifyAll();

@@ -24,6 +24,7 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -171,10 +172,11 @@ public final class LocalStorage implements Storage {
   @Override
   public boolean deleteFolder(String folder) throws IOException {
     Path path = resolve(folder);
-    if (!Files.exists(path, NOFOLLOW_LINKS)) {
+    Optional<BasicFileAttributes> found = look(path);
+    if (found.isEmpty()) {
       return false;
     }
-    if (!Files.isDirectory(path, NOFOLLOW_LINKS)) {
+    if (!found.get().isDirectory()) {
       throw new NotDirectoryException(path.toString());
     }
     durable.removeIf(folderOrBelow -> folderOrBelow.startsWith(path));
@@ -198,7 +200,7 @@ public final class LocalStorage implements Storage {
 
   @Override
   public boolean exists(String name) throws IOException {
-    return Files.exists(resolve(name), NOFOLLOW_LINKS);
+    return look(resolve(name)).isPresent();
   }
 
   @Override
@@ -226,12 +228,31 @@ public final class LocalStorage implements Storage {
     Path path = root;
     for (int i = 0; i < components.size() - 1; i++) {
       path = path.resolve(components.get(i));
-      if (Files.exists(path, NOFOLLOW_LINKS) && !Files.isDirectory(path, NOFOLLOW_LINKS)) {
-        throw new FileSystemException(
-            path.toString(), null, "expected a folder, found a link or a file");
-      }
+      isFolder(path);
     }
     return path.resolve(components.get(components.size() - 1));
+  }
+
+  /**
+   * What stands under a name, nothing if it is free. {@code Files.exists} and its like answer no
+   * when the disk could not be asked, and a commit that seems absent loses its files.
+   */
+  private static Optional<BasicFileAttributes> look(Path path) throws IOException {
+    try {
+      return Optional.of(Files.readAttributes(path, BasicFileAttributes.class, NOFOLLOW_LINKS));
+    } catch (NoSuchFileException absent) {
+      return Optional.empty();
+    }
+  }
+
+  /** False if there is nothing; anything but a real folder is refused. */
+  private static boolean isFolder(Path path) throws IOException {
+    Optional<BasicFileAttributes> found = look(path);
+    if (found.isPresent() && !found.get().isDirectory()) {
+      throw new FileSystemException(
+          path.toString(), null, "expected a folder, found a link or a file");
+    }
+    return found.isPresent();
   }
 
   private static BasicFileAttributes requireRegular(Path path) throws IOException {
@@ -245,25 +266,29 @@ public final class LocalStorage implements Storage {
   }
 
   private Path makeFolders(Path folder) throws IOException {
-    if (durable.contains(folder) && Files.isDirectory(folder, NOFOLLOW_LINKS)) {
+    boolean isRoot = folder.equals(root);
+    if (durable.contains(folder) && (isRoot ? Files.isDirectory(root) : isFolder(folder))) {
       return folder;
     }
-    if (folder.equals(root)) {
+    if (isRoot) {
       makeRoot(root);
     } else {
       Path parent = makeFolders(folderOf(folder));
-      try {
-        Files.createDirectory(folder, FOLDER_MODE);
-      } catch (FileAlreadyExistsException raced) {
-        if (!Files.isDirectory(folder, NOFOLLOW_LINKS)) {
-          throw new FileSystemException(
-              folder.toString(), null, "expected a folder, found a link or a file");
-        }
+      if (!isFolder(folder)) {
+        makeFolder(folder);
       }
       forceFolder(parent);
     }
     durable.add(folder);
     return folder;
+  }
+
+  private static void makeFolder(Path folder) throws IOException {
+    try {
+      Files.createDirectory(folder, FOLDER_MODE);
+    } catch (FileAlreadyExistsException raced) {
+      isFolder(folder);
+    }
   }
 
   /**

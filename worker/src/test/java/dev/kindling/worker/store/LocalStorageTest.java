@@ -175,6 +175,29 @@ class LocalStorageTest extends StorageCases {
     assertLasts(medium);
   }
 
+  @Test
+  void theRootMayBeALink() throws IOException {
+    Path real = Files.createDirectories(folder.resolve("real"));
+    Files.createSymbolicLink(folder.resolve("link"), real);
+    Storage storage = new LocalStorage(folder.resolve("link"));
+    for (String name : List.of("a", "commits/a", "b", "commits/b")) {
+      assertThat(storage.commitExclusive(name, bytes("x"))).isTrue();
+      assertThat(real.resolve(name)).exists();
+    }
+  }
+
+  /** Else a commit that is there loses its files as those of a failed save. */
+  @Test
+  void aNameThatTheDiskCannotBeAskedAboutIsNotAbsent() throws IOException {
+    CallFaults faults = new CallFaults();
+    Storage storage = LocalMedium.storage(MemoryFileSystem.create(faults.local()));
+    storage.commitExclusive("commits/a", bytes("x"));
+    faults.fail(CallFaults.Kind.LOOK, "Input/output error");
+    assertThatThrownBy(() -> storage.exists("commits/a")).hasMessage("Input/output error");
+    assertThatThrownBy(() -> storage.deleteFolder("commits")).hasMessage("Input/output error");
+    assertThatThrownBy(() -> storage.create("data/a")).hasMessage("Input/output error");
+  }
+
   private static void assertLasts(LocalMedium medium) throws IOException {
     RecordedMedium.Replay replay = medium.replay();
     for (int i = 0; i < medium.calls(); i++) {

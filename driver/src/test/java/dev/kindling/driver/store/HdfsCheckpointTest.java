@@ -1,8 +1,11 @@
 package dev.kindling.driver.store;
 
 import dev.kindling.worker.checkpoint.CheckpointStoreCases;
+import dev.kindling.worker.checkpoint.TroubledSave;
 import dev.kindling.worker.store.Storage;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.hdfs.MiniDFSCluster;
 import org.apache.hadoop.hdfs.protocol.HdfsConstants;
@@ -41,27 +44,43 @@ class HdfsCheckpointTest extends CheckpointStoreCases {
         });
   }
 
+  /** Data nodes that are dead for a while. */
+  private static final class LostNodes implements Trouble {
+    private final int count;
+    private final List<MiniDFSCluster.DataNodeProperties> stopped = new ArrayList<>();
+
+    LostNodes(int count) {
+      this.count = count;
+    }
+
+    @Override
+    public void begin() {
+      while (stopped.size() < count) {
+        stopped.add(HDFS.cluster().stopDataNode(0));
+      }
+    }
+
+    @Override
+    public void end() throws IOException {
+      for (MiniDFSCluster.DataNodeProperties node : stopped) {
+        HDFS.cluster().restartDataNode(node, true);
+      }
+      HDFS.cluster().waitActive();
+    }
+  }
+
   @Test
   void dataNodesThatAreAllLostLoseNothingOnceTheyAreBack() throws IOException {
-    MiniDFSCluster cluster = HDFS.cluster();
-    assertSurvives(
-        new Trouble() {
-          private final MiniDFSCluster.DataNodeProperties[] stopped =
-              new MiniDFSCluster.DataNodeProperties[2];
+    assertSurvives(new LostNodes(2));
+  }
 
-          @Override
-          public void begin() {
-            stopped[0] = cluster.stopDataNode(0);
-            stopped[1] = cluster.stopDataNode(0);
-          }
+  @Test
+  void dataNodesThatAreAllLostInTheMiddleOfASaveLoseNothingOnceTheyAreBack() throws IOException {
+    TroubledSave.check(storage("run"), new LostNodes(2), false);
+  }
 
-          @Override
-          public void end() throws IOException {
-            for (MiniDFSCluster.DataNodeProperties node : stopped) {
-              cluster.restartDataNode(node, true);
-            }
-            cluster.waitActive();
-          }
-        });
+  @Test
+  void aDataNodeThatIsLostInTheMiddleOfASaveIsNotNoticed() throws IOException {
+    TroubledSave.check(storage("run"), new LostNodes(1), true);
   }
 }

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 /** What checkpoints promise on every store. */
 public abstract class CheckpointStoreCases {
   /** Trouble of a store that begins and ends. */
-  protected interface Trouble {
+  public interface Trouble {
     void begin() throws IOException;
 
     void end() throws IOException;

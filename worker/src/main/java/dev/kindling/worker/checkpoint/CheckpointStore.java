@@ -117,9 +117,9 @@ public final class CheckpointStore {
   }
 
   /**
-   * Reads every part back, then makes the generation exist by creating one small object. Once that
-   * was read back too, nothing here throws: the hint and the retention are done as well as they can
-   * be. One rank does it while the others wait.
+   * Reads every part back, then makes the generation exist by creating one small object. Unless a
+   * store has lost that at once, nothing here throws after it: the hint and the retention are done
+   * as well as they can be. One rank does it while the others wait.
    *
    * @return id of the generation
    */
@@ -139,8 +139,9 @@ public final class CheckpointStore {
         throw new CheckpointException(
             point.commitPath() + ": expected a free name, found a commit");
       }
-      alone.requireStored(point, bytes);
-      verdicts.put(point, true);
+      if (alone.isStored(point, bytes)) {
+        verdicts.put(point, true);
+      }
       parent = point.id() + "#" + Hashing.sha256(bytes);
     } catch (IOException | CheckpointException failed) {
       new FailedSave(storage, reader, point, folder).delete(List.of(Layout.STATE, Layout.INDEX));

@@ -6,6 +6,7 @@ import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageInput;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -41,11 +42,24 @@ final class GenerationReader {
     return manifest;
   }
 
-  /** Before anybody counts on a commit: a store may lose what it said it had. */
-  void requireStored(Layout.Point point, byte[] commit) throws IOException {
-    if (!Arrays.equals(storage.read(point.commitPath(), Layout.MAX_COMMIT_BYTES), commit)) {
-      throw new CheckpointException(
-          point.commitPath() + ": expected the bytes that were committed, found others");
+  /**
+   * Looks whether a store still has the commit that it acknowledged.
+   *
+   * @return false if it cannot tell right now
+   * @throws CheckpointException if it has lost it or some of it
+   */
+  boolean isStored(Layout.Point point, byte[] commit) {
+    String path = point.commitPath();
+    try {
+      if (!Arrays.equals(storage.read(path, Layout.MAX_COMMIT_BYTES), commit)) {
+        throw new CheckpointException(
+            path + ": expected the bytes that were committed, found others");
+      }
+      return true;
+    } catch (NoSuchFileException lost) {
+      throw new CheckpointException(path + ": expected a commit, found none", lost);
+    } catch (IOException unknown) {
+      return false;
     }
   }
 

@@ -17,7 +17,7 @@ public record SmallDisk(Path folder) implements AutoCloseable {
    *
    * @param options as of {@code mount -t tmpfs -o}
    */
-  public static SmallDisk mount(Path folder, String options) throws Exception {
+  public static SmallDisk mount(Path folder, String options) throws IOException {
     Files.createDirectories(folder);
     String refusal = run("mount", "-t", "tmpfs", "-o", options, "kindling-test", folder.toString());
     if (!refusal.isEmpty()) {
@@ -27,7 +27,7 @@ public record SmallDisk(Path folder) implements AutoCloseable {
     return new SmallDisk(folder);
   }
 
-  public void remount(String options) throws Exception {
+  public void remount(String options) throws IOException {
     String refusal = run("mount", "-o", "remount," + options, folder.toString());
     if (!refusal.isEmpty()) {
       throw new IOException(refusal);
@@ -65,17 +65,22 @@ public record SmallDisk(Path folder) implements AutoCloseable {
   }
 
   /** What the command said if it failed, else nothing. */
-  private static String run(String... command) throws Exception {
+  private static String run(String... command) throws IOException {
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     String text =
         new String(
             process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
-    return process.waitFor() == 0 ? "" : text.strip() + " (" + process.exitValue() + ")";
+    try {
+      return process.waitFor() == 0 ? "" : text.strip() + " (" + process.exitValue() + ")";
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+      throw new IOException(stopped);
+    }
   }
 
   /** Also under files that are still open. */
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     run("umount", "-l", folder.toString());
   }
 }

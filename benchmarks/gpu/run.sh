@@ -5,13 +5,15 @@
 #   OUT     gets log files, results.txt (RESULT lines) and results.json
 #   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides, for a kit that was
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
-#           3 on two GPUs), collectives (two GPUs against the CPU, a kill, a hang, speed), kills (kill -9 of executors)
+#           3 on two GPUs), collectives (two GPUs against the CPU, a kill, a hang, speed), kills (kill -9 of executors),
+#           checkpoints (what one every ten steps costs)
 # Environment:
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
 #   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
 #   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
 #   KILLS   of the stage kills; default 10
+#   SNAPSHOTS, STEPS recipe and steps of the stage checkpoints; default gpt2-124m, 211
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
 #   LIMIT   seconds after which a command is stopped; default 540
 set -uo pipefail
@@ -88,6 +90,40 @@ PYTHON
   rm -rf "$work/$name"
 }
 
+snapshots() { # snapshots NAME ARGUMENT...: what checkpoints cost a run, in time from line to line of its metrics
+  local name=$1 work=/dev/shm/kindling-checkpoints
+  shift
+  mkdir -p "$work" && [ -d "$work/prepared" ] || cp -r "$kit/prepared" "$work/"
+  rm -rf "${work:?}/run"
+  chmod +x "$kit/kindling/bin/kindling"
+  JAVA_HOME=$jre attempt "checkpoints-$name" "$kit/kindling/bin/kindling" train "$kit/recipes/${SNAPSHOTS:-gpt2-124m}.yaml" \
+    --set log.every_steps=1 --set launcher=processes --set validation.every_steps=0 --set "steps=${STEPS:-211}" "$@" \
+    --run-dir "$work/run" --progress plain
+  python3 - "checkpoints.$name" "$work/run" <<'PYTHON' | tee -a "$out/results.txt"
+import json, sys
+name, run = sys.argv[1:]
+lines = {line["step"]: line for line in map(json.loads, open(run + "/metrics.jsonl"))}
+last = max(lines) - 1
+first = 11
+millis = (lines[last]["unix_ms"] - lines[first]["unix_ms"]) / (last - first)
+steps = sorted(line["step_ms"] for step, line in lines.items() if first < step <= last)
+print(f"RESULT {name}.step_with_all {millis:.2f} ms")
+print(f"RESULT {name}.step_median {steps[len(steps) // 2]:.2f} ms")
+saves = [line for line in map(json.loads, open(run + "/history.jsonl")) if line["event"] == "checkpoint" and line["step"] <= last]
+for save in saves:
+    if save["failure"]:
+        print("failed:", save)
+if saves:
+    print(f"RESULT {name}.saves {len(saves)} count")
+    print(f"RESULT {name}.bytes {saves[-1]['bytes']} B")
+    for key in "stall_millis", "millis":
+        each = sorted(save[key] for save in saves)
+        print(f"RESULT {name}.{key} {each[len(each) // 2]} ms")
+        print(f"RESULT {name}.{key}.most {each[-1]} ms")
+PYTHON
+  rm -rf "${work:?}/run"
+}
+
 for stage in $stages; do
   case $stage in
     train)
@@ -104,6 +140,19 @@ for stage in $stages; do
     collectives)
       for mode in values kill hang late speed; do
         java "collectives-$mode" dev.kindling.worker.loop.NcclCheck "$mode" 2
+      done
+      ;;
+    checkpoints)
+      # Storage that is faster than the interval, so that every save is made; the pairs take turns.
+      for turn in 1 2; do
+        for how in none async stopping; do
+          case $how in
+            none) every=0 async=true ;;
+            async) every=10 async=true ;;
+            stopping) every=10 async=false ;;
+          esac
+          snapshots "$how-$turn" --set "checkpoint.every_steps=$every" --set "checkpoint.async=$async"
+        done
       done
       ;;
     kills)

@@ -107,6 +107,7 @@ public final class HistoryFile implements RunObserver, AutoCloseable {
               .put("step", saved.step())
               .put("bytes", saved.bytes())
               .put("millis", Math.round(saved.millis()))
+              .put("stall_millis", Math.round(10 * saved.stallMillis()) / 10.0)
               .put("failure", shortened(saved.failure())));
     }
   }

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 
 class FirstStepTest {
   private static WorkerEvent saved(String failure) {
-    return new CheckpointSaved(0, 4, "e0000000001-s000000000004", 100, 1.5, failure);
+    return new CheckpointSaved(0, 4, "e0000000001-s000000000004", 100, 1.5, 0.5, failure);
   }
 
   @Test

@@ -42,7 +42,7 @@ class HistoryFileTest {
       history.driverStarts(false, Map.of("Java", "17"));
       history.attemptStarts(1);
       history.emit(new StepDone(0, 7, 64, 2f, 1f, 1, 1, 1, 1, 1, 1, false));
-      history.emit(new CheckpointSaved(0, 7, "x", 99, 1.5, ""));
+      history.emit(new CheckpointSaved(0, 7, "x", 99, 1.5, 0.5, ""));
       history.attemptFailed(
           1, new AttemptFailedException(FailureKind.LOST_WORKER, 1, "two\nlines", null), true);
       history.driverEnds(6, "why");
@@ -54,6 +54,7 @@ class HistoryFileTest {
     assertThat(lines).allMatch(line -> line.get("unix_ms").longValue() == 1234);
     assertThat(lines.get(0).get("environment").get("Java").textValue()).isEqualTo("17");
     assertThat(lines.get(2).get("bytes").longValue()).isEqualTo(99);
+    assertThat(lines.get(2).get("stall_millis").doubleValue()).isEqualTo(0.5);
     assertThat(lines.get(3).get("step").longValue()).isEqualTo(7);
     assertThat(lines.get(3).get("kind").textValue()).isEqualTo("lost_worker");
     assertThat(lines.get(3).get("reason").textValue()).isEqualTo("two\nlines");

@@ -84,7 +84,7 @@ class MetricsFileTest {
       file.attemptStarts(3);
       file.emit(step(10, 2f));
       file.emit(new Validated(0, 10, 1.75f, 640));
-      file.emit(new CheckpointSaved(0, 10, "x", 1, 1, ""));
+      file.emit(new CheckpointSaved(0, 10, "x", 1, 1, 0.5, ""));
       file.emit(step(20, Float.NaN));
     }
     List<JsonNode> lines = lines();

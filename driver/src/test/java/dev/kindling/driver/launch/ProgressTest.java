@@ -15,9 +15,10 @@ class ProgressTest {
     StringWriter text = new StringWriter();
     Progress progress = new Progress(new PrintWriter(text), style, 10);
     for (int rank = 0; rank < 2; rank++) {
-      progress.emit(new CheckpointSaved(rank, 4 + rank, "", 100, 1.5, "rank 1: no space left"));
+      progress.emit(
+          new CheckpointSaved(rank, 4 + rank, "", 100, 1.5, 0.5, "rank 1: no space left"));
     }
-    progress.emit(new CheckpointSaved(0, 6, "e0000000001-s000000000006", 100, 1.5, ""));
+    progress.emit(new CheckpointSaved(0, 6, "e0000000001-s000000000006", 100, 1.5, 0.5, ""));
     assertThat(text.toString().lines())
         .containsExactly(
             "step 4: no checkpoint: rank 1: no space left",

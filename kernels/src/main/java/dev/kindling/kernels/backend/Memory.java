@@ -2,6 +2,7 @@ package dev.kindling.kernels.backend;
 
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.memory.Span;
+import java.util.List;
 
 /**
  * The variables of a run. Each role is one contiguous arena, so a whole role is one transfer.
@@ -56,6 +57,14 @@ public interface Memory extends AutoCloseable {
     Span whole = span(variable);
     target.buffer().put(0, whole.buffer(), Math.toIntExact(from), (int) target.bytes());
   }
+
+  /**
+   * Room for a copy of these variables, taken again and again. Roles that travel with every run
+   * have none.
+   *
+   * @throws DeviceException if the host has too little memory; nothing was reserved then
+   */
+  Snapshot snapshot(List<String> variables);
 
   /** Hands the content of this variable's span to the device. */
   void publish(String variable);

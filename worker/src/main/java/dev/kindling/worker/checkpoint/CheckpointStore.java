@@ -3,11 +3,10 @@ package dev.kindling.worker.checkpoint;
 import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Storage;
-import dev.kindling.worker.store.StorageOutput;
+import dev.kindling.worker.store.WatchedStorage;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,8 +26,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class CheckpointStore {
   private static final Logger LOG = LoggerFactory.getLogger(CheckpointStore.class);
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
 
-  private final Storage storage;
+  private final WatchedStorage storage;
   private final GenerationReader reader;
 
   /** For what one rank does while the others wait: it has the host for itself. */
@@ -42,7 +42,7 @@ public final class CheckpointStore {
 
   private volatile String parent = "";
 
-  private CheckpointStore(Storage storage, int keep, PartCut cut, Crew crew) {
+  private CheckpointStore(WatchedStorage storage, int keep, PartCut cut, Crew crew) {
     this.storage = storage;
     this.keep = keep;
     this.cut = cut;
@@ -64,12 +64,16 @@ public final class CheckpointStore {
    * state that takes milliseconds to write has several parts only if a test says so.
    */
   public static CheckpointStore open(Storage storage, int keep, PartCut cut) {
-    return new CheckpointStore(storage, keep, cut, Crew.ofProcess());
+    return new CheckpointStore(new WatchedStorage(storage, PATIENCE), keep, cut, Crew.ofProcess());
   }
 
-  /** As {@link #open(Storage, int)}, for a rank that shares the cores of its host with others. */
+  /**
+   * As {@link #open(Storage, int)}, for a rank that shares the cores of its host with others.
+   *
+   * @param storage with the patience of whoever saves
+   */
   public static CheckpointStore openOfRank(
-      Storage storage, int keep, int rank, int ranksOnThisHost) {
+      WatchedStorage storage, int keep, int rank, int ranksOnThisHost) {
     return new CheckpointStore(storage, keep, PartCut.USUAL, Crew.ofRank(rank, ranksOnThisHost));
   }
 
@@ -87,6 +91,11 @@ public final class CheckpointStore {
     } catch (IOException failed) {
       throw CheckpointException.of(storage, Layout.EPOCHS, failed);
     }
+  }
+
+  /** Tells whether the storage still answers. */
+  public WatchedStorage storage() {
+    return storage;
   }
 
   /** How this store cuts a rank's tensors into parts. */
@@ -132,9 +141,12 @@ public final class CheckpointStore {
       Failpoint.PART_READ_BACK.before();
       alone.verifyParts(request.parts());
       Failpoint.PART_READ_BACK.after();
-      Manifest manifest = manifest(request, folder);
-      byte[] bytes = manifest.bytes();
-      Storage.Check owner = () -> requireOwner(request.epoch());
+      byte[] bytes = new ManifestWriter(storage, alone).write(request, folder, parent).bytes();
+      Storage.Check owner =
+          () -> {
+            requireOwner(request.epoch());
+            requireWanted(point);
+          };
       if (!storage.commitExclusive(point.commitPath(), bytes, owner)) {
         throw new CheckpointException(
             point.commitPath() + ": expected a free name, found a commit");
@@ -164,42 +176,16 @@ public final class CheckpointStore {
       long epoch, long step, String generationSuffix, List<PartDescriptor> written) {
     Layout.Point point = new Layout.Point(epoch, step);
     String folder = Layout.generationFolder(point, generationSuffix);
-    new FailedSave(storage, reader, point, folder)
-        .delete(written.stream().map(PartDescriptor::file).toList());
+    FailedSave failed = new FailedSave(storage, reader, point, folder);
+    List<String> files = written.stream().map(PartDescriptor::file).toList();
+    storage.patiently("discard", () -> failed.delete(files));
   }
 
-  private Manifest manifest(CommitRequest request, String folder) throws IOException {
-    List<PartDescriptor> parts = new ArrayList<>(request.parts());
-    parts.sort(Comparator.comparing(PartDescriptor::file));
-    Failpoint.STATE_WRITE.before();
-    List<StoredFile> files =
-        List.of(
-            writeFile(folder, Layout.STATE, request.state().bytes()),
-            writeFile(folder, Layout.INDEX, WeightIndex.of(parts)));
-    Failpoint.STATE_WRITE.after();
-    return new Manifest(
-        JobIdentity.of(storage, reader),
-        request.epoch(),
-        request.step(),
-        parent,
-        request.worldSize(),
-        request.facts(),
-        folder,
-        parts,
-        files,
-        StateHash.of(parts, request.state()));
-  }
-
-  private StoredFile writeFile(String folder, String name, byte[] content) throws IOException {
-    Hashing hashing = new Hashing(FileHash.BLOCK_BYTES);
-    hashing.update(ByteBuffer.wrap(content));
-    try (StorageOutput output = storage.create(folder + "/" + name)) {
-      output.write(ByteBuffer.wrap(content));
-      output.commit();
+  /** Whoever waited for a commit in vain goes on without it, and interrupts. */
+  private static void requireWanted(Layout.Point point) {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new CheckpointException(point.commitPath() + ": given up before it was committed");
     }
-    StoredFile file = new StoredFile(name, hashing.finish());
-    alone.verifyFile(folder, file);
-    return file;
   }
 
   /** The fence: only the owner of the highest epoch may commit. */

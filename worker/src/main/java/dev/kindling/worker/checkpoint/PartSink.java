@@ -2,7 +2,7 @@ package dev.kindling.worker.checkpoint;
 
 import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.memory.Span;
-import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.WatchedStorage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -28,7 +29,10 @@ final class PartSink {
   /** A file to be written, by its index among the rank's. */
   record Part(int index, String file, List<TensorSource> tensors) {}
 
-  private final Storage storage;
+  /** How often a thread that waits for a sink looks whether the storage still answers. */
+  private static final long LOOK_MILLIS = 100;
+
+  private final WatchedStorage storage;
   private final String folder;
   private final RankParts parts;
   private final List<Part> own;
@@ -43,12 +47,12 @@ final class PartSink {
   /**
    * Finished, in order; the part at this place of {@link #own} is the next one or being written.
    */
-  private final List<PartDescriptor> written = new ArrayList<>();
+  private final List<PartDescriptor> written = new CopyOnWriteArrayList<>();
 
   private @Nullable SafetensorsWriter writer;
 
   PartSink(
-      Storage storage,
+      WatchedStorage storage,
       String folder,
       RankParts parts,
       List<Part> own,
@@ -81,10 +85,19 @@ final class PartSink {
     return Math.min(PartCut.PIECE_BYTES, most);
   }
 
-  /** A buffer to fill; waits until the sink has written one. */
+  /**
+   * A buffer to fill; waits until the sink has written one.
+   *
+   * @throws CheckpointException if the storage no longer answers
+   */
   Span freeBuffer() {
     try {
-      return free.take();
+      Span buffer = free.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+      while (buffer == null) {
+        requireAnswer();
+        buffer = free.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+      }
+      return buffer;
     } catch (InterruptedException stopped) {
       Thread.currentThread().interrupt();
       throw new CheckpointException(path() + ": interrupted while it was written", stopped);
@@ -179,24 +192,47 @@ final class PartSink {
     return written;
   }
 
-  /** Waits until everything handed over is done or skipped; a half-written file is removed. */
+  private void requireAnswer() {
+    storage
+        .hung()
+        .ifPresent(
+            text -> {
+              throw new CheckpointException(text + "; " + path() + " is left");
+            });
+  }
+
+  /**
+   * Waits until everything handed over is done or skipped and a half-written file is removed, but
+   * not for a storage that hangs: that is a failure, and the thread ends when the storage lets it.
+   */
   void await() {
+    thread.execute(
+        () -> {
+          closeWriter();
+          if (failure.get() != null) {
+            drop();
+          }
+          memory.close();
+        });
     thread.shutdown();
     boolean interrupted = false;
     boolean ended = false;
     while (!ended) {
       try {
-        ended = thread.awaitTermination(1, TimeUnit.HOURS);
+        ended = thread.awaitTermination(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        if (!ended) {
+          requireAnswer();
+        }
       } catch (InterruptedException stopped) {
-        // The buffers are in use until the thread has ended.
         interrupted = true;
+      } catch (CheckpointException hung) {
+        failure.compareAndSet(null, hung);
+        ended = true;
       }
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
-    memory.close();
-    closeWriter();
   }
 
   private void closeWriter() {

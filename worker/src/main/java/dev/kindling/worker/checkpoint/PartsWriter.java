@@ -1,7 +1,7 @@
 package dev.kindling.worker.checkpoint;
 
 import dev.kindling.kernels.memory.Span;
-import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.store.WatchedStorage;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * are what runs side by side. Beside the state there are two pieces for each sink, 32 MiB at most.
  */
 final class PartsWriter {
-  private final Storage storage;
+  private final WatchedStorage storage;
   private final String folder;
   private final RankParts parts;
   private final PartCut cut;
@@ -23,7 +23,7 @@ final class PartsWriter {
   /** The first failure of a sink or of a source; it ends all others. */
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
-  PartsWriter(Storage storage, String folder, RankParts parts, PartCut cut) {
+  PartsWriter(WatchedStorage storage, String folder, RankParts parts, PartCut cut) {
     this.storage = storage;
     this.folder = folder;
     this.parts = parts;
@@ -48,7 +48,7 @@ final class PartsWriter {
     }
     sinks.forEach(PartSink::await);
     if (failure.get() != null) {
-      sinks.forEach(PartSink::drop);
+      storage.patiently("drop-rank-" + parts.rank(), () -> sinks.forEach(PartSink::drop));
     }
     rethrow(ofSource);
     List<PartDescriptor> written = new ArrayList<>();

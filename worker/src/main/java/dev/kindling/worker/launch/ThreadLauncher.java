@@ -32,6 +32,7 @@ public final class ThreadLauncher implements Launcher {
       throws InterruptedException {
     List<Rendezvous> rendezvous = ThreadRendezvous.create(ranks, MEETING);
     List<Communicator> world = LoopbackCommunicator.create(ranks);
+    List<Communicator> second = LoopbackCommunicator.create(ranks);
     AtomicReferenceArray<WorkerResult> results = new AtomicReferenceArray<>(ranks);
     AtomicReferenceArray<RankFailure> failures = new AtomicReferenceArray<>(ranks);
     List<Thread> threads = new ArrayList<>();
@@ -40,7 +41,11 @@ public final class ThreadLauncher implements Launcher {
       int rank = index;
       RankContext context =
           new RankContext(
-              rendezvous.get(rank), (plan, a, r, backend) -> world.get(rank), events, stop, ranks);
+              rendezvous.get(rank),
+              new ThreadConnector(world.get(rank), second.get(rank)),
+              events,
+              stop,
+              ranks);
       Runnable body =
           () -> {
             LogScope.ofThread(logs.get(rank));

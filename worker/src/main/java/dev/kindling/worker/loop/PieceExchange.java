@@ -2,7 +2,6 @@ package dev.kindling.worker.loop;
 
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.Communicator;
-import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.memory.Span;
@@ -23,7 +22,7 @@ import java.util.Map;
  * one that can no longer write: the others wait for its bytes.
  */
 final class PieceExchange implements AutoCloseable {
-  private final Memory memory;
+  private final Contents contents;
   private final Communicator data;
 
   /** By rank, what it writes, in order of names. */
@@ -46,8 +45,8 @@ final class PieceExchange implements AutoCloseable {
   /** From the begin of a round to its end: one that threw stays open for ever. */
   private boolean inRound;
 
-  PieceExchange(Memory memory, Communicator data, List<Held> tensors, PartCut cut) {
-    this.memory = memory;
+  PieceExchange(Contents contents, Communicator data, List<Held> tensors, PartCut cut) {
+    this.contents = contents;
     this.data = data;
     Map<String, Long> bytes = new LinkedHashMap<>();
     tensors.forEach(held -> bytes.put(held.name(), bytes(held.whole())));
@@ -125,7 +124,7 @@ final class PieceExchange implements AutoCloseable {
       }
       nextRound();
       if (held.isWhole()) {
-        memory.fetch(name(), from, target);
+        contents.fetch(name(), from, target);
       } else {
         target.buffer().put(0, staging.buffer(), 0, piece.bytes());
       }
@@ -199,7 +198,7 @@ final class PieceExchange implements AutoCloseable {
   }
 
   private void fetch(Held held, Run run, Span target) {
-    memory.fetch(held.name(), run.from() - held.from() * DType.F32.bytes(), target);
+    contents.fetch(held.name(), run.from() - held.from() * DType.F32.bytes(), target);
   }
 
   /**

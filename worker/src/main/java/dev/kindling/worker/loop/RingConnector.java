@@ -33,13 +33,9 @@ public final class RingConnector implements Connector {
   @Override
   public Communicator connect(
       TrainPlan plan, WorkerAssignment assignment, Rendezvous rendezvous, Backend backend) {
-    String bind = assignment.bindAddress().isEmpty() ? LOOPBACK : assignment.bindAddress();
     boolean exact = plan.determinism() == Determinism.EXACT;
     RingOptions options =
-        RingOptions.of(
-                JobSecret.of(assignment.secret()), assignment.runDir(), assignment.epoch(), bind)
-            .withOrder(exact ? ReductionOrder.TREE : ReductionOrder.RING)
-            .withTimeouts(OPEN_TIMEOUT, COLLECTIVE_TIMEOUT);
+        options(assignment).withOrder(exact ? ReductionOrder.TREE : ReductionOrder.RING);
     RingCommunicator ring = RingCommunicator.open(options, rendezvous);
     if (plan.device() != Device.CUDA || ring.worldSize() == 1) {
       return ring;
@@ -50,6 +46,21 @@ public final class RingConnector implements Connector {
       ring.close();
       throw failure;
     }
+  }
+
+  @Override
+  public Communicator beside(TrainPlan plan, WorkerAssignment assignment, Communicator data) {
+    // A rank whose storage hangs is heard of after its patience, twice at worst.
+    Duration silence = COLLECTIVE_TIMEOUT.plus(plan.checkpoint().timeout().multipliedBy(2));
+    RingOptions options = options(assignment).withTimeouts(OPEN_TIMEOUT, silence);
+    return RingCommunicator.open(options, new CommunicatorRendezvous(data));
+  }
+
+  private static RingOptions options(WorkerAssignment assignment) {
+    String bind = assignment.bindAddress().isEmpty() ? LOOPBACK : assignment.bindAddress();
+    return RingOptions.of(
+            JobSecret.of(assignment.secret()), assignment.runDir(), assignment.epoch(), bind)
+        .withTimeouts(OPEN_TIMEOUT, COLLECTIVE_TIMEOUT);
   }
 
   private static Communicator betweenDevices(

@@ -4,6 +4,7 @@ import dev.kindling.comm.rendezvous.TextExchange;
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.Communicator;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -16,6 +17,7 @@ import java.util.function.Supplier;
  */
 final class SoloWork {
   private static final Duration PULSE = Duration.ofSeconds(10);
+  private static final Duration LOOK = Duration.ofSeconds(1);
   private static final String BUSY = "busy";
   private static final String DONE = "done ";
 
@@ -31,7 +33,21 @@ final class SoloWork {
     return told(data, work, PULSE);
   }
 
+  /**
+   * As above for work that may hang.
+   *
+   * @param given when rank 0 is not to wait any longer, the result instead
+   */
+  static String told(Communicator data, Supplier<String> work, Supplier<Optional<String>> given) {
+    return told(data, work, LOOK, given);
+  }
+
   static String told(Communicator data, Supplier<String> work, Duration pulse) {
+    return told(data, work, pulse, Optional::empty);
+  }
+
+  private static String told(
+      Communicator data, Supplier<String> work, Duration pulse, Supplier<Optional<String>> given) {
     FutureTask<String> task = new FutureTask<>(work::get);
     if (data.rank() == 0) {
       Thread thread = new Thread(task, "rank-0-alone");
@@ -41,7 +57,7 @@ final class SoloWork {
     try {
       String word = BUSY;
       while (word.equals(BUSY)) {
-        String own = data.rank() == 0 ? await(task, pulse) : "";
+        String own = data.rank() == 0 ? await(task, pulse, given) : "";
         word = TextExchange.allGather(data, own).get(0);
       }
       return word.substring(DONE.length());
@@ -51,11 +67,12 @@ final class SoloWork {
     }
   }
 
-  private static String await(FutureTask<String> task, Duration pulse) {
+  private static String await(
+      FutureTask<String> task, Duration pulse, Supplier<Optional<String>> given) {
     try {
       return DONE + task.get(pulse.toNanos(), TimeUnit.NANOSECONDS);
     } catch (TimeoutException goesOn) {
-      return BUSY;
+      return given.get().map(result -> DONE + result).orElse(BUSY);
     } catch (InterruptedException stopped) {
       Thread.currentThread().interrupt();
       throw new CollectiveException("interrupted while rank 0 worked alone", stopped);

@@ -29,6 +29,7 @@ import dev.kindling.worker.step.StepShape;
 import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageLocation;
+import dev.kindling.worker.store.WatchedStorage;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -98,11 +99,25 @@ public final class WorkerTask {
     RunIdentity identity = RunIdentity.of(plan, assignment, shards);
     CheckpointStore store =
         CheckpointStore.openOfRank(
-            storage(runDir.resolve(CHECKPOINTS)),
+            new WatchedStorage(storage(runDir.resolve(CHECKPOINTS)), plan.checkpoint().timeout()),
             plan.checkpoint().keep(),
             rank,
             context.ranksOnThisHost());
-    Checkpointing checkpoints = new Checkpointing(store, program, data, context.events(), identity);
+    try (Checkpointing checkpoints =
+        new Checkpointing(store, program, data, context.events(), identity)) {
+      if (plan.checkpoint().async() && plan.checkpoint().everySteps() > 0) {
+        checkpoints.saveBeside(() -> context.connector().beside(plan, assignment, data));
+      }
+      return train(program, shards, data, identity, checkpoints);
+    }
+  }
+
+  private WorkerResult train(
+      StepProgram program,
+      TokenShards shards,
+      Communicator data,
+      RunIdentity identity,
+      Checkpointing checkpoints) {
     StartPoint start = new StartPoint(identity, program, checkpoints, data, context.events());
     Progress progress = start.begin();
     Optional<Validation> validation = Validation.open(plan, shards, program, data);

@@ -275,7 +275,7 @@ public record TrainPlan(
             "memory",
             new MemorySpec(
                 Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO)),
-        Map.entry("checkpoint", new CheckpointSpec(200, 2)),
+        Map.entry("checkpoint", CheckpointSpec.DEFAULT),
         Map.entry("recovery", RecoverySpec.DEFAULT),
         Map.entry("validation", new ValidationSpec(100, 8)),
         Map.entry("log", new LogSpec(1)),

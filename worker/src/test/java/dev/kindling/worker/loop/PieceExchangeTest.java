@@ -54,7 +54,7 @@ class PieceExchangeTest {
   private PieceExchange exchange() {
     List<Held> tensors =
         List.of(new Held("a", Shape.of(MIB), 0, MIB / 2), new Held("b", Shape.of(MIB), 0, MIB / 2));
-    return new PieceExchange(memory, data, tensors, new PartCut(Long.MAX_VALUE, 1));
+    return new PieceExchange(memory::fetch, data, tensors, new PartCut(Long.MAX_VALUE, 1));
   }
 
   @Test

@@ -64,6 +64,8 @@ class TrainPlanTest {
       checkpoint:
         every_steps: 200
         keep: 2
+        async: true
+        timeout: 2m
       recovery:
         hang_timeout: 1m
         host_failures: 2

@@ -4,6 +4,7 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
+import dev.kindling.kernels.backend.Snapshot;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Role;
@@ -90,6 +91,11 @@ final class LateBackend implements Backend {
         throw new IllegalStateException("slot " + slot + " is in flight");
       }
       inFlight.addLast(new Run(program, slot));
+    }
+
+    @Override
+    public Snapshot snapshot(List<String> copied) {
+      return own.snapshot(copied);
     }
 
     @Override

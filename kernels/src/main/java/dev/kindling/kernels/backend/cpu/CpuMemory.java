@@ -1,6 +1,7 @@
 package dev.kindling.kernels.backend.cpu;
 
 import dev.kindling.kernels.backend.Memory;
+import dev.kindling.kernels.backend.Snapshot;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
@@ -98,6 +99,11 @@ final class CpuMemory implements Memory {
   @Override
   public void fetch(String variable) {
     span(variable); // Host and device are one; an unknown name is still an error.
+  }
+
+  @Override
+  public Snapshot snapshot(List<String> copied) {
+    return new CpuSnapshot(this, copied);
   }
 
   @Override

@@ -4,12 +4,14 @@ import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Memory;
+import dev.kindling.kernels.backend.Snapshot;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
@@ -44,6 +46,7 @@ final class CudaMemory implements Memory, Addresses {
   /** Made once: awaiting a run leaves no garbage. */
   private final List<BiFunction<Variable, Integer, Integer>> inputs = new ArrayList<>();
 
+  private final CopyLane copyLane;
   private final long copies;
   private final FaultWords faults;
   private final ExposedWords exposed;
@@ -63,10 +66,11 @@ final class CudaMemory implements Memory, Addresses {
     for (Role role : RoleArenas.TRAVELLING) {
       List<PinnedArena> slots = new ArrayList<>();
       for (int slot = 0; slot < SLOTS; slot++) {
-        slots.add(new PinnedArena(device, declared.reservedBytes(role)));
+        slots.add(new PinnedArena(device, declared.reservedBytes(role)).zeroed());
       }
       pinned.put(role, slots);
     }
+    copyLane = new CopyLane(device);
     for (PinnedArena outputs : slots(Role.OUTPUT)) {
       FaultWords.reset(outputs.span(), bytes(Role.OUTPUT));
     }
@@ -79,6 +83,11 @@ final class CudaMemory implements Memory, Addresses {
       int own = slot;
       inputs.add((variable, place) -> input(variable, place, own));
     }
+  }
+
+  /** On which snapshots leave the device. */
+  CopyLane copyLane() {
+    return copyLane;
   }
 
   FaultWords faults() {
@@ -211,12 +220,34 @@ final class CudaMemory implements Memory, Addresses {
   }
 
   @Override
+  public Snapshot snapshot(List<String> copied) {
+    List<CudaSnapshot.Source> sources = new ArrayList<>();
+    for (String variable : copied) {
+      Variable known = hostView(variable);
+      if (pinned.containsKey(known.role())) {
+        throw new DeviceException("cuda: " + variable + " travels with every run");
+      }
+      boolean narrow = isNarrow(known);
+      sources.add(
+          new CudaSnapshot.Source(
+              variable,
+              narrow ? narrowAddress(known) : address(known),
+              known.type().bytes() / (narrow ? 2 : 1),
+              narrow));
+    }
+    sources.sort(Comparator.comparingLong(CudaSnapshot.Source::address));
+    return new CudaSnapshot(device, copyLane, sources);
+  }
+
+  @Override
   public void fetch(String variable) {
     copy(variable, true);
   }
 
   @Override
   public void publish(String variable) {
+    device.makeCurrent();
+    copyLane.settle();
     copy(variable, false);
     Variable known = declared.known(variable);
     if (known.role() == Role.PARAMETER && copies != 0) {
@@ -263,12 +294,17 @@ final class CudaMemory implements Memory, Addresses {
 
   /** The variable, when nothing that was submitted can still write it. */
   private Variable readied(String variable) {
+    Variable known = hostView(variable);
+    device.makeCurrent();
+    device.synchronize("before copying " + variable);
+    return known;
+  }
+
+  private Variable hostView(String variable) {
     Variable known = declared.known(variable);
     if (known.role() == Role.WORKING) {
       throw new DeviceException("cuda: the host has no view of the working copy " + variable);
     }
-    device.makeCurrent();
-    device.synchronize("before copying " + variable);
     return known;
   }
 
@@ -320,6 +356,7 @@ final class CudaMemory implements Memory, Addresses {
   @Override
   public void clear(Role role) {
     device.makeCurrent();
+    copyLane.settle();
     if (bytes(role) > 0) {
       Address.Device at = Address.Device.at(arena(role, arenas));
       check(
@@ -353,6 +390,7 @@ final class CudaMemory implements Memory, Addresses {
     for (CUevent event : ended) {
       parts.add(() -> check(JCudaDriver.cuEventDestroy(event), "cuEventDestroy"));
     }
+    parts.add(copyLane);
     parts.addAll(views.values());
     Closing.all(parts);
   }

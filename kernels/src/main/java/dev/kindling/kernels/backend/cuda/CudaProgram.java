@@ -18,6 +18,7 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
 import jcuda.driver.CUgraphExec;
@@ -31,6 +32,9 @@ import org.jspecify.annotations.Nullable;
  * on the communication lane. A program that holds some is captured by its second run.
  */
 final class CudaProgram implements Program {
+  /** Roles whose content outlives a step. */
+  private static final Set<Role> STATE = Set.of(Role.PARAMETER, Role.SHARD, Role.STATE);
+
   private final Graph graph;
   private final Layout layout;
   private final Engine engine;
@@ -50,6 +54,8 @@ final class CudaProgram implements Program {
   private final CUgraphExec executable = new CUgraphExec();
   private boolean ready;
   private boolean warm;
+  private boolean capturing;
+  private boolean guarded;
 
   CudaProgram(
       Graph graph,
@@ -87,6 +93,12 @@ final class CudaProgram implements Program {
 
   private void add(Timetable.Entry entry, Binding.Place place, long scratch) {
     List<Group> groups = layout.groups().subList(entry.first(), entry.last() + 1);
+    if (!guarded
+        && entry.what() != Timetable.What.JOIN
+        && groups.stream().anyMatch(this::writesState)) {
+      guarded = true;
+      commands.add(memory.copyLane().barrier(() -> capturing));
+    }
     switch (entry.what()) {
       case JOIN -> {
         if (lane.has(entry.last())) {
@@ -103,6 +115,16 @@ final class CudaProgram implements Program {
         }
       }
     }
+  }
+
+  /** Whether it writes over what a snapshot may still be copying. */
+  private boolean writesState(Group group) {
+    return group.kind() != Group.Kind.VIEW
+        && group.nodes().stream()
+            .flatMap(node -> node.outputs().stream())
+            .filter(layout::isStored)
+            .map(layout::variableOf)
+            .anyMatch(variable -> variable != null && STATE.contains(variable.role()));
   }
 
   private List<Command> bound(Binding binding) {
@@ -184,6 +206,7 @@ final class CudaProgram implements Program {
     int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     check(JCudaDriver.cuStreamBeginCapture(stream, mode), "cuStreamBeginCapture");
     boolean open = true;
+    capturing = true;
     try {
       issue(commands);
       open = false;
@@ -197,6 +220,8 @@ final class CudaProgram implements Program {
       }
       Closing.after(failure, this::forget);
       throw failure;
+    } finally {
+      capturing = false;
     }
   }
 

@@ -6,7 +6,7 @@ import dev.kindling.kernels.memory.Span;
 import java.nio.ByteOrder;
 import jcuda.driver.JCudaDriver;
 
-/** Page-locked host memory: what a captured copy reads and writes. */
+/** Page-locked host memory, its content undefined: what a captured copy reads and writes. */
 final class PinnedArena implements AutoCloseable {
   private final Address.Host pointer = new Address.Host();
   private final long bytes;
@@ -18,9 +18,14 @@ final class PinnedArena implements AutoCloseable {
     // One byte at least: the driver refuses an empty allocation.
     check(JCudaDriver.cuMemHostAlloc(pointer, Math.max(bytes, 1), 0), "cuMemHostAlloc " + bytes);
     span = Span.of(pointer.buffer(Math.max(bytes, 1)).order(ByteOrder.LITTLE_ENDIAN));
+  }
+
+  /** The same, filled with zeros. */
+  PinnedArena zeroed() {
     for (long i = 0; i < bytes; i += Float.BYTES) {
       span.putInt(i / Float.BYTES, 0);
     }
+    return this;
   }
 
   Address.Host pointer() {

@@ -1,0 +1,97 @@
+package dev.kindling.worker.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.lang.reflect.Proxy;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class WatchedStorageTest extends StorageCases {
+  @TempDir Path folder;
+
+  @Override
+  protected Storage storage() {
+    return new WatchedStorage(new LocalStorage(folder), Duration.ofMinutes(1));
+  }
+
+  /** A storage whose deletions wait for the latch. */
+  private static Storage hanging(Path folder, CountDownLatch release) {
+    Storage local = new LocalStorage(folder);
+    return (Storage)
+        Proxy.newProxyInstance(
+            Storage.class.getClassLoader(),
+            new Class<?>[] {Storage.class},
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("delete")) {
+                release.await();
+              }
+              return method.invoke(local, arguments);
+            });
+  }
+
+  @Test
+  void whoeverWaitsPatientlyGoesOnWithoutAStorageThatHangs() throws Exception {
+    CountDownLatch release = new CountDownLatch(1);
+    WatchedStorage storage = new WatchedStorage(hanging(folder, release), Duration.ofMillis(200));
+    assertThat(storage.hung()).isEmpty();
+    AtomicBoolean deleted = new AtomicBoolean();
+    CountDownLatch ended = new CountDownLatch(1);
+    boolean done =
+        storage.patiently(
+            "deleting",
+            () -> {
+              try {
+                storage.delete("x");
+                deleted.set(true);
+              } catch (IOException failed) {
+                throw new java.io.UncheckedIOException(failed);
+              } finally {
+                ended.countDown();
+              }
+            });
+    assertThat(done).isFalse();
+    assertThat(storage.isBusy()).isTrue();
+    assertThat(storage.hung()).hasValueSatisfying(text -> assertThat(text).contains("no answer"));
+    release.countDown();
+    assertThat(ended.await(1, TimeUnit.MINUTES)).isTrue();
+    assertThat(deleted).isTrue();
+    assertThat(storage.isBusy()).isFalse();
+    assertThat(storage.hung()).isEmpty();
+  }
+
+  @Test
+  void workThatEndsIsWaitedForAndItsFailureThrown() {
+    WatchedStorage storage = new WatchedStorage(new LocalStorage(folder), Duration.ofNanos(1));
+    assertThat(storage.patiently("nothing", () -> {})).isTrue();
+    assertThatThrownBy(
+            () ->
+                storage.patiently(
+                    "failing",
+                    () -> {
+                      throw new IllegalArgumentException("as it was");
+                    }))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("as it was");
+  }
+
+  @Test
+  void streamsAreWatchedToo() throws IOException {
+    WatchedStorage storage = new WatchedStorage(new LocalStorage(folder), Duration.ofMinutes(1));
+    try (StorageOutput output = storage.create("a/b")) {
+      output.write(ByteBuffer.wrap(new byte[] {1, 2, 3}));
+      output.commit();
+    }
+    try (StorageInput input = storage.open("a/b")) {
+      assertThat(input.length()).isEqualTo(3);
+    }
+    assertThat(storage.isBusy()).isFalse();
+  }
+}

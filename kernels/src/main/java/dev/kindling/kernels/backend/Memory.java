@@ -59,6 +59,12 @@ public interface Memory extends AutoCloseable {
   }
 
   /**
+   * One hash of what each of these variables holds: equal for equal content on backends of one
+   * kind, different if one element alone differs. A device makes them where the content lies.
+   */
+  long[] hashes(List<String> variables);
+
+  /**
    * Room for a copy of these variables, taken again and again. Roles that travel with every run
    * have none.
    *

@@ -79,6 +79,8 @@ public enum Failpoint {
   LEDGER_WRITE,
   /** Samples of all ranks are added up for the chain of the ledger. */
   LEDGER_FOLD,
+  /** Weights and optimizer state are copied for a save beside the steps. */
+  SNAPSHOT_TAKE,
   /** A part of a generation is created. */
   PART_CREATE,
   /** A piece of a part is written. */

@@ -2,6 +2,7 @@ package dev.kindling.worker.loop;
 
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Snapshot;
+import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.memory.Closing;
 import java.time.Duration;
 import java.util.List;
@@ -61,7 +62,9 @@ final class BackgroundSave implements AutoCloseable {
    * @param ended hears of the end before anybody can see that this is no longer busy
    */
   void begin(SavePoint point, long start, Ended ended) {
+    Failpoint.SNAPSHOT_TAKE.before();
     snapshot.take();
+    Failpoint.SNAPSHOT_TAKE.after();
     double stall = (System.nanoTime() - start) / 1e6;
     CountDownLatch copied = new CountDownLatch(1);
     taken = copied;

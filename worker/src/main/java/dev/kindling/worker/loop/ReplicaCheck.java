@@ -3,7 +3,6 @@ package dev.kindling.worker.loop;
 import dev.kindling.comm.rendezvous.TextExchange;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.DeviceException;
-import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.shard.Held;
 import dev.kindling.worker.step.StepProgram;
 import java.nio.charset.StandardCharsets;
@@ -19,15 +18,10 @@ import java.util.zip.CRC32C;
  * Compares what several ranks hold alike: weights and optimizer states that are not spread. Nothing
  * but a fault of hardware or software makes replicas differ, and most such faults are no NaN.
  *
- * <p>A tensor is hashed on the host, piece by piece through {@link
- * dev.kindling.kernels.backend.Memory#fetch(String, long, Span)}: 2 MiB of host memory, and on a
- * GPU one transfer of 12 bytes per parameter (AdamW) at the speed of the bus: about 60 ms for 124M
- * parameters at 25 GB/s, which is a guess; CRC32C itself runs faster than the bus. It finds every
- * single flipped bit. What a rank keeps only a piece of has no replica.
+ * <p>A device hashes each tensor where it lies, in one pass over its memory; any single element
+ * that differs is found. What a rank keeps only a piece of has no replica.
  */
-final class ReplicaCheck implements AutoCloseable {
-  private static final int PIECE_BYTES = 2 << 20;
-
+final class ReplicaCheck {
   /** A tensor with its kind in words. */
   private record Replica(String kind, Held held) {
     String describe() {
@@ -38,7 +32,6 @@ final class ReplicaCheck implements AutoCloseable {
   private final StepProgram program;
   private final Communicator data;
   private final List<Replica> replicas = new ArrayList<>();
-  private final Span piece;
 
   ReplicaCheck(StepProgram program, Communicator data) {
     this.program = program;
@@ -51,7 +44,6 @@ final class ReplicaCheck implements AutoCloseable {
           .filter(Held::isWhole)
           .forEach(held -> replicas.add(new Replica("optimizer", held)));
     }
-    piece = Span.allocate(replicas.isEmpty() ? 0 : PIECE_BYTES);
   }
 
   /**
@@ -63,9 +55,10 @@ final class ReplicaCheck implements AutoCloseable {
     if (replicas.isEmpty()) {
       return;
     }
+    List<String> names = replicas.stream().map(replica -> replica.held().name()).toList();
     StringBuilder hashes = new StringBuilder();
-    for (Replica replica : replicas) {
-      hashes.append(String.format(Locale.ROOT, "%08x ", hash(replica.held())));
+    for (long hash : program.memory().hashes(names)) {
+      hashes.append(String.format(Locale.ROOT, "%016x ", hash));
     }
     String own = hashes.toString();
     CRC32C all = new CRC32C();
@@ -87,17 +80,6 @@ final class ReplicaCheck implements AutoCloseable {
     }
   }
 
-  private long hash(Held held) {
-    CRC32C crc = new CRC32C();
-    long bytes = held.elements() * Float.BYTES;
-    for (long from = 0; from < bytes; from += PIECE_BYTES) {
-      Span part = piece.slice(0, Math.min(PIECE_BYTES, bytes - from));
-      program.memory().fetch(held.name(), from, part);
-      crc.update(part.buffer());
-    }
-    return crc.getValue();
-  }
-
   /** The smallest group comes first: where there is a majority, the others are the suspects. */
   private static String describe(long step, Replica replica, Map<String, List<Integer>> ranks) {
     List<Map.Entry<String, List<Integer>>> groups = new ArrayList<>(ranks.entrySet());
@@ -107,7 +89,7 @@ final class ReplicaCheck implements AutoCloseable {
     int last = groups.size() - 1;
     boolean majority = groups.get(last).getValue().size() > groups.get(last - 1).getValue().size();
     List<String> words = new ArrayList<>();
-    groups.forEach(group -> words.add(ranks(group.getValue()) + ": crc32c " + group.getKey()));
+    groups.forEach(group -> words.add(ranks(group.getValue()) + ": hash " + group.getKey()));
     return "after step "
         + step
         + " replicas differ in "
@@ -121,10 +103,5 @@ final class ReplicaCheck implements AutoCloseable {
   private static String ranks(List<Integer> ranks) {
     String list = String.join(", ", ranks.stream().map(String::valueOf).toList());
     return (ranks.size() == 1 ? "rank " : "ranks ") + list;
-  }
-
-  @Override
-  public void close() {
-    piece.close();
   }
 }

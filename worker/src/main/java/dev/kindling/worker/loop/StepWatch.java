@@ -122,6 +122,5 @@ final class StepWatch implements AutoCloseable {
   @Override
   public void close() {
     ledger.close();
-    replicas.close();
   }
 }

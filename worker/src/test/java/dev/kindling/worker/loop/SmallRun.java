@@ -23,7 +23,10 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 
-/** A run of seconds over generated text, for tests of the loop and its launchers. */
+/**
+ * A run of seconds over generated text, for tests of the loop and its launchers. Its steps are so
+ * short that saves beside them would be left out now and then.
+ */
 public final class SmallRun {
   private static final String CONFIG =
       """
@@ -33,7 +36,7 @@ public final class SmallRun {
       optimizer: {type: adamw, lr: 0.003}
       schedule: {type: cosine, warmup_steps: 2}
       validation: {every_steps: 4, batches: 3}
-      checkpoint: {every_steps: 3, keep: 3}
+      checkpoint: {every_steps: 3, keep: 3, async: false}
       matmul: java
       threads: 1
       seed: 11

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainLoopTest {
   private static final String EXACT =
@@ -57,6 +59,22 @@ class TrainLoopTest {
     SmallRun tree = SmallRun.in(folder.resolve("tree"), String.format(EXACT, 20, 1));
     assertThat(one.run(new ThreadLauncher(), StopSignal.NEVER).lossBits())
         .isNotEqualTo(tree.run(new ThreadLauncher(), StopSignal.NEVER).lossBits());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 3})
+  void savingBesideTheStepsChangesNoBitOfWhatIsSaved(int zero) throws Exception {
+    String settings = String.format(REPLAY, 30, 2) + "mesh: {zero: " + zero + "}\n";
+    SmallRun stopping = SmallRun.in(folder.resolve("stopping"), settings);
+    SmallRun beside =
+        SmallRun.in(
+            folder.resolve("beside"), settings, "checkpoint.async=true", "checkpoint.keep=9");
+    SmallRun.Outcome expected = stopping.run(new ThreadLauncher(), StopSignal.NEVER);
+    SmallRun.Outcome found = beside.run(new ThreadLauncher(), StopSignal.NEVER);
+    assertThat(found.lossBits()).isEqualTo(expected.lossBits());
+    assertThat(newest(beside).stateHash()).isEqualTo(newest(stopping).stateHash());
+    List<String> early = beside.store().commits();
+    assertThat(early).as("some were made beside steps").hasSizeGreaterThan(1);
   }
 
   @Test

@@ -94,6 +94,11 @@ final class LateBackend implements Backend {
     }
 
     @Override
+    public long[] hashes(List<String> variables) {
+      return own.hashes(variables);
+    }
+
+    @Override
     public Snapshot snapshot(List<String> copied) {
       return own.snapshot(copied);
     }

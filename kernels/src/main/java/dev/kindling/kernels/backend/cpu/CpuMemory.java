@@ -11,6 +11,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -99,6 +100,17 @@ final class CpuMemory implements Memory {
   @Override
   public void fetch(String variable) {
     span(variable); // Host and device are one; an unknown name is still an error.
+  }
+
+  @Override
+  public long[] hashes(List<String> hashed) {
+    long[] hashes = new long[hashed.size()];
+    for (int i = 0; i < hashes.length; i++) {
+      CRC32C crc = new CRC32C();
+      crc.update(span(hashed.get(i)).buffer().duplicate());
+      hashes[i] = crc.getValue();
+    }
+    return hashes;
   }
 
   @Override

@@ -57,7 +57,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Memory allocate(List<Variable> variables) {
-    return new CudaMemory(device, new RoleArenas(variables, bf16()));
+    return new CudaMemory(engine, new RoleArenas(variables, bf16()));
   }
 
   @Override
@@ -73,7 +73,7 @@ public final class CudaBackend implements Backend {
               available,
               device));
     }
-    CudaMemory memory = new CudaMemory(device, RoleArenas.of(variables, programs, bf16()));
+    CudaMemory memory = new CudaMemory(engine, RoleArenas.of(variables, programs, bf16()));
     memory.workspace(needed.activations());
     engine.scratch(needed.scratch());
     return memory;

@@ -9,7 +9,6 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -19,7 +18,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.IntSupplier;
-import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
@@ -34,6 +32,7 @@ final class CudaMemory implements Memory, Addresses {
   /** One run computes while the host fills the inputs of the next. */
   static final int SLOTS = 2;
 
+  private final Engine engine;
   private final CudaDevice device;
   private final Map<Role, Long> arenas = new EnumMap<>(Role.class);
   private final RoleArenas declared;
@@ -53,8 +52,9 @@ final class CudaMemory implements Memory, Addresses {
   private long workspace;
   private long workspaceBytes;
 
-  CudaMemory(CudaDevice device, RoleArenas declared) {
-    this.device = device;
+  CudaMemory(Engine engine, RoleArenas declared) {
+    this.engine = engine;
+    this.device = engine.device();
     this.declared = declared;
     for (Role role : Role.values()) {
       arenas.put(role, device.reserve(declared.reservedBytes(role), role + " arena"));
@@ -222,21 +222,31 @@ final class CudaMemory implements Memory, Addresses {
   @Override
   public Snapshot snapshot(List<String> copied) {
     List<CudaSnapshot.Source> sources = new ArrayList<>();
-    for (String variable : copied) {
-      Variable known = hostView(variable);
-      if (pinned.containsKey(known.role())) {
-        throw new DeviceException("cuda: " + variable + " travels with every run");
-      }
-      boolean narrow = isNarrow(known);
-      sources.add(
-          new CudaSnapshot.Source(
-              variable,
-              narrow ? narrowAddress(known) : address(known),
-              known.type().bytes() / (narrow ? 2 : 1),
-              narrow));
-    }
+    copied.forEach(variable -> sources.add(source(variable)));
     sources.sort(Comparator.comparingLong(CudaSnapshot.Source::address));
     return new CudaSnapshot(device, copyLane, sources);
+  }
+
+  private CudaSnapshot.Source source(String variable) {
+    Variable known = hostView(variable);
+    if (pinned.containsKey(known.role())) {
+      throw new DeviceException("cuda: " + variable + " travels with every run");
+    }
+    boolean narrow = isNarrow(known);
+    long bytes = known.type().bytes() / (narrow ? 2 : 1);
+    return new CudaSnapshot.Source(
+        variable, narrow ? narrowAddress(known) : address(known), bytes, narrow);
+  }
+
+  @Override
+  public long[] hashes(List<String> variables) {
+    List<ContentHash.Run> runs = new ArrayList<>();
+    for (String variable : variables) {
+      CudaSnapshot.Source source = source(variable);
+      // The padding behind an odd number of bf16 words is zero.
+      runs.add(new ContentHash.Run(source.address(), (source.bytes() + 3) / 4 * 4));
+    }
+    return ContentHash.of(engine, runs);
   }
 
   @Override
@@ -277,18 +287,18 @@ final class CudaMemory implements Memory, Addresses {
               + " more");
     }
     if (isNarrow(known)) {
-      copyNarrow(known, narrowAddress(known) + from / 2, target, true);
+      HostCopy.narrow(variable, narrowAddress(known) + from / 2, target, true);
     } else {
-      transfer(variable, target.buffer(), address(known) + from, true);
+      HostCopy.plain(variable, target.buffer(), address(known) + from, true);
     }
   }
 
   private void copy(String variable, boolean toHost) {
     Variable known = readied(variable);
     if (isNarrow(known)) {
-      copyNarrow(known, narrowAddress(known), span(variable), toHost);
+      HostCopy.narrow(variable, narrowAddress(known), span(variable), toHost);
     } else {
-      transfer(variable, span(variable).buffer(), address(known), toHost);
+      HostCopy.plain(variable, span(variable).buffer(), address(known), toHost);
     }
   }
 
@@ -314,30 +324,6 @@ final class CudaMemory implements Memory, Addresses {
 
   private long narrowAddress(Variable variable) {
     return hasMaster(variable) ? address(variable) : copyAddress(variable);
-  }
-
-  /** What is stored in bf16 alone is fp32 to the host, rounded to nearest on its way down. */
-  private static void copyNarrow(Variable variable, long address, Span wide, boolean toHost) {
-    try (Span narrow = Span.allocate(wide.bytes() / 2)) {
-      if (!toHost) {
-        Bf16.narrow(wide.buffer(), narrow.buffer());
-      }
-      transfer(variable.name(), narrow.buffer(), address, toHost);
-      if (toHost) {
-        Bf16.widen(narrow.buffer(), wide.buffer());
-      }
-    }
-  }
-
-  private static void transfer(String variable, ByteBuffer content, long address, boolean toHost) {
-    Pointer host = Pointer.to(content);
-    Address.Device there = Address.Device.at(address);
-    long bytes = content.capacity();
-    check(
-        toHost
-            ? JCudaDriver.cuMemcpyDtoH(host, there, bytes)
-            : JCudaDriver.cuMemcpyHtoD(there, host, bytes),
-        (toHost ? "cuMemcpyDtoH " : "cuMemcpyHtoD ") + variable);
   }
 
   private boolean staleCopies = true;

@@ -27,6 +27,7 @@ final class KernelModule implements AutoCloseable {
           "element",
           "embedding",
           "exposed",
+          "hash",
           "loss",
           "norm",
           "random",

@@ -59,6 +59,7 @@ final class SelfTest {
         compare(graph, onDevice(graph, precision, engine, launched), onCpu(graph), precision);
       }
       standStill(engine, launched);
+      ContentHash.selfTest(engine, launched);
     }
     return launched;
   }
@@ -79,7 +80,7 @@ final class SelfTest {
     Layout layout = Layout.of(graph, precision, GroupRules.NONE);
     boolean bf16 = precision == Precision.BF16;
     RoleArenas arenas = RoleArenas.of(graph.variables(), List.of(graph), bf16);
-    try (CudaMemory memory = new CudaMemory(engine.device(), arenas)) {
+    try (CudaMemory memory = new CudaMemory(engine, arenas)) {
       fill(graph, memory);
       memory.upload(Role.INPUT, 0).issue();
       memory.upload(Role.STEP, 0).issue();

@@ -116,10 +116,10 @@ for save in saves:
 if saves:
     print(f"RESULT {name}.saves {len(saves)} count")
     print(f"RESULT {name}.bytes {saves[-1]['bytes']} B")
-    for key in "stall_millis", "millis":
+    for key, unit in ("stall_micros", "us"), ("millis", "ms"):
         each = sorted(save[key] for save in saves)
-        print(f"RESULT {name}.{key} {each[len(each) // 2]} ms")
-        print(f"RESULT {name}.{key}.most {each[-1]} ms")
+        print(f"RESULT {name}.{key} {each[len(each) // 2]} {unit}")
+        print(f"RESULT {name}.{key}.most {each[-1]} {unit}")
 PYTHON
   rm -rf "${work:?}/run"
 }

@@ -107,7 +107,7 @@ public final class HistoryFile implements RunObserver, AutoCloseable {
               .put("step", saved.step())
               .put("bytes", saved.bytes())
               .put("millis", Math.round(saved.millis()))
-              .put("stall_millis", Math.round(10 * saved.stallMillis()) / 10.0)
+              .put("stall_micros", Math.round(1e3 * saved.stallMillis()))
               .put("failure", shortened(saved.failure())));
     }
   }

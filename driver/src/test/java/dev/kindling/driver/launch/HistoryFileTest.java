@@ -54,7 +54,7 @@ class HistoryFileTest {
     assertThat(lines).allMatch(line -> line.get("unix_ms").longValue() == 1234);
     assertThat(lines.get(0).get("environment").get("Java").textValue()).isEqualTo("17");
     assertThat(lines.get(2).get("bytes").longValue()).isEqualTo(99);
-    assertThat(lines.get(2).get("stall_millis").doubleValue()).isEqualTo(0.5);
+    assertThat(lines.get(2).get("stall_micros").longValue()).isEqualTo(500);
     assertThat(lines.get(3).get("step").longValue()).isEqualTo(7);
     assertThat(lines.get(3).get("kind").textValue()).isEqualTo("lost_worker");
     assertThat(lines.get(3).get("reason").textValue()).isEqualTo("two\nlines");

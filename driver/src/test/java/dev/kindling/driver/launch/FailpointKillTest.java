@@ -71,7 +71,7 @@ class FailpointKillTest {
           threads: 1
           matmul: java
           validation: {every_steps: 5, batches: 2}
-          checkpoint: {every_steps: %d}
+          checkpoint: {every_steps: %d, async: false}
           log: {every_steps: 1}
           launcher: %s
           spark: {conf: {spark.executor.memory: 512m, spark.executor.extraClassPath: "%s"}}
@@ -115,11 +115,16 @@ class FailpointKillTest {
   }
 
   /** As a user does it: again until it is done, {@code resume} once there is a step. */
-  private static void toTheEnd(String launcher, Path run, Path plan) throws Exception {
+  private static void toTheEnd(String launcher, Path run, Path plan, String... settings)
+      throws Exception {
     int lines = Files.readAllLines(plan.resolve("plan")).size();
     for (int starts = 0; starts <= lines; starts++) {
       boolean begun = RunHistory.trace(run).isPresent();
-      List<String> words = begun ? List.of("resume", run.toString()) : train(launcher, run);
+      List<String> words =
+          new ArrayList<>(begun ? List.of("resume", run.toString()) : train(launcher, run));
+      if (!begun) {
+        words.addAll(List.of(settings));
+      }
       try (DriverProcess driver = start(plan, words)) {
         int code = driver.await(END_SECONDS);
         assertThat(code).as(driver.text()).isIn(0, KILLED);
@@ -186,6 +191,18 @@ class FailpointKillTest {
     System.out.printf(
         "%d kills in %d runs, seed %d, 0 differences, %d s%n",
         kills, runs.size(), SEED, (System.nanoTime() - start) / 1_000_000_000L);
+  }
+
+  /** Of a save that steps do not wait for; others may be left out meanwhile. */
+  @Test
+  void everyPointOfASaveBesideTheStepsIsSurvived() throws Exception {
+    List<String> lines = new ArrayList<>(trials.of(KillTrials.Place.BESIDE));
+    lines.addAll(List.of("commit.link.before@rank0:1:halt"));
+    Path plan = plan("beside", lines);
+    Path run = folder.resolve("beside-run/run");
+    toTheEnd("processes", run, plan, "--set", "checkpoint.async=true");
+    assertAllFired(plan);
+    assertSameAsCalm(run, lines);
   }
 
   /** The points that only an executor meets; its bits are those of a plain process. */

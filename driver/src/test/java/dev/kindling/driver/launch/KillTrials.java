@@ -35,6 +35,8 @@ final class KillTrials {
     LATE,
     /** Of a worker that finds parts without a commit. */
     SWEEP,
+    /** Of a worker that saves beside its steps. */
+    BESIDE,
     SPARK,
     EXPORT,
     EXPERIMENT
@@ -104,6 +106,7 @@ final class KillTrials {
           RETENTION_RECORD,
           RESULT_TELL ->
           Place.LATE;
+      case SNAPSHOT_TAKE -> Place.BESIDE;
       case REPORT_ACKNOWLEDGE -> Place.SPARK;
       case EXPORT_INDEX, EXPORT_PUBLISH -> Place.EXPORT;
       case EXPERIMENT_RESULT, EXPERIMENT_TABLE -> Place.EXPERIMENT;
@@ -117,7 +120,7 @@ final class KillTrials {
           // The second save: the commit of the first is there.
           case SAVE, SAVED, COMMIT -> often + 1 + random.nextInt(often);
           case START, STEP -> 1 + random.nextInt(often);
-          case DRIVER_FIRST, DRIVER_LAST, LATE, SWEEP, EXPORT, EXPERIMENT -> 1;
+          case DRIVER_FIRST, DRIVER_LAST, LATE, SWEEP, BESIDE, EXPORT, EXPERIMENT -> 1;
           // The first reports come before the first step.
           case SPARK -> 3;
         };
@@ -132,7 +135,7 @@ final class KillTrials {
   private String who(Failpoint point, Place place) {
     return switch (place) {
       case DRIVER_FIRST, DRIVER_LAST, EXPORT, EXPERIMENT -> "@driver";
-      case START, STEP, SAVE, SAVED, COMMIT, LATE, SWEEP, SPARK ->
+      case START, STEP, SAVE, SAVED, COMMIT, LATE, SWEEP, BESIDE, SPARK ->
           RANK_ZERO_ONLY.contains(point) ? "@rank0" : "@rank" + random.nextInt(2);
     };
   }
@@ -162,7 +165,8 @@ final class KillTrials {
     }
     left.forEach(
         (place, unused) -> {
-          boolean others = List.of(Place.SPARK, Place.EXPORT, Place.EXPERIMENT).contains(place);
+          boolean others =
+              List.of(Place.BESIDE, Place.SPARK, Place.EXPORT, Place.EXPERIMENT).contains(place);
           if (!others && !unused.isEmpty()) {
             throw new IllegalStateException("no run for " + unused);
           }

@@ -73,7 +73,7 @@ final class ScriptedRank implements AutoCloseable {
         flush();
         TinyRun.save(store, assignment.epoch(), step, 1);
         gate.pass("report of a save");
-        events.emit(new CheckpointSaved(0, step, "saved", 1, 1, ""));
+        events.emit(new CheckpointSaved(0, step, "saved", 1, 1, 1, ""));
       }
     }
   }

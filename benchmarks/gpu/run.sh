@@ -13,7 +13,7 @@
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
 #   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
 #   KILLS   of the stage kills; default 10
-#   SNAPSHOTS, STEPS recipe and steps of the stage checkpoints; default gpt2-124m, 211
+#   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
 #   LIMIT   seconds after which a command is stopped; default 540
 set -uo pipefail
@@ -97,7 +97,7 @@ snapshots() { # snapshots NAME ARGUMENT...: what checkpoints cost a run, in time
   rm -rf "${work:?}/run"
   chmod +x "$kit/kindling/bin/kindling"
   JAVA_HOME=$jre attempt "checkpoints-$name" "$kit/kindling/bin/kindling" train "$kit/recipes/${SNAPSHOTS:-gpt2-124m}.yaml" \
-    --set log.every_steps=1 --set launcher=processes --set validation.every_steps=0 --set "steps=${STEPS:-211}" "$@" \
+    --set log.every_steps=1 --set launcher=processes --set validation.every_steps=0 --set "steps=${STEPS:-211}" ${SETTINGS:-} "$@" \
     --run-dir "$work/run" --progress plain
   python3 - "checkpoints.$name" "$work/run" <<'PYTHON' | tee -a "$out/results.txt"
 import json, sys

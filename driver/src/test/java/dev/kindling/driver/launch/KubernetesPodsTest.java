@@ -16,11 +16,13 @@ import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.PrivilegedExceptionAction;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.spark.SecurityManager;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkSubmit;
@@ -122,8 +124,19 @@ class KubernetesPodsTest {
         .containsEntry("app.kubernetes.io/name", "kindling");
   }
 
+  /** As a user of its own: Spark asks its credentials first, where any session leaves a secret. */
   @Test
-  void thePodOfARank() throws IOException {
+  void thePodOfARank() throws Exception {
+    UserGroupInformation.createRemoteUser("submitter")
+        .doAs(
+            (PrivilegedExceptionAction<Boolean>)
+                () -> {
+                  checkThePodOfARank();
+                  return true;
+                });
+  }
+
+  private void checkThePodOfARank() {
     SparkConf settings =
         SparkSettings.of(conf, PLAIN, new Workers(2, Device.CUDA), JAR)
             .set("spark.driver.host", "driver.kindling.svc")

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /** One name node and two data nodes for all tests of a JVM: a start takes seconds. */
-final class SmallHdfs implements BeforeAllCallback {
+public final class SmallHdfs implements BeforeAllCallback {
   private static final AtomicInteger ROOTS = new AtomicInteger();
 
   private record Running(MiniDFSCluster cluster) implements AutoCloseable {
@@ -59,12 +59,12 @@ final class SmallHdfs implements BeforeAllCallback {
     return cluster;
   }
 
-  DistributedFileSystem files() throws IOException {
+  public DistributedFileSystem files() throws IOException {
     return cluster.getFileSystem();
   }
 
   /** A root that nobody has used. */
-  static Path freshRoot() {
+  public static Path freshRoot() {
     return new Path("/kindling/" + ROOTS.incrementAndGet());
   }
 

@@ -120,6 +120,10 @@ final class CudaSnapshot implements Snapshot {
 
   @Override
   public void close() {
+    if (device.peers().givenUp()) {
+      // To free page-locked memory waits for the device, whose kernels never end.
+      return;
+    }
     device.makeCurrent();
     List<AutoCloseable> parts = new ArrayList<>(blocks);
     blocks.clear();

@@ -136,6 +136,7 @@ public final class TrainingRun {
               plan.ranks(),
               plan.recovery().hangTimeout(),
               first);
+      // Metrics first: what a person reads must already be in the file.
       RunObserver stored = new ObserverPair(metrics, order.files());
       RunObserver kept = new ObserverPair(stored, new ObserverPair(order.witness(), events));
       RunObserver ranks = new RankRecord(order.files().folder().resolve(RANKS));
@@ -200,32 +201,5 @@ public final class TrainingRun {
         yield new ThreadLauncher();
       }
     };
-  }
-
-  /** Metrics first: what a person reads must already be in the file. */
-  private record ObserverPair(RunObserver first, RunObserver second) implements RunObserver {
-    @Override
-    public void ranksReduced(int nextAttempt, int before, int now) {
-      first.ranksReduced(nextAttempt, before, now);
-      second.ranksReduced(nextAttempt, before, now);
-    }
-
-    @Override
-    public void attemptStarts(int attempt) {
-      first.attemptStarts(attempt);
-      second.attemptStarts(attempt);
-    }
-
-    @Override
-    public void attemptFailed(int attempt, AttemptFailedException failure, boolean retried) {
-      first.attemptFailed(attempt, failure, retried);
-      second.attemptFailed(attempt, failure, retried);
-    }
-
-    @Override
-    public void emit(dev.kindling.worker.event.WorkerEvent event) {
-      first.emit(event);
-      second.emit(event);
-    }
   }
 }

@@ -8,7 +8,6 @@ import dev.kindling.worker.checkpoint.Epochs;
 import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.TinyRun;
 import dev.kindling.worker.event.EventSink;
-import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
@@ -106,27 +105,6 @@ class ZombieTest {
         .hasMessageContaining("fenced: this run holds epoch 1, a newer start of it took epoch 2");
   }
 
-  /** What a run has beside its ranks. */
-  private record Both(RunObserver first, RunObserver second) implements RunObserver {
-    @Override
-    public void attemptStarts(int attempt) {
-      first.attemptStarts(attempt);
-      second.attemptStarts(attempt);
-    }
-
-    @Override
-    public void attemptFailed(int attempt, AttemptFailedException failure, boolean retried) {
-      first.attemptFailed(attempt, failure, retried);
-      second.attemptFailed(attempt, failure, retried);
-    }
-
-    @Override
-    public void emit(WorkerEvent event) {
-      first.emit(event);
-      second.emit(event);
-    }
-  }
-
   private Path newRun(String name) throws IOException {
     return Files.createDirectories(folder.resolve(name));
   }
@@ -141,7 +119,7 @@ class ZombieTest {
         EventFiles events =
             new EventFiles(
                 runDir.resolve("events"), metrics.steps(), Clock.systemUTC(), text -> {})) {
-      RunObserver all = new Both(metrics, new Both(history, events));
+      RunObserver all = new ObserverPair(metrics, new ObserverPair(history, events));
       EpochClaim claim = new EpochClaim(epochs, Duration.ofMinutes(1));
       new AttemptLoop(launcher, terms, claim, all, StopSignal.NEVER, RetryBudget.DEFAULT).run();
     }

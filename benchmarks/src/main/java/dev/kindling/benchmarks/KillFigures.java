@@ -27,8 +27,9 @@ final class KillFigures {
         MetricsLog.read(calm.resolve("metrics.jsonl")).byStep().values().stream()
             .map(line -> MetricsLog.number(line, "step_ms"))
             .toList();
-    return new KilledRun.KillTimes(
-        median(steps), median(new RunWatch(calm).saveMillis()), RECOVERY_MILLIS);
+    double save = median(new RunWatch(calm).saveMillis());
+    require(save >= 0, calm + "/history.jsonl: expected checkpoints, found none");
+    return new KilledRun.KillTimes(median(steps), save, RECOVERY_MILLIS);
   }
 
   /**

@@ -17,7 +17,7 @@ import java.util.stream.Stream;
 
 /**
  * A command of {@code bin/kindling} as a child process, and the worker processes below it. Closing
- * it kills whatever is left, by process id.
+ * it, or ending this program, kills whatever is left, by process id.
  */
 final class KindlingProcess implements AutoCloseable {
   private static final long POLL_MILLIS = 5;
@@ -38,6 +38,7 @@ final class KindlingProcess implements AutoCloseable {
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
             .start();
+    Runtime.getRuntime().addShutdownHook(new Thread(this::close));
   }
 
   /** Root of the clone, as {@code bin/kindling} exports it. */

@@ -1,5 +1,7 @@
 package dev.kindling.benchmarks;
 
+import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
@@ -18,8 +20,6 @@ import java.util.regex.Pattern;
 final class RunWatch {
   private static final Pattern LINE =
       Pattern.compile("^\\{\"step\":(\\d+),.*\"loss\":.*\"attempt\":(\\d+).*\"unix_ms\":\\d+}$");
-  private static final Pattern SAVED =
-      Pattern.compile("\"event\":\"checkpoint\".*\"millis\":(\\d+),\"failure\":\"\"");
 
   /** An s and twelve digits begin the name of a generation's folder. */
   private static final int STEP_CHARS = 13;
@@ -123,13 +123,14 @@ final class RunWatch {
     return found;
   }
 
-  /** How long the saves of the run took, in milliseconds. */
+  /** How long each save of a run took that is over, in milliseconds. */
   List<Double> saveMillis() throws IOException {
     List<Double> millis = new ArrayList<>();
     for (String line : Files.readAllLines(runDir.resolve("history.jsonl"))) {
-      Matcher saved = SAVED.matcher(line);
-      if (saved.find()) {
-        millis.add(Double.parseDouble(saved.group(1)));
+      Json.Obj event =
+          JsonReader.read(line.getBytes(StandardCharsets.UTF_8), "history.jsonl").asObject("line");
+      if (event.text("event").equals("checkpoint") && event.text("failure").isEmpty()) {
+        millis.add((double) event.integer("millis", 0, Long.MAX_VALUE));
       }
     }
     return millis;

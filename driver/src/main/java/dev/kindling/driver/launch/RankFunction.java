@@ -172,21 +172,13 @@ final class RankFunction extends AbstractFunction1<Iterator<Integer>, Iterator<W
         assignment.secret());
   }
 
-  /** A killed task is interrupted; its last words must reach the driver all the same. */
   private static void end(RankLink link, int rank, @Nullable Throwable failure) throws Exception {
-    boolean interrupted = Thread.interrupted();
-    try {
-      if (failure == null) {
-        link.end("", "", "");
-      } else {
-        LOG.error("rank {} failed", rank, failure);
-        RankFailure told = RankFailure.of(rank, failure);
-        link.end(told.kind().name(), told.message(), told.trace());
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+    if (failure == null) {
+      link.end("", "", "");
+    } else {
+      LOG.error("rank {} failed", rank, failure);
+      RankFailure told = RankFailure.of(rank, failure);
+      link.end(told.kind().name(), told.message(), told.trace());
     }
   }
 }

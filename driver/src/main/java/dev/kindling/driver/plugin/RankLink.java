@@ -112,29 +112,54 @@ public final class RankLink implements EventSink, StopSignal, AutoCloseable {
   }
 
   /**
-   * Sends what is queued and the last words; the driver has them all when this returns.
+   * Sends what is queued and the last words; the driver has them all when this returns. Spark
+   * interrupts a rank whose peer is lost, often just then: the flag is set again at the end, and
+   * the words are said all the same, since the driver waits for them.
    *
    * @throws Exception of the last of several tries
    */
   public void end(String failure, String message, String trace) throws Exception {
     close();
-    for (int tries = 1; ; tries++) {
-      try {
-        flush();
-        for (int chunk = 0; chunk < LAST_CHUNKS && takeLog(); chunk++) {
-          flush();
+    RankEnded ended = new RankEnded(run, rank, failure, message, trace);
+    boolean interrupted = Thread.interrupted();
+    try {
+      for (int tries = 1; ; tries++) {
+        try {
+          sayLast(ended);
+          return;
+        } catch (Exception e) {
+          interrupted |= e instanceof InterruptedException;
+          if (tries == LAST_TRIES) {
+            throw e;
+          }
+          if (!(e instanceof InterruptedException)) {
+            LOG.warn("rank {}: the driver did not answer the last words, asking again", rank, e);
+            interrupted |= slept();
+          }
         }
-        ask(new RankEnded(run, rank, failure, message, trace));
-        return;
-      } catch (InterruptedException e) {
-        throw e;
-      } catch (Exception e) {
-        if (tries == LAST_TRIES) {
-          throw e;
-        }
-        LOG.warn("rank {}: the driver did not answer the last words, asking again", rank, e);
-        TimeUnit.MILLISECONDS.sleep(LAST_PAUSE_MILLIS);
       }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void sayLast(RankEnded ended) throws Exception {
+    flush();
+    for (int chunk = 0; chunk < LAST_CHUNKS && takeLog(); chunk++) {
+      flush();
+    }
+    ask(ended);
+  }
+
+  /** Whether the pause was interrupted. */
+  private static boolean slept() {
+    try {
+      TimeUnit.MILLISECONDS.sleep(LAST_PAUSE_MILLIS);
+      return false;
+    } catch (InterruptedException e) {
+      return true;
     }
   }
 

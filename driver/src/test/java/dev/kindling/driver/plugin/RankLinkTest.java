@@ -21,6 +21,8 @@ import org.apache.spark.resource.ResourceInformation;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RankLinkTest {
   private static final String RUN = "link";
@@ -62,6 +64,9 @@ class RankLinkTest {
       int call = calls[0]++;
       if (question.test(call)) {
         throw new IOException("question lost");
+      }
+      if (Thread.interrupted()) {
+        throw new InterruptedException("while it waited for the answer");
       }
       Object reply = driver.receive(message);
       if (answer.test(call)) {
@@ -148,6 +153,34 @@ class RankLinkTest {
       next = Math.max(next, number + 1);
     }
     assertThat(next).isEqualTo(EVENTS);
+  }
+
+  /** As Spark does to the tasks of a stage that it gives up; at each call of the last words. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2})
+  void theLastWordsOfARankThatIsInterruptedArrive(int at) throws Exception {
+    DriverPlugin driver = new KindlingPlugin().driverPlugin();
+    int[] calls = new int[1];
+    RankLink link =
+        new RankLink(
+            new Lossy(
+                driver,
+                call -> {
+                  if (call == at) {
+                    Thread.currentThread().interrupt();
+                  }
+                  return false;
+                },
+                call -> false,
+                calls),
+            RUN,
+            1);
+    link.emit(line(0));
+    link.log().put(0, "logged");
+    link.end("COMMUNICATION", "lost the connection", "");
+    assertThat(Thread.interrupted()).isTrue();
+    assertThat(told.ended).isEqualTo(1);
+    assertThat(told.events).hasSize(2);
   }
 
   @Test

@@ -7,6 +7,8 @@ import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.StreamCapabilities;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A stream into a fresh name. Closing a stream of Hadoop's publishes what it holds, whole or not:
@@ -16,6 +18,7 @@ import org.apache.hadoop.fs.StreamCapabilities;
  */
 final class HadoopOutput implements StorageOutput {
   private static final int CHUNK_BYTES = 1 << 16;
+  private static final Logger LOG = LoggerFactory.getLogger(HadoopOutput.class);
 
   private final FileSystem files;
   private final Path path;
@@ -61,8 +64,10 @@ final class HadoopOutput implements StorageOutput {
     }
     try {
       stream.close();
-    } finally {
-      files.delete(path, false);
+    } catch (IOException known) {
+      // HDFS throws the very exception that a write threw, which nobody can add to itself.
+      LOG.debug("{}: given up", path, known);
     }
+    files.delete(path, false);
   }
 }

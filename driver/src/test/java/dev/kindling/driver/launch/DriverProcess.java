@@ -161,6 +161,11 @@ public final class DriverProcess implements AutoCloseable {
     process.destroyForcibly();
   }
 
+  /** As a service manager does: SIGTERM to the driver alone. */
+  public void terminate() {
+    process.destroy();
+  }
+
   /** As the terminal does on Ctrl-C: to the driver and to all executors. */
   void signalGroup(String name) throws IOException, InterruptedException {
     String group = "-" + process.pid();

@@ -121,6 +121,7 @@ final class ExplainPage {
       }
       row("activations", step.activationBytes(), "largest arena of any program");
       row("all", step.rankBytes(), "");
+      snapshot(step.variableBytes());
     }
     section("ways to fit, fastest first, bytes of one rank; limit: " + memory.limitText());
     for (MemoryFit.Candidate candidate : memory.candidates()) {
@@ -147,6 +148,17 @@ final class ExplainPage {
     row("tables", bytes.ropeTables() + bytes.constants(), "rotary angles, addresses of tensors");
     row("all", bytes.total(), "");
     row("page-locked on the host", bytes.pinnedHost(), "not counted above");
+    snapshot(bytes.variables());
+  }
+
+  /** Of a run that saves beside its steps: what its rank holds of the weights, and their state. */
+  private void snapshot(Map<Role, Long> bytes) {
+    if (plan.checkpoint().async() && plan.checkpoint().everySteps() > 0) {
+      long shard = bytes.getOrDefault(Role.SHARD, 0L);
+      long weights = shard > 0 ? shard : bytes.getOrDefault(Role.PARAMETER, 0L);
+      String note = "on the host, of the last save; without room saves stop the steps";
+      row("snapshot", weights + bytes.getOrDefault(Role.STATE, 0L), note);
+    }
   }
 
   private void work(StepStages step) {

@@ -23,6 +23,7 @@ public final class Examination {
   /** A rank opens some hundred; an executor's shuffles and a driver of many ranks more. */
   private static final long FILES_LOW = 4096;
 
+  private static final String OPENBLAS = "openblas";
   private static final String COMM_ID = "NCCL_COMM_ID";
 
   private final Machine machine;
@@ -75,6 +76,7 @@ public final class Examination {
     base.add(
         runs.path().map(FolderCheck::examine).orElseGet(() -> StoreCheck.examine(runs, Map.of())));
     base.add(openFiles());
+    base.add(matrixProduct());
     DeviceFacts facts =
         machine.bindings() ? machine.device() : DeviceFacts.none("cuda: " + CudaBindings.MISSING);
     base.add(sharedMemory(facts.gpus().size() > 1));
@@ -158,6 +160,20 @@ public final class Examination {
     return files >= 0 && files < FILES_LOW
         ? Finding.note("files", text, "ulimit -n " + FILES_LOW + ", or LimitNOFILE of the service")
         : Finding.ok("files", text);
+  }
+
+  private Finding matrixProduct() {
+    String name = machine.matrixProduct();
+    return name.equals(OPENBLAS)
+        ? Finding.ok(OPENBLAS, "loads")
+        : Finding.note(
+            OPENBLAS,
+            "does not load: runs on the CPU take matrix products of "
+                + name
+                + ", several times"
+                + " slower",
+            "the warning says why: often a temporary folder mounted noexec"
+                + " (-Dorg.bytedeco.javacpp.cachedir=DIR in KINDLING_JAVA_OPTS) or no glibc");
   }
 
   private Finding sharedMemory(boolean severalGpus) {

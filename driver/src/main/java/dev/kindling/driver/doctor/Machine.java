@@ -43,6 +43,9 @@ interface Machine {
   /** Files that a process may have open; -1 if unknown. */
   long openFiles();
 
+  /** Name of the matrix product that a run with OpenBLAS would get here. */
+  String matrixProduct();
+
   /** Whether an environment variable is set. */
   boolean isSet(String variable);
 

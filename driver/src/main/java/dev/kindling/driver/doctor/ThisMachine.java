@@ -2,6 +2,7 @@ package dev.kindling.driver.doctor;
 
 import com.sun.management.OperatingSystemMXBean;
 import com.sun.management.UnixOperatingSystemMXBean;
+import dev.kindling.kernels.backend.cpu.blas.Matmul;
 import dev.kindling.kernels.backend.cuda.VisibleGpus;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -75,6 +76,11 @@ final class ThisMachine implements Machine {
   @Override
   public String gpuFiles() {
     return VisibleGpus.ofThisProcess().toString();
+  }
+
+  @Override
+  public String matrixProduct() {
+    return Matmul.openBlas(1).name();
   }
 
   @Override

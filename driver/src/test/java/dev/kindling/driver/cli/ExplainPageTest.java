@@ -11,6 +11,8 @@ import dev.kindling.worker.plan.TrainPlan;
 import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ExplainPageTest {
   private static final String CONFIG =
@@ -92,6 +94,16 @@ class ExplainPageTest {
         .contains(
             taken("recompute none, 1 loss chunk", sum)
                 + " if that much is free at start, else the first that fits\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"device=cuda", "device=cpu"})
+  void theHostHoldsASnapshotUnlessSavesStopTheSteps(String device) {
+    String page = page(device);
+    long held = number(page, "parameter") + number(page, "state");
+    assertThat(number(page, "snapshot")).isEqualTo(held);
+    assertThat(page(device, "checkpoint.async=false")).doesNotContain("  snapshot ");
+    assertThat(page(device, "checkpoint.every_steps=0")).doesNotContain("  snapshot ");
   }
 
   @Test

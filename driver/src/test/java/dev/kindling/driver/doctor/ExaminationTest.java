@@ -54,6 +54,7 @@ class ExaminationTest {
             "security",
             "storage",
             "files",
+            "openblas",
             "shm",
             "driver",
             "gpu",
@@ -142,6 +143,14 @@ class ExaminationTest {
     wrong("nccl id", "NCCL_COMM_ID is set", "unset NCCL_COMM_ID");
     assertThat(examine(true).cpu()).isTrue();
     assertThat(examine(true).cuda()).isFalse();
+  }
+
+  @Test
+  void slowMatrixProductsAreNoted() throws InterruptedException {
+    assertThat(finding(examine(false), "openblas").state()).isEqualTo(Finding.State.OK);
+    machine.matrixProduct = "java";
+    note("openblas", "does not load");
+    assertThat(examine(false).cpu()).isTrue();
   }
 
   @Test

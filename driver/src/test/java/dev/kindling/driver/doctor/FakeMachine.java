@@ -13,6 +13,7 @@ final class FakeMachine implements Machine {
   long sharedMemoryBytes = 8L << 30;
   boolean listens = true;
   boolean bindings = true;
+  String matrixProduct = "openblas";
   DeviceFacts device = good(2);
   String address = "host/10.0.0.1";
   long openFiles = 65_536;
@@ -98,6 +99,11 @@ final class FakeMachine implements Machine {
   @Override
   public String gpuFiles() {
     return device.gpus().size() + " GPU(s)";
+  }
+
+  @Override
+  public String matrixProduct() {
+    return matrixProduct;
   }
 
   @Override

@@ -9,11 +9,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -70,7 +72,14 @@ class HangRecoveryTest {
 
   private static DriverProcess train(Path run, String launcher, String hangTimeout)
       throws IOException {
-    return DriverProcess.start(
+    return train(run, launcher, hangTimeout, Map.of());
+  }
+
+  private static DriverProcess train(
+      Path run, String launcher, String hangTimeout, Map<String, String> variables)
+      throws IOException {
+    return DriverProcess.startIn(
+        folder,
         folder,
         List.of(
             Main.class.getName(),
@@ -83,7 +92,8 @@ class HangRecoveryTest {
             "--set",
             "recovery.hang_timeout=" + hangTimeout,
             "--progress",
-            "plain"));
+            "plain"),
+        variables);
   }
 
   private static SortedMap<Long, Double> losses(Path run) throws IOException {
@@ -168,6 +178,71 @@ class HangRecoveryTest {
     for (int trial = 0; trial < 2; trial++) {
       replaced(launcher, folder.resolve("runs/again-" + launcher + trial), 3);
     }
+  }
+
+  @Test
+  void workersOfAKilledDriverGoAndTakeTheirMeetingPlaceAlong() throws Exception {
+    Path temporary = Files.createDirectory(folder.resolve("temporary"));
+    Map<String, String> variables = Map.of("JAVA_TOOL_OPTIONS", "-Djava.io.tmpdir=" + temporary);
+    Path run = folder.resolve("runs/orphans");
+    try (DriverProcess driver = train(run, "processes", "60s", variables)) {
+      awaitStep(driver, run, 1, 10);
+      List<ProcessHandle> workers = driver.workers();
+      assertThat(workers).hasSize(2);
+      assertThat(meetings(temporary)).hasSize(1);
+      driver.kill();
+      for (ProcessHandle worker : workers) {
+        worker.onExit().get(END_SECONDS, TimeUnit.SECONDS);
+      }
+    }
+    assertThat(meetings(temporary)).isEmpty();
+  }
+
+  private static List<Path> meetings(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .filter(file -> String.valueOf(file.getFileName()).startsWith("kindling-meeting-"))
+          .toList();
+    }
+  }
+
+  /** A frozen process does not even die before it is thawed: its driver must not wait for it. */
+  @ParameterizedTest
+  @ValueSource(strings = {"processes", "spark"})
+  void aFrozenWorkerIsReplaced(String launcher) throws Exception {
+    Path run = folder.resolve("runs/frozen-" + launcher);
+    try (ControlGroup group = ControlGroup.of(ControlGroup.Kind.FREEZER);
+        DriverProcess driver = train(run, launcher, HANG_SECONDS + "s")) {
+      awaitStep(driver, run, 1, 30);
+      ProcessHandle worker = anyWorker(driver);
+      group.add(worker);
+      group.freeze();
+      awaitText(driver, "hangs or its host is gone[^\\n]*silent");
+      awaitStep(driver, run, 2, 50);
+      group.thaw();
+      worker.onExit().get(END_SECONDS, TimeUnit.SECONDS);
+      assertThat(driver.await(END_SECONDS)).as(driver.text()).isZero();
+    }
+    assertThat(losses(run)).isEqualTo(calm);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"processes", "spark"})
+  void aWorkerThatTheKernelKillsForItsMemoryIsReplaced(String launcher) throws Exception {
+    Path run = folder.resolve("runs/memory-" + launcher);
+    try (ControlGroup group = ControlGroup.of(ControlGroup.Kind.MEMORY);
+        DriverProcess driver = train(run, launcher, "200s")) {
+      awaitStep(driver, run, 1, 30);
+      ProcessHandle worker = anyWorker(driver);
+      group.limitMemory(64 * 1024);
+      group.add(worker);
+      worker.onExit().get(END_SECONDS, TimeUnit.SECONDS);
+      assertThat(driver.await(END_SECONDS)).as(driver.text()).isZero();
+      assertThat(driver.text())
+          .contains("attempt 2")
+          .containsPattern("exit code 137|its worker died");
+    }
+    assertThat(losses(run)).isEqualTo(calm);
   }
 
   /** Each time it may go on as soon as it is given up, as on a host that comes back. */

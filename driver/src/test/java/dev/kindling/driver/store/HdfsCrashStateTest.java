@@ -15,7 +15,7 @@ class HdfsCrashStateTest extends CrashStateCases {
 
   @Override
   protected int most() {
-    return 100;
+    return 75;
   }
 
   @Override

@@ -94,6 +94,7 @@ public final class ProcessLauncher implements Launcher {
       }
       if (System.nanoTime() > deadline) {
         workers.forEach(WorkerProcess::kill);
+        open = 0;
       }
     }
     for (WorkerProcess worker : workers) {

@@ -9,15 +9,18 @@ import dev.kindling.worker.loop.RingConnector;
 import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.WorkerResult;
 import dev.kindling.worker.loop.WorkerTask;
+import dev.kindling.worker.store.BuildFolder;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +33,7 @@ public final class WorkerMain {
   private final DataOutputStream out;
   private final EventCodec codec = new EventCodec();
   private final AtomicBoolean stop = new AtomicBoolean();
+  private volatile @Nullable Path meeting;
 
   private WorkerMain(DataOutputStream out) {
     this.out = out;
@@ -48,13 +52,14 @@ public final class WorkerMain {
   private int work(DataInputStream in) throws IOException {
     WorkerPipe.Order order = WorkerPipe.readOrder(in);
     Failpoint.processIs(order.rank());
+    Path place = Path.of(order.rendezvousFolder());
+    meeting = place;
     Thread listener = new Thread(() -> listen(in), "orders");
     listener.setDaemon(true);
     listener.start();
     try {
       FileRendezvous rendezvous =
-          new FileRendezvous(
-              Path.of(order.rendezvousFolder()), order.rank(), order.worldSize(), MEETING);
+          new FileRendezvous(place, order.rank(), order.worldSize(), MEETING);
       RankContext context =
           new RankContext(
               rendezvous,
@@ -86,7 +91,19 @@ public final class WorkerMain {
     } catch (IOException broken) {
       // Treated as the end below.
     }
-    // The parent is gone: nobody would see a result, and a commit could fight a new attempt.
+    parentIsGone();
+  }
+
+  /** Nobody would see a result, and a commit could fight a new attempt. */
+  private void parentIsGone() {
+    try {
+      Path place = meeting;
+      if (place != null) {
+        BuildFolder.delete(place);
+      }
+    } catch (IOException | UncheckedIOException another) {
+      // Every rank tries.
+    }
     Runtime.getRuntime().halt(LOST_PARENT);
   }
 
@@ -96,7 +113,7 @@ public final class WorkerMain {
         WorkerPipe.writeFrame(out, WorkerPipe.EVENT, codec.encode(event));
       }
     } catch (IOException lost) {
-      Runtime.getRuntime().halt(LOST_PARENT);
+      parentIsGone();
     }
   }
 }

@@ -3,6 +3,7 @@ package dev.kindling.worker.launch;
 import dev.kindling.worker.event.EventCodec;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogBuffer;
+import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.LogPump;
 import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.loop.WorkerResult;
@@ -17,14 +18,17 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** The parent's side of one child: its frames, its last words, its end. */
 final class WorkerProcess {
   private static final int LAST_LINES = 30;
+  private static final long GONE_SECONDS = 10;
 
   private final int rank;
   private final Process process;
+  private final EventSink events;
   private final DataOutputStream orders;
   private final Thread frames;
   private final Thread errors;
@@ -34,14 +38,16 @@ final class WorkerProcess {
   private volatile @Nullable WorkerResult result;
   private volatile @Nullable RankFailure failure;
   private boolean killed;
+  private volatile boolean left;
 
   WorkerProcess(int rank, Process process, EventSink events, Runnable onEnd) {
     this.rank = rank;
     this.process = process;
+    this.events = events;
     this.orders = new DataOutputStream(process.getOutputStream());
     this.log = new LogBuffer(rank);
     this.pump = new LogPump(List.of(log), events);
-    this.frames = new Thread(() -> readFrames(events, onEnd), "frames-rank-" + rank);
+    this.frames = new Thread(() -> readFrames(onEnd), "frames-rank-" + rank);
     this.errors = new Thread(this::readErrors, "stderr-rank-" + rank);
     frames.setDaemon(true);
     errors.setDaemon(true);
@@ -73,8 +79,22 @@ final class WorkerProcess {
     process.destroyForcibly();
   }
 
-  /** Waits for the end of the process and of its streams. */
+  /**
+   * Waits for the end of the process and of its streams. One that was killed and hangs in the
+   * kernel (a dead file server, a frozen group) is left there: it ends as soon as it can do
+   * anything.
+   */
   void join() throws InterruptedException {
+    if (left) {
+      return;
+    }
+    if (killed && !process.waitFor(GONE_SECONDS, TimeUnit.SECONDS)) {
+      left = true;
+      String text =
+          "process " + process.pid() + " was killed and does not end; it is left to the system";
+      events.emit(new LogLine(rank, LogLine.Level.WARN, text));
+      return;
+    }
     process.waitFor();
     frames.join();
     errors.join();
@@ -98,23 +118,24 @@ final class WorkerProcess {
     synchronized (lastLines) {
       words = String.join("\n  ", lastLines);
     }
+    String end =
+        process.isAlive()
+            ? "process does not end"
+            : "process ended with exit code " + process.exitValue();
     String message =
-        "process ended with exit code "
-            + process.exitValue()
-            + " without a word"
-            + (words.isEmpty() ? "" : "; its last lines:\n  " + words);
+        end + " without a word" + (words.isEmpty() ? "" : "; its last lines:\n  " + words);
     FailureKind kind = killed ? FailureKind.COMMUNICATION : FailureKind.LOST_WORKER;
     return Optional.of(new RankFailure(kind, rank, message, ""));
   }
 
-  private void readFrames(EventSink events, Runnable onEnd) {
+  private void readFrames(Runnable onEnd) {
     EventCodec codec = new EventCodec();
     try (DataInputStream in =
         new DataInputStream(new BufferedInputStream(process.getInputStream()))) {
       WorkerPipe.Frame frame = WorkerPipe.readFrame(in);
       while (frame != null) {
         switch (frame.type()) {
-          case WorkerPipe.EVENT -> tell(events, codec.decode(frame.payload()));
+          case WorkerPipe.EVENT -> tell(codec.decode(frame.payload()));
           case WorkerPipe.RESULT -> result = WorkerPipe.decodeResult(frame.text());
           case WorkerPipe.FAILURE -> failure = RankFailure.decode(frame.text()).orElse(null);
           default -> throw new IOException("unknown frame of rank " + rank);
@@ -136,7 +157,11 @@ final class WorkerProcess {
     process.destroyForcibly();
   }
 
-  private static void tell(EventSink events, WorkerEvent event) {
+  /** The attempt is over for a rank that was left behind, whatever still lies in its pipe. */
+  private void tell(WorkerEvent event) {
+    if (left) {
+      return;
+    }
     try {
       events.emit(event);
     } catch (RuntimeException cause) {

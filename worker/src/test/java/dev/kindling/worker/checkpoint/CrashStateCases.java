@@ -25,10 +25,10 @@ import org.junit.jupiter.api.Test;
  */
 public abstract class CrashStateCases {
   /** A restart that goes on saving costs five times as much as one that looks. */
-  private static final int GO_ON_EVERY = 10;
+  private static final int GO_ON_EVERY = 20;
 
   /** A mutant breaks in many states, so that some of them are enough. */
-  private static final int MOST_OF_MUTANT = 40;
+  private static final int MOST_OF_MUTANT = 30;
 
   private final long seed = Long.getLong("seed", 20261127L);
 

@@ -26,6 +26,7 @@ public final class Bench {
               Map.entry("resume", new ResumeBench()),
               Map.entry("spark-overhead", new SparkOverheadBench()),
               Map.entry("start", new StartBench()),
+              Map.entry("tokenize", new TokenizeBench()),
               Map.entry("zombies", new ZombieBench())));
 
   private Bench() {}

@@ -185,7 +185,7 @@ __device__ __forceinline__ void forward(const bf16* q, const bf16* k, const bf16
  * reads key head h / (heads / kvHeads).
  *
  * q, o [T, heads * C] and k, v [T, kvHeads * C] bf16 with row strides in elements (k and v share
- * one), base pointers and strides multiples of 16 bytes; starts I32 [T] from attention_segment_starts
+ * one), base pointers and strides multiples of 16 bytes; starts I32 [T] from attention_first_keys
  * or null (every query sees all before it); lse fp32 [T / sequence * heads, sequence], natural log.
  * Grid (ceil(sequence / 128), T / sequence * heads <= 65535), block 256, dynamic shared memory
  * 1024 + 128 * C * 2 + 4 * KEYS * C * 2 bytes, KEYS 128 for C 64 and 64 for C 128: 82,944 and 99,328.
@@ -208,21 +208,23 @@ extern "C" __global__ void __launch_bounds__(256, 2)
 }
 
 /**
- * starts[t] = the first token, counted inside the sequence, of the run of equal numbers that token t
- * belongs to. segments, starts I32 [T]. Grid T / sequence, block 1024.
+ * starts[t] = the first token, counted inside the sequence, that token t sees: of the last `window`
+ * up to t, those of the run of equal numbers that t belongs to. segments (or null: one run), starts
+ * I32 [T], not falling inside a sequence, so that whole tiles before the first are skipped. Grid
+ * T / sequence, block 1024.
  */
 extern "C" __global__ void __launch_bounds__(1024)
-    attention_segment_starts(const int* segments, int* starts, int sequence) {
+    attention_first_keys(const int* segments, int* starts, int sequence, int window) {
   __shared__ int warpLast[32];
   long long token = (long long)blockIdx.x * sequence;
-  segments += token;
+  const int* numbers = segments == nullptr ? nullptr : segments + token;
   starts += token;
   int lane = threadIdx.x % 32;
   int warp = threadIdx.x / 32;
   int carry = 0;
   for (int base = 0; base < sequence; base += 1024) {
     int t = base + threadIdx.x;
-    bool begins = t > 0 && t < sequence && segments[t] != segments[t - 1];
+    bool begins = numbers != nullptr && t > 0 && t < sequence && numbers[t] != numbers[t - 1];
     int latest = begins ? t : 0;
 #pragma unroll
     for (int step = 1; step < 32; step *= 2) {
@@ -241,7 +243,7 @@ extern "C" __global__ void __launch_bounds__(1024)
       carry = max(carry, warpLast[i]);
     }
     if (t < sequence) {
-      starts[t] = max(latest, before);
+      starts[t] = max(max(latest, before), t - window + 1);
     }
     __syncthreads();
   }

@@ -2,6 +2,8 @@ package dev.kindling.kernels.cases;
 
 import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.Columns;
+import dev.kindling.kernels.graph.RopeFrequencies;
+import dev.kindling.kernels.graph.RopeScaling;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.ValueType;
@@ -46,6 +48,7 @@ import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The case table. {@link #all} has odd, even, tiny and extreme inputs for tests; {@link #large} has
@@ -65,7 +68,13 @@ public final class OpCases {
           new AttentionShape(2, 1, 6, 7),
           new AttentionShape(4, 2, 8, 13),
           new AttentionShape(2, 2, 16, 65),
-          new AttentionShape(3, 1, 4, 130));
+          new AttentionShape(3, 1, 4, 130),
+          new AttentionShape(4, 2, 8, 13, 1),
+          new AttentionShape(2, 1, 6, 7, 3),
+          new AttentionShape(3, 1, 4, 130, 20),
+          new AttentionShape(2, 1, 64, 200, 70));
+  private static final List<RopeScaling> STRETCHES =
+      List.of(new RopeScaling.Linear(4), new RopeScaling.Llama3(8, 1, 4, 64));
   private static final int[][] MATRICES = {{1, 1}, {7, 13}, {13, 207}, {64, 48}};
 
   private final List<OpCase> cases = new ArrayList<>();
@@ -97,6 +106,9 @@ public final class OpCases {
     linear();
     tables();
     norms();
+    if (!large) {
+      headNorms();
+    }
     attention();
     losses();
     updates();
@@ -243,6 +255,11 @@ public final class OpCases {
       }
       if (!large) {
         add("heads", new Rope(6, 10000, inverse), 2, f32(NORMAL, 13, 18), ids(13, 13));
+        for (RopeScaling scaling : STRETCHES) {
+          RopeFrequencies frequencies = new RopeFrequencies(500, Optional.of(scaling));
+          Op rope = new Rope(16, frequencies, inverse);
+          add(scaling + "", rope, 2, f32(NORMAL, 70, 32), i32(RAMP, 70));
+        }
       }
     }
   }
@@ -276,6 +293,21 @@ public final class OpCases {
           g,
           moments,
           x);
+    }
+  }
+
+  private void headNorms() {
+    for (int[] d : new int[][] {{1, 2, 2}, {7, 13, 3}, {33, 64, 4}}) {
+      int n = 4 * Math.max(d[0] * d[2], d[1]);
+      OpCase.Input x = f32(NORMAL, d[0], d[1] * d[2]);
+      OpCase.Input g = f32(POSITIVE, d[1]);
+      OpCase.Input r = f32(POSITIVE, d[0] * d[2]);
+      String heads = d[2] + " heads";
+      add(heads, new RmsNorm(1e-5f), n, x, g);
+      add(heads, new RmsNormGradient(false, Accumulation.NONE), n, x, g, r, x);
+      add(heads, new RmsNormGradient(true, Accumulation.FRESH), n, x, g, r, x, x);
+      add(heads, new RmsNormGradient(false, Accumulation.INTO_VARIABLE), n, x, g, r, x, g);
+      add(heads, new RmsNormGradient(true, Accumulation.OVER_VARIABLE), n, x, g, r, x, x, g);
     }
   }
 

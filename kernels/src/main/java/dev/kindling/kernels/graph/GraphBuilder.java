@@ -139,6 +139,7 @@ public final class GraphBuilder {
     return single(new Add(), a, b);
   }
 
+  /** Over the columns of x [T, D], or over each run of C of them if gain is [C]. */
   public Value rmsNorm(Value x, Value gain, float eps) {
     return single(new RmsNorm(eps), x, gain);
   }
@@ -149,7 +150,12 @@ public final class GraphBuilder {
 
   /** Rotates the heads of x [T, H * headDim] by positions I32 [T]. */
   public Value rope(Value x, Value positions, int headDim, double theta) {
-    return single(new Rope(headDim, theta, false), x, positions);
+    return rope(x, positions, headDim, RopeFrequencies.of(theta));
+  }
+
+  /** As above, with frequencies that may be stretched. */
+  public Value rope(Value x, Value positions, int headDim, RopeFrequencies frequencies) {
+    return single(new Rope(headDim, frequencies, false), x, positions);
   }
 
   /** Causal attention; see {@link Attention}. Without segments each sequence is one document. */

@@ -22,6 +22,7 @@ final class AttentionOracle {
 
   private boolean visible(int i, int j) {
     boolean causal = i / shape.sequence() == j / shape.sequence() && j <= i;
+    causal &= shape.window() == 0 || i - j < shape.window();
     for (int t = j; causal && segments != null && t < i; t++) {
       causal = segments[t] == segments[t + 1];
     }

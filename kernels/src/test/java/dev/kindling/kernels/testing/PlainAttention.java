@@ -74,7 +74,9 @@ public record PlainAttention(AttentionShape shape, double[] segments, boolean ro
   private int start(int sequence, int t) {
     int first = t;
     int at = sequence * shape.sequence();
-    while (first > 0 && (segments == null || segments[at + first - 1] == segments[at + t])) {
+    while (first > 0
+        && (shape.window() == 0 || t - first + 1 < shape.window())
+        && (segments == null || segments[at + first - 1] == segments[at + t])) {
       first--;
     }
     return first;

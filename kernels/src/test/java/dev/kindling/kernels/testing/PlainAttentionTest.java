@@ -11,10 +11,10 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class PlainAttentionTest {
-  private static final AttentionShape SHAPE = new AttentionShape(4, 2, 6, 11);
+  private static final int SEQUENCE = 11;
   private static final int TOKENS = 22;
   private static final double[] DOCUMENTS =
       IntStream.range(0, TOKENS).mapToDouble(t -> Math.floorDiv(t, 4)).toArray();
@@ -29,32 +29,37 @@ class PlainAttentionTest {
     return random.doubles(count, -1, 1).toArray();
   }
 
+  private static AttentionShape shape(int window) {
+    return new AttentionShape(4, 2, 6, SEQUENCE, window);
+  }
+
   @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void isWhatTheOracleOfTheOperationsSays(boolean documents) {
+  @CsvSource({"false, 0", "true, 0", "false, 3", "true, 3"})
+  void isWhatTheOracleOfTheOperationsSays(boolean documents, int window) {
+    AttentionShape shape = shape(window);
     double[] segments = documents ? DOCUMENTS : null;
-    PlainAttention.Result found = new PlainAttention(SHAPE, segments, false).evaluate(q, k, v, dO);
+    PlainAttention.Result found = new PlainAttention(shape, segments, false).evaluate(q, k, v, dO);
     ValueType wide = ValueType.f32(TOKENS, 24);
     ValueType narrow = ValueType.f32(TOKENS, 12);
     ValueType ids = ValueType.i32(TOKENS);
     List<double[]> forward =
         documents
             ? Oracle.evaluate(
-                new Attention(SHAPE, true),
+                new Attention(shape, true),
                 List.of(wide, narrow, narrow, ids),
                 List.of(q, k, v, segments))
             : Oracle.evaluate(
-                new Attention(SHAPE, false), List.of(wide, narrow, narrow), List.of(q, k, v));
+                new Attention(shape, false), List.of(wide, narrow, narrow), List.of(q, k, v));
     expectClose(found.o(), forward.get(0));
     expectClose(found.lse(), forward.get(1));
-    ValueType lse = ValueType.f32(8, 11);
+    ValueType lse = ValueType.f32(8, SEQUENCE);
     List<ValueType> types = List.of(wide, narrow, narrow, wide, lse, wide);
     List<double[]> inputs = List.of(q, k, v, found.o(), found.lse(), dO);
     List<double[]> gradients =
         documents
             ? Oracle.evaluate(
-                new AttentionGradient(SHAPE, true), with(types, ids), with(inputs, segments))
-            : Oracle.evaluate(new AttentionGradient(SHAPE, false), types, inputs);
+                new AttentionGradient(shape, true), with(types, ids), with(inputs, segments))
+            : Oracle.evaluate(new AttentionGradient(shape, false), types, inputs);
     expectClose(found.dq(), gradients.get(0));
     expectClose(found.dk(), gradients.get(1));
     expectClose(found.dv(), gradients.get(2));
@@ -73,9 +78,9 @@ class PlainAttentionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void gradientsAreFiniteDifferences(boolean documents) {
-    PlainAttention plain = new PlainAttention(SHAPE, documents ? DOCUMENTS : null, false);
+  @CsvSource({"false, 0", "true, 0", "false, 3", "true, 3"})
+  void gradientsAreFiniteDifferences(boolean documents, int window) {
+    PlainAttention plain = new PlainAttention(shape(window), documents ? DOCUMENTS : null, false);
     PlainAttention.Result found = plain.evaluate(q, k, v, dO);
     double[][] inputs = {q, k, v};
     double[][] gradients = {found.dq(), found.dk(), found.dv()};
@@ -101,8 +106,8 @@ class PlainAttentionTest {
 
   @org.junit.jupiter.api.Test
   void roundingIsOfTheSizeOfBf16() {
-    PlainAttention.Result exact = new PlainAttention(SHAPE, null, false).evaluate(q, k, v, dO);
-    PlainAttention.Result rounded = new PlainAttention(SHAPE, null, true).evaluate(q, k, v, dO);
+    PlainAttention.Result exact = new PlainAttention(shape(0), null, false).evaluate(q, k, v, dO);
+    PlainAttention.Result rounded = new PlainAttention(shape(0), null, true).evaluate(q, k, v, dO);
     double error = 0;
     double norm = 0;
     for (int i = 0; i < exact.o().length; i++) {

@@ -1,5 +1,6 @@
 package dev.kindling.kernels.testing;
 
+import dev.kindling.kernels.graph.RopeScaling;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.Fill;
@@ -125,12 +126,33 @@ final class SimpleOracle {
     double[] y = new double[x.length];
     for (int i = 0; i < x.length; i++) {
       int lane = i % width % op.headDim();
-      double frequency = Math.pow(op.theta(), -2.0 * (lane % half) / op.headDim());
+      double plain = Math.pow(op.frequencies().theta(), -2.0 * (lane % half) / op.headDim());
+      double frequency = op.frequencies().scaling().map(s -> stretched(s, plain)).orElse(plain);
       double angle = call.in(1)[i / width] * frequency * (op.inverse() ? -1 : 1);
       double partner = lane < half ? -x[i + half] : x[i - half];
       y[i] = x[i] * Math.cos(angle) + partner * Math.sin(angle);
     }
     return List.of(y);
+  }
+
+  /** By wavelengths, as transformers says it. */
+  private static double stretched(RopeScaling scaling, double frequency) {
+    if (scaling instanceof RopeScaling.Linear linear) {
+      return frequency / linear.factor();
+    }
+    RopeScaling.Llama3 llama = (RopeScaling.Llama3) scaling;
+    double wavelength = 2 * Math.PI / frequency;
+    double context = llama.originalMaxPositionEmbeddings();
+    if (wavelength < context / llama.highFreqFactor()) {
+      return frequency;
+    }
+    double far = frequency / llama.factor();
+    if (wavelength > context / llama.lowFreqFactor()) {
+      return far;
+    }
+    double near = context / wavelength - llama.lowFreqFactor();
+    double share = near / (llama.highFreqFactor() - llama.lowFreqFactor());
+    return (1 - share) * far + share * frequency;
   }
 
   static List<double[]> swiGlu(Oracle.Call call) {

@@ -49,7 +49,7 @@ final class AttentionCpu implements Runnable {
     for (int i = 0; i < scores.length; i++) {
       scores[i] = scratch.plus(i * block);
     }
-    starts = new SegmentStarts(op.segments() ? binding.in(3) : null, tokens, shape.sequence());
+    starts = new SegmentStarts(op.segments() ? binding.in(3) : null, tokens, shape);
   }
 
   static Runnable bind(Binding binding) {

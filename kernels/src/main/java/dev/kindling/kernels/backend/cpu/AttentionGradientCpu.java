@@ -64,7 +64,7 @@ final class AttentionGradientCpu implements Runnable {
       scores[i] = scratch.plus(2 * i * block);
       gradients[i] = scratch.plus((2 * i + 1) * block);
     }
-    starts = new SegmentStarts(op.segments() ? binding.in(6) : null, tokens, shape.sequence());
+    starts = new SegmentStarts(op.segments() ? binding.in(6) : null, tokens, shape);
   }
 
   static Runnable bind(Binding binding) {

@@ -16,7 +16,7 @@ final class NormCpu {
   private NormCpu() {}
 
   static Runnable rms(Binding binding) {
-    int width = binding.inShape(0).dim(1);
+    int width = binding.inShape(1).dim(0);
     float eps = binding.op(RmsNorm.class).eps();
     NormKernels norms = binding.rows().norms();
     Operand x = binding.in(0);
@@ -24,7 +24,9 @@ final class NormCpu {
     Operand y = binding.out(0);
     Operand r = binding.out(1);
     return rows(
-        binding, (from, to, worker) -> norms.rmsForward(x, gain, y, r, width, eps, from, to));
+        binding,
+        width,
+        (from, to, worker) -> norms.rmsForward(x, gain, y, r, width, eps, from, to));
   }
 
   static Runnable residualRms(Binding binding) {
@@ -39,6 +41,7 @@ final class NormCpu {
     Operand r = binding.out(2);
     return rows(
         binding,
+        width,
         (from, to, worker) -> norms.addRmsForward(a, b, sum, gain, y, r, width, eps, from, to));
   }
 
@@ -53,6 +56,7 @@ final class NormCpu {
     Operand moments = binding.out(1);
     return rows(
         binding,
+        width,
         (from, to, worker) -> norms.layerForward(x, gain, bias, y, moments, width, eps, from, to));
   }
 
@@ -69,21 +73,27 @@ final class NormCpu {
     Operand moments = binding.out(2);
     return rows(
         binding,
+        width,
         (from, to, worker) ->
             norms.addLayerForward(a, b, sum, gain, bias, y, moments, width, eps, from, to));
   }
 
-  private static Runnable rows(Binding binding, Workers.Task task) {
+  private static Runnable rows(Binding binding, int width, Workers.Task task) {
     Workers workers = binding.workers();
-    int tokens = binding.inShape(0).dim(0);
-    int grain = Grain.rows(binding.inShape(0).dim(1));
-    return () -> workers.run(task, tokens, grain);
+    int rows = rows(binding, width);
+    int grain = Grain.rows(width);
+    return () -> workers.run(task, rows, grain);
+  }
+
+  /** Rows of this width that input 0 is made of: more than it has where each head is one. */
+  private static int rows(Binding binding, int width) {
+    return Math.toIntExact(binding.inShape(0).elements() / width);
   }
 
   static Runnable rmsGradient(Binding binding) {
     RmsNormGradient op = binding.op(RmsNormGradient.class);
-    int tokens = binding.inShape(0).dim(0);
-    int width = binding.inShape(0).dim(1);
+    int width = binding.inShape(1).dim(0);
+    int rows = rows(binding, width);
     NormKernels norms = binding.rows().norms();
     ElementKernels elements = binding.rows().elements();
     Operand x = binding.in(0);
@@ -95,6 +105,7 @@ final class NormCpu {
         inputGradient(
             binding,
             op.residual(),
+            width,
             (from, to, worker) ->
                 norms.rmsBackward(dy, x, gain, r, dx, width, op.residual(), from, to));
     if (op.gain() == Accumulation.NONE) {
@@ -106,9 +117,9 @@ final class NormCpu {
           if (op.gain() != Accumulation.INTO_VARIABLE) {
             elements.fill(0f, dgain, from, to);
           }
-          norms.rmsGainGradient(dy, x, r, dgain, tokens, width, from, to);
+          norms.rmsGainGradient(dy, x, r, dgain, rows, width, from, to);
         };
-    return gainFirst(binding, gainTask, dxRun);
+    return gainFirst(binding, width, gainTask, dxRun);
   }
 
   static Runnable layerGradient(Binding binding) {
@@ -126,6 +137,7 @@ final class NormCpu {
         inputGradient(
             binding,
             op.residual(),
+            width,
             (from, to, worker) ->
                 norms.layerBackward(dy, x, gain, moments, dx, width, op.residual(), from, to));
     boolean wantsGain = op.gain() != Accumulation.NONE;
@@ -147,16 +159,16 @@ final class NormCpu {
           }
           norms.layerGainBiasGradient(dy, x, moments, dgain, dbias, tokens, width, from, to);
         };
-    return gainFirst(binding, gainTask, dxRun);
+    return gainFirst(binding, width, gainTask, dxRun);
   }
 
   /** dx may lie over dy, which the gain gradient reads: so that one runs first. */
-  private static Runnable gainFirst(Binding binding, Workers.Task gainTask, Runnable dxRun) {
+  private static Runnable gainFirst(
+      Binding binding, int width, Workers.Task gainTask, Runnable dxRun) {
     Workers workers = binding.workers();
-    int tokens = binding.inShape(0).dim(0);
-    int width = binding.inShape(0).dim(1);
+    int grain = Grain.rows(rows(binding, width));
     return () -> {
-      workers.run(gainTask, width, Grain.rows(tokens));
+      workers.run(gainTask, width, grain);
       dxRun.run();
     };
   }
@@ -165,16 +177,17 @@ final class NormCpu {
    * The kernels add to dx in place, so a carried gradient that lies elsewhere is copied there
    * first.
    */
-  private static Runnable inputGradient(Binding binding, boolean residual, Workers.Task task) {
+  private static Runnable inputGradient(
+      Binding binding, boolean residual, int width, Workers.Task task) {
     if (!residual || binding.inPlace(0, 4)) {
-      return rows(binding, task);
+      return rows(binding, width, task);
     }
-    int width = binding.inShape(0).dim(1);
     ElementKernels elements = binding.rows().elements();
     Operand carried = binding.in(4);
     Operand dx = binding.out(0);
     return rows(
         binding,
+        width,
         (from, to, worker) -> {
           elements.copy(carried, dx, from * width, to * width);
           task.run(from, to, worker);

@@ -4,6 +4,7 @@ import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.backend.cpu.vector.AttentionKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.backend.cpu.vector.RopeTable;
+import dev.kindling.kernels.graph.RopeFrequencies;
 import dev.kindling.kernels.graph.op.Rope;
 import dev.kindling.kernels.memory.Span;
 import java.util.HashMap;
@@ -13,10 +14,10 @@ import java.util.Map;
  * Rotary embedding with one table of cosines and sines per kind, shared by the nodes of a program.
  */
 final class RopeCpu implements CpuKernel, AutoCloseable {
-  private record Kind(int positions, int headDim, double theta) {
+  private record Kind(int positions, int headDim, RopeFrequencies frequencies) {
     Span fill() {
       Span span = Span.allocate((long) positions * headDim * Float.BYTES);
-      RopeTable.fill(new Operand(span.buffer(), 0), positions, headDim, theta);
+      RopeTable.fill(new Operand(span.buffer(), 0), positions, frequencies.ofHead(headDim));
       return span;
     }
   }
@@ -28,7 +29,8 @@ final class RopeCpu implements CpuKernel, AutoCloseable {
     Rope op = binding.op(Rope.class);
     int tokens = binding.inShape(0).dim(0);
     int width = binding.inShape(0).dim(1);
-    Span span = tables.computeIfAbsent(new Kind(tokens, op.headDim(), op.theta()), Kind::fill);
+    Kind kind = new Kind(tokens, op.headDim(), op.frequencies());
+    Span span = tables.computeIfAbsent(kind, Kind::fill);
     Operand table = new Operand(span.buffer(), 0);
     AttentionKernels attention = binding.rows().attention();
     Operand x = binding.in(0);

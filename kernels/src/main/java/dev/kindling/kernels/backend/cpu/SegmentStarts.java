@@ -1,21 +1,24 @@
 package dev.kindling.kernels.backend.cpu;
 
 import dev.kindling.kernels.backend.cpu.vector.Operand;
+import dev.kindling.kernels.graph.AttentionShape;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Per token the first token of its document, counted inside the sequence; all 0 when there are no
- * segments.
+ * Per token the first token that it sees, counted inside the sequence: that of its document or of
+ * its window, whichever is later.
  */
 final class SegmentStarts {
-  private final int sequence;
+  private final AttentionShape shape;
   private final @Nullable Operand segments;
   private final int[] first;
 
-  SegmentStarts(@Nullable Operand segments, int tokens, int sequence) {
-    this.sequence = sequence;
+  SegmentStarts(@Nullable Operand segments, int tokens, AttentionShape shape) {
+    this.shape = shape;
     this.segments = segments;
     this.first = new int[tokens];
+    Arrays.setAll(first, t -> shape.firstKey(t % shape.sequence()));
   }
 
   /** Reads the segments of this run. */
@@ -24,14 +27,16 @@ final class SegmentStarts {
     if (numbers == null) {
       return;
     }
+    int document = 0;
     for (int t = 0; t < first.length; t++) {
-      int inside = t % sequence;
+      int inside = t % shape.sequence();
       boolean continues = inside > 0 && numbers.getInt(t) == numbers.getInt(t - 1);
-      first[t] = continues ? first[t - 1] : inside;
+      document = continues ? document : inside;
+      first[t] = Math.max(document, shape.firstKey(inside));
     }
   }
 
   int of(int sequenceIndex, int row) {
-    return first[sequenceIndex * sequence + row];
+    return first[sequenceIndex * shape.sequence() + row];
   }
 }

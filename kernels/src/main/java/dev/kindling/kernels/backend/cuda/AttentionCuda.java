@@ -6,6 +6,7 @@ import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
+import org.jspecify.annotations.Nullable;
 
 /** Our own fused attention: kernels of attention.cu and attention_gradient.cu. */
 final class AttentionCuda {
@@ -26,8 +27,9 @@ final class AttentionCuda {
     check(node, shape, q);
     Shared shared = shared(shape);
     int rows = q.rows() / shape.sequence() * shape.heads();
-    long starts = op.segments() ? b.scratch((long) q.rows() * Integer.BYTES) : 0;
-    segmentStarts(b, op.segments() ? b.in(node, 3) : null, starts, shape);
+    boolean hides = op.segments() || shape.hides();
+    long starts = hides ? b.scratch((long) q.rows() * Integer.BYTES) : 0;
+    firstKeys(b, op.segments() ? b.in(node, 3) : null, starts, q.rows(), shape);
     String kernel = "attention_c" + shape.headDim() + "_bf16";
     b.allowShared(kernel, shared.forward());
     b.launch(kernel)
@@ -46,10 +48,11 @@ final class AttentionCuda {
     Operand q = b.in(node, 0);
     check(node, shape, q);
     long statBytes = 2L * Float.BYTES * q.rows() * shape.heads();
-    long startBytes = op.segments() ? (long) q.rows() * Integer.BYTES : 0;
+    boolean hides = op.segments() || shape.hides();
+    long startBytes = hides ? (long) q.rows() * Integer.BYTES : 0;
     long stats = b.scratch(statBytes + startBytes);
-    long starts = op.segments() ? stats + statBytes : 0;
-    segmentStarts(b, op.segments() ? b.in(node, 6) : null, starts, shape);
+    long starts = hides ? stats + statBytes : 0;
+    firstKeys(b, op.segments() ? b.in(node, 6) : null, starts, q.rows(), shape);
     queryGradient(b, node, shape, starts, stats);
     keyGradient(b, node, shape, starts, stats);
   }
@@ -98,13 +101,14 @@ final class AttentionCuda {
         .ready();
   }
 
-  private static void segmentStarts(
-      Binding b, @org.jspecify.annotations.Nullable Operand segments, long to, AttentionShape s) {
-    if (segments != null) {
-      b.launch("attention_segment_starts")
-          .at(segments.address(), to)
-          .ints(s.sequence())
-          .grid(segments.rows() / s.sequence(), 1024)
+  /** Writes what each token sees first, where documents or a window hide what lies before it. */
+  private static void firstKeys(
+      Binding b, @Nullable Operand segments, long to, int tokens, AttentionShape s) {
+    if (segments != null || s.hides()) {
+      b.launch("attention_first_keys")
+          .at(segments == null ? 0 : segments.address(), to)
+          .ints(s.sequence(), s.hides() ? s.window() : s.sequence())
+          .grid(tokens / s.sequence(), 1024)
           .ready();
     }
   }

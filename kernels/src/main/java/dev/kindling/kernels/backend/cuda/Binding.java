@@ -8,6 +8,7 @@ import dev.kindling.kernels.backend.cuda.layout.Layout;
 import dev.kindling.kernels.backend.cuda.layout.Stored;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.RopeFrequencies;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
@@ -204,8 +205,8 @@ final class Binding {
   }
 
   /** Address of the angles of this kind; 0 in a dry binding. */
-  long ropeTable(int headDim, double theta, int rows) {
-    RopeTable table = new RopeTable(headDim, theta, rows);
+  long ropeTable(int headDim, RopeFrequencies frequencies, int rows) {
+    RopeTable table = new RopeTable(headDim, frequencies, rows);
     ropeTables.add(table);
     return dry ? 0 : engine().ropeTable(table);
   }

@@ -14,14 +14,29 @@ import java.util.List;
 
 /** Kernels of norm.cu. */
 final class NormCuda {
+  /** Rows as the kernels see them: each head is one where the gain is that of one head. */
+  private record Rows(int count, int width, int stride) {
+    static Rows of(Operand x, int width) {
+      int heads = x.columns() / width;
+      return heads == 1
+          ? new Rows(x.rows(), width, x.stride())
+          : new Rows(Math.multiplyExact(x.rows(), heads), width, width);
+    }
+  }
+
   private NormCuda() {}
+
+  /** Of the gain: columns of one row. */
+  private static int width(Node node) {
+    return node.input(1).shape().dim(0);
+  }
 
   static void rms(Binding b, Node node) {
     float eps = Binding.op(node, RmsNorm.class).eps();
     Operand y = b.out(node, 0);
     long gain = b.in(node, 1).address();
     long[] places = {b.in(node, 0).address(), 0, gain, 0, y.address(), b.out(node, 1).address()};
-    forward(b, "rms_norm", y, places, eps);
+    forward(b, "rms_norm" + y.variant(), Rows.of(y, width(node)), places, eps);
   }
 
   static void residualRms(Binding b, Node node) {
@@ -35,7 +50,7 @@ final class NormCuda {
       y.address(),
       b.out(node, 2).address()
     };
-    forward(b, "rms_norm", y, places, eps);
+    forward(b, "rms_norm" + y.variant(), Rows.of(y, y.columns()), places, eps);
   }
 
   static void layer(Binding b, Node node) {
@@ -45,7 +60,7 @@ final class NormCuda {
     long bias = b.in(node, 2).address();
     long moments = b.out(node, 1).address();
     long[] places = {b.in(node, 0).address(), 0, gain, bias, 0, y.address(), moments};
-    forward(b, "layer_norm", y, places, eps);
+    forward(b, "layer_norm" + y.variant(), Rows.of(y, y.columns()), places, eps);
   }
 
   static void residualLayer(Binding b, Node node) {
@@ -60,17 +75,17 @@ final class NormCuda {
       y.address(),
       b.out(node, 2).address()
     };
-    forward(b, "layer_norm", y, places, eps);
+    forward(b, "layer_norm" + y.variant(), Rows.of(y, y.columns()), places, eps);
   }
 
-  private static void forward(Binding b, String kernel, Operand y, long[] places, float eps) {
-    int team = team(y.columns());
+  private static void forward(Binding b, String kernel, Rows rows, long[] places, float eps) {
+    int team = team(rows.width());
     int rowsPerBlock = rowsPerBlock(team);
-    b.launch(kernel + y.variant())
+    b.launch(kernel)
         .at(places)
-        .ints(y.rows(), y.columns(), y.stride())
+        .ints(rows.count(), rows.width(), rows.stride())
         .floats(eps)
-        .grid((y.rows() + rowsPerBlock - 1) / rowsPerBlock, team)
+        .grid((rows.count() + rowsPerBlock - 1) / rowsPerBlock, team)
         .block(team, rowsPerBlock)
         .ready();
   }
@@ -92,15 +107,16 @@ final class NormCuda {
   static void rmsGradient(Binding b, Node node) {
     RmsNormGradient op = Binding.op(node, RmsNormGradient.class);
     Operand x = b.in(node, 0);
-    int team = team(x.columns());
-    int blocks = gradientBlocks(b, x.rows(), team);
+    Rows rows = Rows.of(x, width(node));
+    int team = team(rows.width());
+    int blocks = gradientBlocks(b, rows.count(), team);
     boolean wantsGain = op.gain() != Accumulation.NONE;
-    long partials = wantsGain ? b.scratch((long) blocks * x.columns() * Float.BYTES) : 0;
+    long partials = wantsGain ? b.scratch((long) blocks * rows.width() * Float.BYTES) : 0;
     long carried = op.residual() ? b.in(node, 4).address() : 0;
     b.launch("rms_norm_gradient" + x.variant())
         .at(x.address(), b.in(node, 1).address(), b.in(node, 2).address())
         .at(b.in(node, 3).address(), carried, b.out(node, 0).address(), partials)
-        .ints(x.rows(), x.columns(), x.stride())
+        .ints(rows.count(), rows.width(), rows.stride())
         .grid(blocks, team)
         .block(team, rowsPerBlock(team))
         .ready();
@@ -108,7 +124,7 @@ final class NormCuda {
       boolean accumulate = op.gain() == Accumulation.INTO_VARIABLE;
       ColumnCuda.Partials sum =
           new ColumnCuda.Partials(partials, b.out(node, 1).address(), accumulate);
-      ColumnCuda.sumPartials(b, List.of(sum), blocks, x.columns());
+      ColumnCuda.sumPartials(b, List.of(sum), blocks, rows.width());
     }
   }
 

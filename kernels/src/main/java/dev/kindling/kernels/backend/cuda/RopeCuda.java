@@ -3,7 +3,7 @@ package dev.kindling.kernels.backend.cuda;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.Rope;
 
-/** Kernels of rope.cu. The angles of each (headDim, theta) lie in one table per device. */
+/** Kernels of rope.cu. The angles of each (headDim, frequencies) lie in one table per device. */
 final class RopeCuda {
   private static final int THREADS = 256;
   private static final int HEADS = 4;
@@ -22,7 +22,7 @@ final class RopeCuda {
             && x.address() % 16 == 0
             && y.address() % 16 == 0;
     int rows = x.rows();
-    long table = b.ropeTable(op.headDim(), op.theta(), rows);
+    long table = b.ropeTable(op.headDim(), op.frequencies(), rows);
     long items =
         (long) x.rows() * ((heads + HEADS - 1) / HEADS) * (op.headDim() / 2 / (wide ? 8 : 1));
     b.launch("rope" + x.variant())

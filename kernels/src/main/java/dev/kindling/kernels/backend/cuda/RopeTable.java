@@ -1,5 +1,6 @@
 package dev.kindling.kernels.backend.cuda;
 
+import dev.kindling.kernels.graph.RopeFrequencies;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -8,21 +9,22 @@ import java.nio.ByteOrder;
  *
  * @param rows positions, from 0
  */
-record RopeTable(int headDim, double theta, int rows) {
+record RopeTable(int headDim, RopeFrequencies frequencies, int rows) {
   long bytes() {
     return 4L * rows * headDim;
   }
 
   /** [rows, headDim] fp32: headDim / 2 cosines, then as many sines, computed in fp64. */
   ByteBuffer content() {
-    int half = headDim / 2;
+    double[] turns = frequencies.ofHead(headDim);
+    int half = turns.length;
     ByteBuffer table = ByteBuffer.allocateDirect(Math.toIntExact(bytes()));
     table.order(ByteOrder.LITTLE_ENDIAN);
     for (int position = 0; position < rows; position++) {
       for (int i = 0; i < half; i++) {
-        double angle = position * Math.pow(theta, -2.0 * i / headDim);
-        table.putFloat(4 * (position * headDim + i), (float) Math.cos(angle));
-        table.putFloat(4 * (position * headDim + half + i), (float) Math.sin(angle));
+        double angle = position * turns[i];
+        table.putFloat(4 * (position * headDim + i), (float) StrictMath.cos(angle));
+        table.putFloat(4 * (position * headDim + half + i), (float) StrictMath.sin(angle));
       }
     }
     return table;

@@ -12,8 +12,9 @@ import java.util.List;
 /**
  * o = softmax(q k^T / sqrt(C)) v, causal inside each sequence, query head h reads key head h / (H /
  * K). q [T, H * C], k and v [T, K * C], optionally segments I32 [T] (a token attends only to the
- * run of equal numbers that it ends) -> o [T, H * C], lse [T / sequence * H, sequence]. Exact
- * softmax in fp32.
+ * run of equal numbers that it ends) -> o [T, H * C], lse [T / sequence * H, sequence]. With a
+ * window W query i of a sequence sees keys i - W + 1 to i (Child et al. 2019, 1904.10509; Mistral,
+ * 2310.06825, section 2). Exact softmax in fp32.
  *
  * <p>Saves lse. Gradient: P = exp(S - lse); dV = P^T dO; dS = P * (dO V^T - rowsum(dO * O)); dQ =
  * dS K / sqrt(C); dK = dS^T Q / sqrt(C), K and V summed over the query heads of their group in
@@ -42,11 +43,16 @@ public record Attention(AttentionShape shape, boolean segments) implements Op {
     Expect.f32(op, inputs, 2, tokens, shape.kvHeads() * shape.headDim());
   }
 
-  /** Causal half counted once: 2 products of T * sequence * H * C multiply-adds, halved. */
+  /** Visible pairs alone, documents not known: 2 products of H * C multiply-adds each. */
   @Override
   public long flops(List<ValueType> inputs) {
+    return 2 * productFlops(shape, inputs);
+  }
+
+  /** One product over all visible pairs. */
+  static long productFlops(AttentionShape shape, List<ValueType> inputs) {
     Shape q = inputs.get(0).shape();
-    return 2 * q.elements() * (shape.sequence() + 1);
+    return 2 * q.elements() / shape.sequence() * shape.pairs();
   }
 
   @Override

@@ -26,6 +26,6 @@ public record AttentionGradient(AttentionShape shape, boolean segments) implemen
   /** Five products against the forward's two. */
   @Override
   public long flops(List<ValueType> inputs) {
-    return 5 * inputs.get(0).shape().elements() * (shape.sequence() + 1);
+    return 5 * Attention.productFlops(shape, inputs);
   }
 }

@@ -1,30 +1,27 @@
 package dev.kindling.kernels.graph.op;
 
-import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * Gradient of {@link RmsNorm} in one pass. Inputs x [T, D], g [D], r [T], dy [T, D], then ds [T, D]
- * if {@code residual} (added to dx), then the gain's accumulator [D] if it goes into a variable.
- * Outputs dx [T, D], then dg [D] unless NONE.
+ * Gradient of {@link RmsNorm} in one pass. Inputs x [T, D], g [D] (or that of one head, [C], with r
+ * [T * D / C]), r [T], dy [T, D], then ds [T, D] if {@code residual} (added to dx), then the gain's
+ * accumulator, as g, if it goes into a variable. Outputs dx [T, D], then dg, as g, unless NONE.
  */
 public record RmsNormGradient(boolean residual, Accumulation gain) implements Op {
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {
     boolean into = gain.isInPlace();
     Expect.count(this, inputs, 4 + (residual ? 1 : 0) + (into ? 1 : 0));
-    Shape x = Expect.matrix(this, inputs, 0);
-    Expect.f32(this, inputs, 1, x.dim(1));
-    Expect.f32(this, inputs, 2, x.dim(0));
+    Expect.f32(this, inputs, 2, RmsNorm.rows(this, inputs));
     Expect.same(this, 3, inputs.get(0), inputs.get(3));
     if (residual) {
       Expect.same(this, 4, inputs.get(0), inputs.get(4));
     }
     if (into) {
-      Expect.f32(this, inputs, inputs.size() - 1, x.dim(1));
+      Expect.same(this, inputs.size() - 1, inputs.get(1), inputs.get(inputs.size() - 1));
     }
     List<ValueType> outputs = new ArrayList<>(List.of(inputs.get(0)));
     if (gain != Accumulation.NONE) {

@@ -2,6 +2,7 @@ package dev.kindling.kernels.graph.op;
 
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.RopeFrequencies;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
@@ -9,12 +10,17 @@ import java.util.List;
 
 /**
  * Rotary position embedding, half-split layout. x [T, H * C], positions I32 [T] -> [T, H * C]. For
- * i < C / 2 and angle a = position * theta^(-2i / C): y[i] = x[i] cos a - x[i + C/2] sin a, y[i +
- * C/2] = x[i + C/2] cos a + x[i] sin a. Tables fp32, built in fp64. Gradient: the same with the
- * angle negated ({@code inverse}). Positions must lie in [0, T): others are a DeviceException when
- * the node runs. After Su et al. 2021 (2104.09864), section 3.4.
+ * i < C / 2 and angle a = position * frequency i: y[i] = x[i] cos a - x[i + C/2] sin a, y[i + C/2] =
+ * x[i + C/2] cos a + x[i] sin a. Tables fp32, built in fp64. Gradient: the same with the angle
+ * negated ({@code inverse}). Positions must lie in [0, T): others are a DeviceException when the
+ * node runs. After Su et al. 2021 (2104.09864), section 3.4.
  */
-public record Rope(int headDim, double theta, boolean inverse) implements Op {
+public record Rope(int headDim, RopeFrequencies frequencies, boolean inverse) implements Op {
+  /** With frequencies theta^(-2i / C). */
+  public Rope(int headDim, double theta, boolean inverse) {
+    this(headDim, RopeFrequencies.of(theta), inverse);
+  }
+
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {
     Expect.count(this, inputs, 2);
@@ -34,7 +40,7 @@ public record Rope(int headDim, double theta, boolean inverse) implements Op {
   public void gradient(GraphBuilder builder, Node node, Tape tape) {
     Value dy = tape.upstream(0);
     if (dy != null && tape.wants(0)) {
-      Rope back = new Rope(headDim, theta, !inverse);
+      Rope back = new Rope(headDim, frequencies, !inverse);
       tape.deliver(0, builder.add(back, dy, node.input(1)).get(0));
     }
   }

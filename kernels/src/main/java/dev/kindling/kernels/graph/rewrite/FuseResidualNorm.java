@@ -32,7 +32,8 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * Likewise LayerNorm. The fused node stands where Add stood, so gain and bias must be contents of
- * variables. Does not fire when the norm reads anything else than a sum, nor twice for one sum.
+ * variables. Does not fire when the norm reads anything else than a sum, nor twice for one sum, nor
+ * for a norm of each head alone.
  */
 public final class FuseResidualNorm implements Rewrite {
   @Override
@@ -48,6 +49,7 @@ public final class FuseResidualNorm implements Rewrite {
       boolean gainsReady = node.inputs().stream().skip(1).allMatch(readers::isVariable);
       if (fusedForm(node.op()) != null
           && gainsReady
+          && isOfWholeRows(node)
           && sums.containsKey(node.input(0).id())
           && normOfSum.putIfAbsent(node.input(0).id(), node) == null) {
         fused.add(node);
@@ -72,6 +74,10 @@ public final class FuseResidualNorm implements Rewrite {
     outputs.addAll(norm.outputs());
     Op op = java.util.Objects.requireNonNull(fusedForm(norm.op()));
     return new Node(sum.index(), op, inputs, outputs);
+  }
+
+  private static boolean isOfWholeRows(Node norm) {
+    return norm.input(1).shape().dim(0) == norm.input(0).shape().dim(1);
   }
 
   private static @Nullable Op fusedForm(Op op) {

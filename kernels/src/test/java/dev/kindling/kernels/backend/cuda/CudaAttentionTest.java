@@ -105,6 +105,13 @@ class CudaAttentionTest {
         }
       }
     }
+    for (int window : new int[] {1, 2, 63, 64, 65, 128, 200}) {
+      for (int headDim : new int[] {64, 128}) {
+        AttentionShape shape = new AttentionShape(4, 2, headDim, 257, window);
+        lines.add(new Line(shape, 2, false, false));
+        lines.add(new Line(shape, 2, true, false));
+      }
+    }
     return lines;
   }
 

@@ -81,6 +81,28 @@ class OpCostTest {
   }
 
   @Test
+  void aWindowHidesPairs() {
+    for (int window = 0; window < 10; window++) {
+      AttentionShape shape = new AttentionShape(4, 2, 8, 7, window);
+      long pairs = 0;
+      for (int i = 0; i < 7; i++) {
+        int first = i;
+        while (first > 0 && (window == 0 || i - first + 1 < window)) {
+          first--;
+        }
+        assertThat(shape.firstKey(i)).as("query %d window %d", i, window).isEqualTo(first);
+        pairs += i - first + 1;
+      }
+      assertThat(shape.pairs()).as("window %d", window).isEqualTo(pairs);
+      List<ValueType> inputs =
+          List.of(ValueType.f32(14, 32), ValueType.f32(14, 16), ValueType.f32(14, 16));
+      long channels = 2 * 2 * pairs * 4 * 8;
+      assertThat(new Attention(shape, false).flops(inputs)).isEqualTo(2 * channels);
+      assertThat(new AttentionGradient(shape, false).flops(inputs)).isEqualTo(5 * channels);
+    }
+  }
+
+  @Test
   void tablesTouchOnlyTheRowsOfTheirTokens() {
     ValueType table = ValueType.f32(1000, 4);
     ValueType ids = ValueType.i32(T);

@@ -58,6 +58,14 @@ class FuseResidualNormTest {
     assertThat(operations(builder.build())).containsExactly("Add", "Gelu", "RmsNorm", "Copy");
   }
 
+  /** One fused pass normalises whole rows alone. */
+  @Test
+  void doesNotFireForANormOfEachHead() {
+    Value wide = builder.variable(new Variable("wide", ValueType.f32(3, 10), Role.INPUT));
+    builder.output("norm", builder.rmsNorm(builder.add(wide, wide), gain, 1e-5f));
+    assertThat(operations(builder.build())).containsExactly("Add", "RmsNorm", "Copy");
+  }
+
   @Test
   void firesOncePerSum() {
     Value sum = builder.add(a, b);

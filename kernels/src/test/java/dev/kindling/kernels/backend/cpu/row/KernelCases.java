@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cpu.row;
 import dev.kindling.kernels.backend.cpu.vector.LossKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.backend.cpu.vector.RopeTable;
+import dev.kindling.kernels.graph.RopeFrequencies;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -241,7 +242,7 @@ public final class KernelCases {
     int headDim = 2 * b.width;
     int ld = 2 * headDim + 3;
     Operand table = b.floats(8 * headDim, 0, 1);
-    RopeTable.fill(table, 8, headDim, 10000);
+    RopeTable.fill(table, 8, RopeFrequencies.of(10000).ofHead(headDim));
     Operand x = b.floats(ROWS * ld, 0, 1);
     k.attention().rope(x, x, ld, 2, headDim, b.ints(7, 0, 3), table, inverse, 0, ROWS);
   }

@@ -8,16 +8,16 @@ public final class RopeTable {
   private RopeTable() {}
 
   /**
-   * Fills table [positions, headDim]: row t holds headDim/2 cosines, then headDim/2 sines of t *
-   * theta^(-2i/headDim).
+   * Fills table [positions, headDim]: row t holds the cosines of t times each of the headDim / 2
+   * frequencies (radians per position), then the sines.
    */
-  public static void fill(Operand table, int positions, int headDim, double theta) {
-    int half = headDim / 2;
+  public static void fill(Operand table, int positions, double[] frequencies) {
+    int half = frequencies.length;
+    int headDim = 2 * half;
     for (int i = 0; i < half; i++) {
-      double frequency = StrictMath.pow(theta, -2.0 * i / headDim);
       for (int t = 0; t < positions; t++) {
-        table.set(t * headDim + i, (float) StrictMath.cos(t * frequency));
-        table.set(t * headDim + half + i, (float) StrictMath.sin(t * frequency));
+        table.set(t * headDim + i, (float) StrictMath.cos(t * frequencies[i]));
+        table.set(t * headDim + half + i, (float) StrictMath.sin(t * frequencies[i]));
       }
     }
   }

@@ -1,19 +1,16 @@
 package dev.kindling.worker.model;
 
-import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.Expectation;
-import dev.kindling.kernels.graph.GraphBuilder;
-import dev.kindling.kernels.graph.Param;
-import dev.kindling.kernels.graph.Value;
-import dev.kindling.kernels.graph.op.WeightLayout;
+import dev.kindling.kernels.graph.RopeScaling;
 import java.util.Map;
 import java.util.Optional;
 
 /**
  * Llama: pre-norm blocks with RMSNorm, rotary positions, grouped-query attention and SwiGLU.
  *
- * <p>After Touvron et al. 2023 (2302.13971 and 2307.09288); names, weight layout and rotary halves
- * as {@code LlamaForCausalLM} of transformers.
+ * <p>After Touvron et al. 2023 (2302.13971 and 2307.09288) and, for the stretched frequencies of
+ * 3.1 and 3.2, Grattafiori et al. 2024 (2407.21783); names, weight layout and rotary halves as
+ * {@code LlamaForCausalLM} of transformers.
  *
  * @param width model width D
  * @param layers number of blocks
@@ -26,6 +23,8 @@ import java.util.Optional;
  * @param tieEmbeddings whether the head is the embedding table
  * @param initStd standard deviation of all initial matrices
  * @param ropeTheta base of the rotary frequencies
+ * @param ropeScaling how the rotary frequencies are stretched for a longer context; default not at
+ *     all
  * @param normEps epsilon inside the root of RMSNorm
  */
 public record Llama(
@@ -40,38 +39,52 @@ public record Llama(
     boolean tieEmbeddings,
     double initStd,
     double ropeTheta,
+    Optional<RopeScaling> ropeScaling,
     double normEps)
-    implements ModelFamily {
+    implements RotaryDecoder {
 
   public Llama {
     Expectation e = new Expectation();
-    e.atLeast("width", width, 1).atLeast("layers", layers, 1);
-    e.atLeast("heads", heads, 1).atLeast("context", context, 1);
-    e.positive("init_std", initStd).positive("rope_theta", ropeTheta);
-    e.positive("norm_eps", normEps);
-    e.atLeast("kv_heads", kvHeads.orElse(1), 1).atLeast("head_dim", headDim.orElse(1), 1);
-    e.atLeast("mlp_width", mlpWidth.orElse(1), 1);
-    e.atLeast("vocabulary", vocabulary.orElse(1), 1);
+    RotaryDecoder.checkSizes(e, width, layers, heads, context);
+    RotaryDecoder.checkNumbers(e, initStd, ropeTheta, normEps);
+    RotaryDecoder.checkOptionalSizes(e, kvHeads, headDim, mlpWidth, vocabulary);
     e.orThrow();
-    e.that(
-        headDim.isPresent() || width % heads == 0,
-        "heads",
-        "a divisor of width " + width + " (or a head_dim)",
-        heads);
-    int keys = kvHeads.orElse(heads);
-    e.that(heads % keys == 0, "kv_heads", "a divisor of heads " + heads, keys);
-    int headWidth = headDim.orElse(width / heads);
-    e.that(headWidth % 2 == 0, "head_dim", "an even number (rotary halves)", headWidth);
+    RotaryDecoder.checkHeads(e, width, heads, kvHeads, headDim);
     e.orThrow();
   }
 
+  /** With frequencies that nothing stretches. */
+  public Llama(
+      int width,
+      int layers,
+      int heads,
+      Optional<Integer> kvHeads,
+      Optional<Integer> headDim,
+      Optional<Integer> mlpWidth,
+      Optional<Integer> vocabulary,
+      int context,
+      boolean tieEmbeddings,
+      double initStd,
+      double ropeTheta,
+      double normEps) {
+    this(
+        width,
+        layers,
+        heads,
+        kvHeads,
+        headDim,
+        mlpWidth,
+        vocabulary,
+        context,
+        tieEmbeddings,
+        initStd,
+        ropeTheta,
+        Optional.empty(),
+        normEps);
+  }
+
   public static Map<String, Object> defaults() {
-    return Map.of(
-        "context", 1024,
-        "tieEmbeddings", true,
-        "initStd", 0.02,
-        "ropeTheta", 10000.0,
-        "normEps", 1e-5);
+    return RotaryDecoder.defaults(1e-5);
   }
 
   static Llama of(HuggingFaceConfig config) {
@@ -90,6 +103,7 @@ public record Llama(
         config.flag("tie_word_embeddings", false),
         config.number("initializer_range", 0.02),
         config.ropeTheta(),
+        config.ropeScaling(),
         config.number("rms_norm_eps", 1e-6));
   }
 
@@ -108,98 +122,15 @@ public record Llama(
         tieEmbeddings,
         initStd,
         ropeTheta,
+        ropeScaling,
         normEps);
   }
 
   @Override
-  public Value logits(GraphBuilder b, ModelInputs in, Projection projection) {
-    Vocabulary.checkSequence(in.sequence(), context);
-    int rows = Vocabulary.known(vocabulary);
-    Param table = Parameters.table("model.embed_tokens.weight", rows, width, initStd);
-    Value x = b.embedding(projection.read(b, table), in.tokens());
-    for (int layer = 0; layer < layers; layer++) {
-      String name = "model.layers." + layer;
-      Value normed = norm(b, projection, name + ".input_layernorm", x);
-      x = b.add(x, attention(b, projection, name + ".self_attn", normed, in));
-      normed = norm(b, projection, name + ".post_attention_layernorm", x);
-      x = b.add(x, mlp(b, projection, name + ".mlp", normed));
-    }
-    x = norm(b, projection, "model.norm", x);
-    return tieEmbeddings
-        ? b.linear(x, projection.read(b, table))
-        : project(b, projection, "lm_head", x, rows);
-  }
-
-  private Value attention(
-      GraphBuilder b, Projection projection, String name, Value x, ModelInputs in) {
-    AttentionShape shape = new AttentionShape(heads, keyHeads(), headWidth(), in.sequence());
-    Value q = project(b, projection, name + ".q_proj", x, heads * headWidth());
-    Value k = project(b, projection, name + ".k_proj", x, keyHeads() * headWidth());
-    Value v = project(b, projection, name + ".v_proj", x, keyHeads() * headWidth());
-    q = b.rope(q, in.positions(), headWidth(), ropeTheta);
-    k = b.rope(k, in.positions(), headWidth(), ropeTheta);
-    Value mixed = b.attention(q, k, v, in.segments(), shape);
-    return project(b, projection, name + ".o_proj", mixed, width);
-  }
-
-  private Value mlp(GraphBuilder b, Projection projection, String name, Value x) {
-    Value gate = project(b, projection, name + ".gate_proj", x, hiddenWidth());
-    Value up = project(b, projection, name + ".up_proj", x, hiddenWidth());
-    return project(b, projection, name + ".down_proj", b.swiGlu(gate, up), width);
-  }
-
-  private Value norm(GraphBuilder b, Projection projection, String name, Value x) {
-    return b.rmsNorm(
-        x, projection.read(b, Parameters.gain(name + ".weight", width)), (float) normEps);
-  }
-
-  private Value project(GraphBuilder b, Projection projection, String name, Value x, int out) {
-    int in = x.type().shape().dim(1);
-    return projection.project(b, new Weight(name, in, out, WeightLayout.OUT_IN, false, initStd), x);
-  }
-
-  /** Key and value heads K. */
-  public int keyHeads() {
-    return kvHeads.orElse(heads);
-  }
-
-  /** Head width C. */
-  public int headWidth() {
-    return headDim.orElse(width / heads);
-  }
-
-  /** MLP width F. */
-  public int hiddenWidth() {
-    return mlpWidth.orElse(roundUp(8L * width, 3 * 64) * 64);
-  }
-
-  private static int roundUp(long numerator, int denominator) {
-    return Math.toIntExact((numerator + denominator - 1) / denominator);
-  }
-
-  @Override
   public String huggingFaceConfig() {
-    return new ConfigText()
-        .architecture("LlamaForCausalLM")
-        .put("model_type", "llama")
-        .put("vocab_size", Vocabulary.known(vocabulary))
-        .put("hidden_size", width)
-        .put("intermediate_size", hiddenWidth())
-        .put("num_hidden_layers", layers)
-        .put("num_attention_heads", heads)
-        .put("num_key_value_heads", keyHeads())
-        .put("head_dim", headWidth())
-        .put("hidden_act", "silu")
-        .put("max_position_embeddings", context)
-        .put("initializer_range", initStd)
-        .put("rms_norm_eps", normEps)
-        .put("rope_theta", ropeTheta)
+    return config("LlamaForCausalLM", "llama")
         .put("attention_bias", false)
         .put("mlp_bias", false)
-        .put("tie_word_embeddings", tieEmbeddings)
-        .put("torch_dtype", "float32")
-        .absent("bos_token_id")
-        .absent("eos_token_id")
         .text();
   }
 }

@@ -14,7 +14,7 @@ import java.util.Optional;
  * <p>A family is written once. Training, evaluation and generation build different programs from
  * the same sentence, and {@link #parameters} is what the sentence asks for, not a second list.
  */
-public sealed interface ModelFamily permits Gpt2, Llama {
+public sealed interface ModelFamily permits Gpt2, RotaryDecoder {
 
   /** Model width D. */
   int width();
@@ -63,9 +63,13 @@ public sealed interface ModelFamily permits Gpt2, Llama {
     return switch (known.modelType()) {
       case "gpt2" -> Gpt2.of(known);
       case "llama" -> Llama.of(known);
+      case "mistral" -> Mistral.of(known);
+      case "qwen2" -> Qwen2.of(known);
+      case "qwen3" -> Qwen3.of(known);
       default ->
           throw new PlanException(
-              "config.json: model_type: expected gpt2 or llama, found " + known.modelType());
+              "config.json: model_type: expected gpt2, llama, mistral, qwen2 or qwen3, found "
+                  + known.modelType());
     };
   }
 

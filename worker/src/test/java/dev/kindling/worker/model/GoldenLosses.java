@@ -4,6 +4,7 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.RopeScaling;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.schedule.Cosine;
@@ -15,6 +16,7 @@ import java.util.Optional;
 /** Trains tiny models for 20 steps; a program, so that it also runs in a JVM of its own. */
 final class GoldenLosses {
   static final int STEPS = 20;
+  static final int MODELS = 5;
   private static final int TOKENS = 64;
   private static final int SEQUENCE = 16;
   private static final int VOCABULARY = 29;
@@ -35,8 +37,21 @@ final class GoldenLosses {
     Llama llama =
         new Llama(24, 2, 4, two, Optional.of(8), none, vocabulary, 32, false, 0.05, 1e4, 1e-5);
     Gpt2 gpt2 = new Gpt2(24, 2, 2, none, vocabulary, 32, true, 0.05, 1e-5);
+    Optional<Integer> eight = Optional.of(8);
+    Optional<RopeScaling> plain = Optional.empty();
+    Optional<RopeScaling> llama3 = Optional.of(new RopeScaling.Llama3(8, 1, 4, 16));
+    Mistral mistral =
+        new Mistral(
+            24, 2, 4, two, none, none, vocabulary, 32, true, 0.05, 1e4, plain, 1e-5, Optional.of(5));
+    Qwen2 qwen2 =
+        new Qwen2(24, 2, 4, two, none, none, vocabulary, 32, true, 0.05, 1e4, plain, 1e-6, none);
+    Qwen3 qwen3 =
+        new Qwen3(24, 2, 4, two, eight, none, vocabulary, 32, false, 0.05, 1e4, llama3, 1e-6, none);
     List<String> lines = new ArrayList<>(train("llama", llama, steps));
     lines.addAll(train("gpt2", gpt2, steps));
+    lines.addAll(train("mistral", mistral, steps));
+    lines.addAll(train("qwen2", qwen2, steps));
+    lines.addAll(train("qwen3", qwen3, steps));
     return lines;
   }
 

@@ -7,8 +7,10 @@ import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Normal;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.RopeScaling;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.op.Attention;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -62,6 +64,104 @@ class ModelFamilyTest {
   @Test
   void tinyLlamaWithGroupedQueriesHasTheParametersOfTheReleasedModel() {
     assertThat(llama(2048, 22, 32, 4, 5632, false).parameterCount()).isEqualTo(1_100_048_384L);
+  }
+
+  /** As published; all three share the heads and widths that their config.json says. */
+  @Test
+  void mistralAndQwenHaveTheParametersOfTheReleasedModels() {
+    Optional<Integer> none = Optional.empty();
+    Optional<RopeScaling> plain = Optional.empty();
+    Optional<Integer> rows = Optional.of(151936);
+    Optional<Integer> window = Optional.of(4096);
+    Mistral mistral =
+        new Mistral(
+            4096,
+            32,
+            32,
+            Optional.of(8),
+            none,
+            Optional.of(14336),
+            Optional.of(32000),
+            32768,
+            false,
+            0.02,
+            1e4,
+            plain,
+            1e-5,
+            window);
+    assertThat(mistral.parameterCount()).isEqualTo(7_241_732_096L);
+    Qwen2 qwen2 =
+        new Qwen2(
+            896,
+            24,
+            14,
+            Optional.of(2),
+            none,
+            Optional.of(4864),
+            rows,
+            32768,
+            true,
+            0.02,
+            1e6,
+            plain,
+            1e-6,
+            none);
+    assertThat(qwen2.parameterCount()).isEqualTo(494_032_768L);
+    Qwen3 qwen3 =
+        new Qwen3(
+            1024,
+            28,
+            16,
+            Optional.of(8),
+            Optional.of(128),
+            Optional.of(3072),
+            rows,
+            40960,
+            true,
+            0.02,
+            1e6,
+            plain,
+            1e-6,
+            none);
+    assertThat(qwen3.parameterCount()).isEqualTo(596_049_920L);
+  }
+
+  private static Qwen3 smallQwen3(Optional<Integer> window) {
+    Optional<Integer> two = Optional.of(2);
+    Optional<Integer> mlp = Optional.of(64);
+    return new Qwen3(
+        32, 1, 4, two, two, mlp, mlp, 64, true, 0.02, 1e4, Optional.empty(), 1e-6, window);
+  }
+
+  @Test
+  void biasesAndHeadNormsBelongToTheFamiliesThatHaveThem() {
+    Map<String, Param> qwen3 = byName(smallQwen3(Optional.empty()));
+    assertThat(qwen3).hasSize(2 + 11);
+    assertThat(qwen3.get("model.layers.0.self_attn.q_norm.weight").shape()).isEqualTo(Shape.of(2));
+    assertThat(qwen3.get("model.layers.0.self_attn.k_norm.weight").decay()).isFalse();
+    Optional<Integer> mlp = Optional.of(64);
+    Optional<Integer> none = Optional.empty();
+    Map<String, Param> qwen2 =
+        byName(
+            new Qwen2(
+                32, 1, 4, Optional.of(2), none, mlp, mlp, 64, true, 0.02, 1e4, Optional.empty(),
+                1e-6, none));
+    assertThat(qwen2).hasSize(2 + 12);
+    assertThat(qwen2.get("model.layers.0.self_attn.k_proj.bias").shape()).isEqualTo(Shape.of(16));
+    assertThat(qwen2).doesNotContainKey("model.layers.0.self_attn.o_proj.bias");
+  }
+
+  @Test
+  void aWindowReachesTheAttentionOfEveryLayer() {
+    GraphBuilder b = new GraphBuilder();
+    Qwen3 family = smallQwen3(Optional.of(3));
+    b.output("logits", family.logits(b, ModelInputs.declare(b, 16, 8, false), new Full()));
+    assertThat(b.build().nodes())
+        .filteredOn(node -> node.op() instanceof Attention)
+        .extracting(node -> ((Attention) node.op()).shape().window())
+        .containsExactly(3);
+    assertThatThrownBy(() -> smallQwen3(Optional.of(0)))
+        .hasMessage("sliding_window: expected 1 or more, found 0");
   }
 
   @Test
@@ -187,6 +287,11 @@ class ModelFamilyTest {
                 10000.0,
                 "normEps",
                 1e-5));
+    Map<String, Object> qwen = new HashMap<>(Llama.defaults());
+    qwen.put("normEps", 1e-6);
+    assertThat(Mistral.defaults()).isEqualTo(Llama.defaults());
+    assertThat(Qwen2.defaults()).isEqualTo(qwen);
+    assertThat(Qwen3.defaults()).isEqualTo(qwen);
     assertThat(Gpt2.defaults())
         .isEqualTo(
             Map.of("context", 1024, "tieEmbeddings", true, "initStd", 0.02, "normEps", 1e-5));

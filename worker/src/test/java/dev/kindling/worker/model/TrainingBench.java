@@ -26,7 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** One rank without worker and data: logits, gradients and updates of a model on the CPU. */
+/** One rank without worker and data: logits, gradients and updates of a model on any device. */
 final class TrainingBench implements AutoCloseable {
   private final ModelFamily family;
   private final UpdateRule rule;
@@ -135,6 +135,17 @@ final class TrainingBench implements AutoCloseable {
     return memory.span(variable);
   }
 
+  /** Hands what was written into the span to the device. */
+  void publish(String variable) {
+    memory.publish(variable);
+  }
+
+  /** What the device holds. */
+  float[] content(String variable) {
+    memory.fetch(variable);
+    return span(variable).toFloats();
+  }
+
   float[] logits(int[] ids) {
     span(ModelInputs.TOKENS).put(ids);
     forward.run();
@@ -143,10 +154,7 @@ final class TrainingBench implements AutoCloseable {
 
   /** Zeroes all gradients, the loss and the token count. */
   void clearGradients() {
-    Span gradients = memory.arena(Role.GRADIENT);
-    for (long i = 0; i < gradients.bytes() / Float.BYTES; i++) {
-      gradients.putFloat(i, 0f);
-    }
+    memory.clear(Role.GRADIENT);
   }
 
   /** Adds the gradients of one micro-step. */
@@ -158,7 +166,7 @@ final class TrainingBench implements AutoCloseable {
 
   /** Mean loss of the micro-steps since {@link #clearGradients}. */
   float loss() {
-    return span(Autodiff.LOSS_SUM).getFloat(0) / span(Autodiff.TOKEN_COUNT).getFloat(0);
+    return content(Autodiff.LOSS_SUM)[0] / content(Autodiff.TOKEN_COUNT)[0];
   }
 
   void update(long step, double lrFactor) {

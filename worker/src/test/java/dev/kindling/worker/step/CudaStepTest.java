@@ -9,9 +9,12 @@ import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.RopeScaling;
 import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
+import dev.kindling.worker.model.Mistral;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Qwen3;
 import dev.kindling.worker.shard.Held;
 import java.util.List;
 import java.util.Optional;
@@ -49,7 +52,45 @@ class CudaStepTest {
         new Line("GPT-2", gpt2(Optional.empty()), false),
         new Line("GPT-2, odd MLP, documents", gpt2(Optional.of(1003)), true),
         new Line("Llama, grouped heads of 64, odd MLP", llama(4, 64, 701), false),
-        new Line("Llama, grouped heads of 128, documents", llama(2, 128, 704), true));
+        new Line("Llama, grouped heads of 128, documents", llama(2, 128, 704), true),
+        new Line("Mistral, a window of 50", mistral(), false),
+        new Line("Qwen3, a norm of each head, stretched, documents", qwen3(), true));
+  }
+
+  private static ModelFamily mistral() {
+    return new Mistral(
+        256,
+        2,
+        4,
+        Optional.of(2),
+        Optional.of(64),
+        Optional.of(704),
+        ROWS,
+        DeviceRank.SEQUENCE,
+        false,
+        0.02,
+        1e4,
+        Optional.empty(),
+        1e-5,
+        Optional.of(50));
+  }
+
+  private static ModelFamily qwen3() {
+    return new Qwen3(
+        256,
+        2,
+        4,
+        Optional.of(2),
+        Optional.of(128),
+        Optional.of(704),
+        ROWS,
+        DeviceRank.SEQUENCE,
+        true,
+        0.02,
+        1e4,
+        Optional.of(new RopeScaling.Llama3(8, 1, 4, 64)),
+        1e-6,
+        Optional.empty());
   }
 
   private static ModelFamily gpt2(Optional<Integer> mlp) {

@@ -24,11 +24,13 @@ import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Qwen2;
+import dev.kindling.worker.model.Qwen3;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** Storage and launches of the programs of a step, for both families. */
+/** Storage and launches of the programs of a step, by model family. */
 class StepLayoutTest {
   private static final int LAYERS = 3;
   private static final UpdateRule ADAMW = new AdamW(0.01, 0.9, 0.95, 1e-8, 0.1, 1.0);
@@ -57,13 +59,54 @@ class StepLayoutTest {
         new Gpt2(64, LAYERS, 4, Optional.empty(), Optional.of(97), 64, true, 0.02, 1e-5), rule);
   }
 
+  private static StepGraphs qwen2() {
+    return graphs(
+        new Qwen2(
+            64,
+            LAYERS,
+            4,
+            Optional.of(2),
+            Optional.empty(),
+            Optional.empty(),
+            Optional.of(97),
+            64,
+            true,
+            0.02,
+            10000,
+            Optional.empty(),
+            1e-6,
+            Optional.of(20)),
+        ADAMW);
+  }
+
+  private static StepGraphs qwen3() {
+    return graphs(
+        new Qwen3(
+            64,
+            LAYERS,
+            4,
+            Optional.of(2),
+            Optional.of(32),
+            Optional.empty(),
+            Optional.of(97),
+            64,
+            false,
+            0.02,
+            10000,
+            Optional.empty(),
+            1e-6,
+            Optional.empty()),
+        ADAMW);
+  }
+
   private static StepGraphs graphs(ModelFamily model, UpdateRule rule) {
     return new StepGraphs(model, new Full(), rule, new StepShape(64, 32, true, 4));
   }
 
   @Test
   void layoutsComputeEveryProgram() {
-    for (StepGraphs graphs : List.of(llama(ADAMW), gpt2(ADAMW), llama(SGD), gpt2(SGD))) {
+    for (StepGraphs graphs :
+        List.of(llama(ADAMW), gpt2(ADAMW), llama(SGD), gpt2(SGD), qwen2(), qwen3())) {
       List<Graph> programs =
           List.of(
               graphs.accumulate(),

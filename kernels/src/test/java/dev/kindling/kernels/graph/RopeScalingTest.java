@@ -39,8 +39,7 @@ class RopeScalingTest {
   @Test
   void linearDividesAllAlike() {
     double[] plain = RopeFrequencies.of(100).ofHead(6);
-    RopeFrequencies stretched =
-        new RopeFrequencies(100, Optional.of(new RopeScaling.Linear(4)));
+    RopeFrequencies stretched = new RopeFrequencies(100, Optional.of(new RopeScaling.Linear(4)));
     for (int i = 0; i < 3; i++) {
       assertThat(plain[i]).isCloseTo(Math.pow(100, -i / 3.0), within(1e-15));
       assertThat(stretched.ofHead(6)[i]).isEqualTo(plain[i] / 4);

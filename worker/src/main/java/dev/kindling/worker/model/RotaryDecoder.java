@@ -71,11 +71,16 @@ sealed interface RotaryDecoder extends ModelFamily permits Llama, Mistral, Qwen2
 
   static Map<String, Object> defaults(double normEps) {
     return Map.of(
-        "context", 1024,
-        "tieEmbeddings", true,
-        "initStd", 0.02,
-        "ropeTheta", 10000.0,
-        "normEps", normEps);
+        "context",
+        1024,
+        "tieEmbeddings",
+        true,
+        "initStd",
+        0.02,
+        "ropeTheta",
+        10000.0,
+        "normEps",
+        normEps);
   }
 
   static void checkSizes(Expectation e, int width, int layers, int heads, int context) {
@@ -101,11 +106,7 @@ sealed interface RotaryDecoder extends ModelFamily permits Llama, Mistral, Qwen2
 
   /** Of sizes that are positive. */
   static void checkHeads(
-      Expectation e,
-      int width,
-      int heads,
-      Optional<Integer> kvHeads,
-      Optional<Integer> headDim) {
+      Expectation e, int width, int heads, Optional<Integer> kvHeads, Optional<Integer> headDim) {
     e.that(
         headDim.isPresent() || width % heads == 0,
         "heads",
@@ -139,7 +140,8 @@ sealed interface RotaryDecoder extends ModelFamily permits Llama, Mistral, Qwen2
   private Value attention(
       GraphBuilder b, Projection projection, String name, Value x, ModelInputs in) {
     int keys = keyHeads() * headWidth();
-    Value q = projection.project(b, weight(name + ".q_proj", x, heads() * headWidth(), biases()), x);
+    Value q =
+        projection.project(b, weight(name + ".q_proj", x, heads() * headWidth(), biases()), x);
     Value k = projection.project(b, weight(name + ".k_proj", x, keys, biases()), x);
     Value v = projection.project(b, weight(name + ".v_proj", x, keys, biases()), x);
     if (headNorms()) {

@@ -42,7 +42,20 @@ final class GoldenLosses {
     Optional<RopeScaling> llama3 = Optional.of(new RopeScaling.Llama3(8, 1, 4, 16));
     Mistral mistral =
         new Mistral(
-            24, 2, 4, two, none, none, vocabulary, 32, true, 0.05, 1e4, plain, 1e-5, Optional.of(5));
+            24,
+            2,
+            4,
+            two,
+            none,
+            none,
+            vocabulary,
+            32,
+            true,
+            0.05,
+            1e4,
+            plain,
+            1e-5,
+            Optional.of(5));
     Qwen2 qwen2 =
         new Qwen2(24, 2, 4, two, none, none, vocabulary, 32, true, 0.05, 1e4, plain, 1e-6, none);
     Qwen3 qwen3 =

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.RopeScaling;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonReader;
 import java.io.IOException;
@@ -13,7 +14,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import dev.kindling.kernels.graph.RopeScaling;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -121,7 +121,9 @@ class HuggingFaceConfigTest {
             + " \"original_max_position_embeddings\": 8192";
     RopeScaling llama3 = new RopeScaling.Llama3(32, 1, 4, 8192);
     String older =
-        ", \"rope_theta\": 500000.0, \"rope_scaling\": {\"rope_type\": \"llama3\", " + numbers + "}";
+        ", \"rope_theta\": 500000.0, \"rope_scaling\": {\"rope_type\": \"llama3\", "
+            + numbers
+            + "}";
     String newer =
         ", \"rope_parameters\": {\"rope_type\": \"llama3\", \"rope_theta\": 500000.0, "
             + numbers
@@ -149,7 +151,8 @@ class HuggingFaceConfigTest {
     assertThat(decoder("qwen2", "").headWidth()).isEqualTo(16);
     String heads = "\"num_attention_heads\": 32";
     String absent = published("qwen2", "").replace("\"num_key_value_heads\": 2, ", "");
-    assertThat(((RotaryDecoder) read(absent.replace("\"num_attention_heads\": 4", heads))).keyHeads())
+    assertThat(
+            ((RotaryDecoder) read(absent.replace("\"num_attention_heads\": 4", heads))).keyHeads())
         .isEqualTo(32);
   }
 
@@ -162,7 +165,8 @@ class HuggingFaceConfigTest {
       assertThat(decoder(type, used).window()).isZero();
       assertThatThrownBy(() -> decoder(type, used + ", \"max_window_layers\": 1"))
           .isInstanceOf(PlanException.class)
-          .hasMessage("config.json: max_window_layers: expected 0 or at least all 3 layers, found 1");
+          .hasMessage(
+              "config.json: max_window_layers: expected 0 or at least all 3 layers, found 1");
       String sliding = "\"sliding_attention\"";
       String full = "\"full_attention\"";
       String all = ", \"layer_types\": [" + sliding + ", " + sliding + ", " + sliding + "]";
@@ -188,8 +192,7 @@ class HuggingFaceConfigTest {
     Optional<Integer> heads = Optional.of(8);
     Optional<Integer> mlp = Optional.of(48);
     for (Optional<Integer> window : List.of(seven, Optional.<Integer>empty())) {
-      for (Optional<RopeScaling> scaling :
-          List.of(linear, llama3, Optional.<RopeScaling>empty())) {
+      for (Optional<RopeScaling> scaling : List.of(linear, llama3, Optional.<RopeScaling>empty())) {
         for (ModelFamily family :
             List.of(
                 new Llama(32, 3, 4, two, heads, mlp, mlp, 64, true, 0.02, 1e4, scaling, 1e-5),

@@ -144,8 +144,20 @@ class ModelFamilyTest {
     Map<String, Param> qwen2 =
         byName(
             new Qwen2(
-                32, 1, 4, Optional.of(2), none, mlp, mlp, 64, true, 0.02, 1e4, Optional.empty(),
-                1e-6, none));
+                32,
+                1,
+                4,
+                Optional.of(2),
+                none,
+                mlp,
+                mlp,
+                64,
+                true,
+                0.02,
+                1e4,
+                Optional.empty(),
+                1e-6,
+                none));
     assertThat(qwen2).hasSize(2 + 12);
     assertThat(qwen2.get("model.layers.0.self_attn.k_proj.bias").shape()).isEqualTo(Shape.of(16));
     assertThat(qwen2).doesNotContainKey("model.layers.0.self_attn.o_proj.bias");

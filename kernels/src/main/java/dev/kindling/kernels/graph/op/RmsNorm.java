@@ -12,9 +12,9 @@ import java.util.List;
  * a row of its own, H = D / C of them: r [T * H] (the norm of query and key heads, Henry et al.
  * 2020, 2010.04245).
  *
- * <p>Saves r. Gradient: with h = g * dy, dx = r * h - (r^3 / C) * sum(h * x) * x over each run; dg =
- * sum over T and H of dy * x * r, fixed order. After Zhang and Sennrich 2019 (1910.07467), section
- * 4.
+ * <p>Saves r. Gradient: with h = g * dy, dx = r * h - (r^3 / C) * sum(h * x) * x over each run; dg
+ * = sum over T and H of dy * x * r, fixed order. After Zhang and Sennrich 2019 (1910.07467),
+ * section 4.
  */
 public record RmsNorm(float eps) implements Op {
   @Override

@@ -10,8 +10,8 @@ import java.util.List;
 
 /**
  * Rotary position embedding, half-split layout. x [T, H * C], positions I32 [T] -> [T, H * C]. For
- * i < C / 2 and angle a = position * frequency i: y[i] = x[i] cos a - x[i + C/2] sin a, y[i + C/2] =
- * x[i + C/2] cos a + x[i] sin a. Tables fp32, built in fp64. Gradient: the same with the angle
+ * i < C / 2 and angle a = position * frequency i: y[i] = x[i] cos a - x[i + C/2] sin a, y[i + C/2]
+ * = x[i + C/2] cos a + x[i] sin a. Tables fp32, built in fp64. Gradient: the same with the angle
  * negated ({@code inverse}). Positions must lie in [0, T): others are a DeviceException when the
  * node runs. After Su et al. 2021 (2104.09864), section 3.4.
  */

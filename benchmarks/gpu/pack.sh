@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Collects what a machine with a GPU, but without Java or Maven, needs to run the tests tagged "gpu" and the GPU
 # benchmarks, in parts that can be carried one by one:
-#   OUT/1, OUT/2, ...   each at most 60 MB: jre.tgz (a jlinked Java 17 runtime), the jars, run.sh, the PyTorch scripts.
+#   OUT/1, OUT/2, ...   each at most 48 MB: jre.tgz (a jlinked Java 17 runtime), the jars, run.sh, the PyTorch scripts.
 #                       Put them together there: cp -r OUT/*/. KIT/
 # Usage: pack.sh OUT [PREPARED]      after: mvn test-compile   (first use fetches the JUnit console from the Maven repository)
 #   PREPARED   a folder of prepared sets (runs/prepared). With it the kit also holds what the stages train, ranks, sharding and
@@ -12,7 +12,7 @@ set -euo pipefail
 out=${1:?usage: pack.sh OUT [PREPARED]}
 prepared=${2:-}
 home=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
-limit=60000000
+limit=48000000
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 java_home=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}

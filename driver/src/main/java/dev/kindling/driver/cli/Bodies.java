@@ -2,6 +2,7 @@ package dev.kindling.driver.cli;
 
 import dev.kindling.driver.compare.RunDiff;
 import dev.kindling.driver.data.DataJobs;
+import dev.kindling.driver.data.QueryRows;
 import dev.kindling.driver.data.SparkWorkPool;
 import dev.kindling.driver.experiment.ChildStarter;
 import dev.kindling.driver.experiment.Experiment;
@@ -20,6 +21,7 @@ import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.HuggingFaceExport;
 import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.Preparation;
+import dev.kindling.worker.data.Sql;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.WorkPool;
 import dev.kindling.worker.generate.LoadedModel;
@@ -109,10 +111,17 @@ public final class Bodies implements CommandBodies {
             progress.say("data: " + phase + " " + total + "/" + total);
           }
         };
+    if (plan.data() instanceof Sql sql && spark.isEmpty()) {
+      return QueryRows.prepareBelow(sql, plan.tokenizer(), plan.sequenceLength(), root, lines);
+    }
     WorkPool pool =
         spark
             .<WorkPool>map(s -> new LatePool(() -> new SparkWorkPool(s.context(), lines)))
             .orElseGet(() -> WorkPool.sequential(lines));
+    if (plan.data() instanceof Sql sql) {
+      return QueryRows.prepareBelow(
+          spark.orElseThrow().context(), sql, plan.tokenizer(), plan.sequenceLength(), root, pool);
+    }
     return Preparation.prepareBelow(
         plan.data(), plan.tokenizer(), plan.sequenceLength(), root, pool);
   }
@@ -153,6 +162,9 @@ public final class Bodies implements CommandBodies {
       }
     } else {
       shards = prepared(plan, Optional.empty(), root, progress);
+    }
+    if (shards.manifest().leftOut().any()) {
+      progress.say("left out: " + shards.manifest().leftOut().told() + "; see left-out.txt there");
     }
     progress.say("prepared set " + shards.folder());
     return ExitCodes.DONE;

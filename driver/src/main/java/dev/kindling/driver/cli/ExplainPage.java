@@ -5,11 +5,7 @@ import dev.kindling.configs.yaml.RecordRenderer;
 import dev.kindling.configs.yaml.ValueOrigin;
 import dev.kindling.kernels.backend.cuda.CudaBytes;
 import dev.kindling.kernels.graph.Role;
-import dev.kindling.worker.data.DataSpec;
-import dev.kindling.worker.data.Jsonl;
 import dev.kindling.worker.data.Prepared;
-import dev.kindling.worker.data.SourcesJars;
-import dev.kindling.worker.data.Text;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.loop.WorkerTask;
@@ -52,18 +48,8 @@ final class ExplainPage {
       return WorkerTask.graphs(plan, TokenShards.open(Path.of(prepared.path())));
     }
     try (Tokenizer tokenizer = Tokenizer.open(plan.tokenizer())) {
-      return WorkerTask.graphs(plan, tokenizer.vocabularySize(), masks(plan.data()));
+      return WorkerTask.graphs(plan, tokenizer.vocabularySize(), plan.data().maskDocuments());
     }
-  }
-
-  private static boolean masks(DataSpec data) {
-    if (data instanceof Text text) {
-      return text.maskDocuments();
-    }
-    if (data instanceof Jsonl jsonl) {
-      return jsonl.maskDocuments();
-    }
-    return data instanceof SourcesJars jars && jars.maskDocuments();
   }
 
   private void values() {

@@ -4,6 +4,7 @@ import dev.kindling.driver.launch.Progress;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.worker.data.ExampleFlags;
 import dev.kindling.worker.data.SequenceReader;
 import dev.kindling.worker.data.SplitName;
 import dev.kindling.worker.data.TokenShards;
@@ -69,6 +70,9 @@ final class FinalSample {
     int[] tokens = new int[set.manifest().sequenceLength() + 1];
     try (SequenceReader reader = SequenceReader.open(set, split);
         Tokenizer tokenizer = set.tokenizer()) {
+      if (set.manifest().examples()) {
+        return question(reader, tokenizer, tokens);
+      }
       reader.read(reader.sequences() / 2, tokens);
       // The text after the last separator, so that the prompt is of one document.
       int from = 0;
@@ -78,5 +82,16 @@ final class FinalSample {
       int to = Math.min(tokens.length, from + PROMPT_TOKENS);
       return tokenizer.decode(Arrays.copyOfRange(tokens, from, to)).stripTrailing();
     }
+  }
+
+  /** What stands before the first answer of a sequence; its line breaks are the template's. */
+  private static String question(SequenceReader reader, Tokenizer tokenizer, int[] tokens) {
+    byte[] flags = new byte[tokens.length];
+    reader.read(reader.sequences() / 2, tokens, flags);
+    int to = 1;
+    while (to < tokens.length - 1 && !ExampleFlags.counts(flags[to])) {
+      to++;
+    }
+    return tokenizer.decode(Arrays.copyOf(tokens, to));
   }
 }

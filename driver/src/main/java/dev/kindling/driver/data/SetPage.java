@@ -34,6 +34,9 @@ final class SetPage {
     out.printf(
         "sequence length  %d%s%n",
         manifest.sequenceLength(), manifest.maskDocuments() ? ", documents masked" : "");
+    if (manifest.leftOut().any()) {
+      out.printf("left out         %s%n", manifest.leftOut().told());
+    }
     for (SplitName split : SplitName.values()) {
       split(out, split);
     }
@@ -55,6 +58,7 @@ final class SetPage {
     out.printf(
         "document length  %.0f tokens in the mean, %.3f tokens a byte%n",
         (double) part.tokens() / part.documents(), (double) part.tokens() / part.textBytes());
+    LengthBars.of(shards, split).print(out);
     int length = shards.manifest().sequenceLength();
     int[] sequence = new int[length + 1];
     long[] counts = new long[shards.manifest().vocabularySize()];
@@ -68,6 +72,10 @@ final class SetPage {
         }
       }
       histogram(out, tokenizer, counts, scanned * length);
+      if (shards.manifest().examples()) {
+        new ExamplePage(reader, tokenizer).print(out, scanned);
+        return;
+      }
       for (long sample : List.of(0L, part.sequences() / 2)) {
         reader.read(sample, sequence);
         int[] shown = java.util.Arrays.copyOf(sequence, Math.min(length, SHOWN_TOKENS));
@@ -91,7 +99,7 @@ final class SetPage {
     out.println();
   }
 
-  private static String printable(String text) {
+  static String printable(String text) {
     StringBuilder shown = new StringBuilder("\"");
     text.chars()
         .forEach(

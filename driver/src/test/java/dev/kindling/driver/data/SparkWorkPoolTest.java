@@ -3,11 +3,14 @@ package dev.kindling.driver.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.worker.data.BadLines;
 import dev.kindling.worker.data.Bytes;
+import dev.kindling.worker.data.Chat;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Jsonl;
 import dev.kindling.worker.data.Preparation;
 import dev.kindling.worker.data.Text;
+import dev.kindling.worker.data.TooLong;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -15,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -92,7 +96,7 @@ class SparkWorkPoolTest {
   @Test
   void inspectSaysWhatASetHolds() throws IOException {
     Path json = Files.writeString(folder.resolve("a.jsonl"), "{\"text\": \"hello world\\n\"}\n");
-    Jsonl data = new Jsonl(List.of(json.toString()), "text", List.of(), 0, false);
+    Jsonl data = new Jsonl(List.of(json.toString()), "text", List.of(), 0, false, BadLines.FAIL);
     Preparation.prepare(data, new Bytes(), 4, folder.resolve("set"));
     StringWriter page = new StringWriter();
     DataJobs.inspect(folder.resolve("set"), new PrintWriter(page));
@@ -108,6 +112,33 @@ class SparkWorkPoolTest {
             () -> DataJobs.inspect(folder.resolve("set"), new PrintWriter(new StringWriter())))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("expected SHA-256");
+  }
+
+  @Test
+  void inspectShowsWhatCountsInTheLossOfExamples() throws IOException {
+    Path json =
+        Files.writeString(
+            folder.resolve("a.jsonl"),
+            "{\"prompt\": \"1+1=\", \"completion\": \"2\"}\nnonsense\n"
+                + "{\"prompt\": \"2+2=\", \"completion\": \"4\"}\n");
+    Chat data =
+        new Chat(
+            List.of(json.toString()), Optional.empty(), TooLong.DROP, BadLines.SKIP, List.of(), 0);
+    Preparation.prepare(data, new Bytes(), 15, folder.resolve("plain"));
+    DataJobs.prepare(
+        spark, data, new Bytes(), 15, folder.resolve("set"), new PrintWriter(new StringWriter()));
+    Map<String, byte[]> plain = contents(folder.resolve("plain"));
+    Map<String, byte[]> fromSpark = contents(folder.resolve("set"));
+    assertThat(fromSpark.keySet()).isEqualTo(plain.keySet());
+    plain.forEach((name, bytes) -> assertThat(fromSpark.get(name)).as(name).isEqualTo(bytes));
+    StringWriter page = new StringWriter();
+    DataJobs.inspect(folder.resolve("set"), new PrintWriter(page));
+    assertThat(page.toString())
+        .contains("left out         1 unusable line(s) skipped")
+        .contains("4-7 tokens              2 ####")
+        .contains("filled           75.0% of all tokens, 25.0% count")
+        .contains("sequence 0       1+1=[[2\\x00]]")
+        .contains("                 2+2=[[4\\x00]]");
   }
 
   @Test

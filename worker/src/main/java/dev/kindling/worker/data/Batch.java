@@ -121,6 +121,27 @@ public final class Batch {
     }
   }
 
+  /** Writes L + 1 tokens of whole examples as sequence {@code slot}; see {@link ExampleFlags}. */
+  void put(int slot, int[] sequence, byte[] flags) {
+    if (segments == null) {
+      throw new IllegalStateException("examples are masked from each other");
+    }
+    int at = slot * sequenceLength;
+    int example = 0;
+    int place = 0;
+    for (int k = 0; k < sequenceLength; k++) {
+      if (k > 0 && ExampleFlags.begins(flags[k])) {
+        example++;
+        place = 0;
+      }
+      tokens[at + k] = sequence[k];
+      segments[at + k] = example;
+      positions[at + k] = place++;
+      boolean counts = ExampleFlags.counts(flags[k + 1]) && !ExampleFlags.begins(flags[k + 1]);
+      targets[at + k] = counts ? sequence[k + 1] : IGNORED;
+    }
+  }
+
   /** Makes sequence {@code slot} one that costs nothing. */
   void pad(int slot, int separator) {
     int at = slot * sequenceLength;

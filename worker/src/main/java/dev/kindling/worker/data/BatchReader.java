@@ -24,6 +24,8 @@ public final class BatchReader implements AutoCloseable {
   private final Samples samples;
   private final SkippedBatches skipped;
   private final Batch[] ring = new Batch[DEPTH];
+  private final boolean examples;
+  private final byte[] flags;
   private final Thread thread;
   private final Object lock = new Object();
 
@@ -50,6 +52,8 @@ public final class BatchReader implements AutoCloseable {
       ring[k] =
           new Batch(slice.microSequences(), manifest.sequenceLength(), manifest.maskDocuments());
     }
+    this.examples = manifest.examples();
+    this.flags = new byte[examples ? manifest.sequenceLength() + 1 : 0];
     this.thread = new Thread(() -> fillAhead(firstStep), name + "-rank-" + slice.rank());
     thread.setDaemon(true);
   }
@@ -168,6 +172,9 @@ public final class BatchReader implements AutoCloseable {
       batch.fed(SampleDigest.of(place, sample));
       if (sample < 0) {
         batch.pad(k, separator);
+      } else if (examples) {
+        sequences.read(sample, sequence, flags);
+        batch.put(k, sequence, flags);
       } else {
         sequences.read(sample, sequence);
         batch.put(k, sequence, separator);

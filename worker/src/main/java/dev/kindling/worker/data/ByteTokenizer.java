@@ -29,6 +29,22 @@ final class ByteTokenizer implements Tokenizer {
   }
 
   @Override
+  public Tokens tokens(String text) {
+    int[] ids = encode(text.getBytes(StandardCharsets.UTF_8));
+    int[] starts = new int[ids.length];
+    int character = -1;
+    int width = 1;
+    for (int i = 0; i < ids.length; i++) {
+      if ((ids[i] & 0xc0) != 0x80) {
+        character += width;
+        width = Character.charCount(text.codePointAt(character));
+      }
+      starts[i] = character;
+    }
+    return new Tokens(ids, starts);
+  }
+
+  @Override
   public String decode(int[] ids) {
     byte[] utf8 = new byte[ids.length];
     for (int i = 0; i < ids.length; i++) {

@@ -46,11 +46,24 @@ final class Corpora {
       return corpus;
     }
     if (data instanceof Jsonl jsonl) {
-      Supplier<List<Group>> source = () -> groups(jsonl);
-      Corpora corpus =
-          new Corpora(source, false, pool, jsonl.maskDocuments(), jsonl.validationFraction());
-      corpus.validationFixed = !jsonl.validationPaths().isEmpty();
-      return corpus;
+      Lines lines =
+          new Lines(
+              jsonl.paths(),
+              jsonl.validationPaths(),
+              jsonl.validationFraction(),
+              new TextMember(jsonl.field()),
+              jsonl.badLines());
+      return lines.corpus(pool, jsonl.maskDocuments());
+    }
+    if (data instanceof Chat chat) {
+      Lines lines =
+          new Lines(
+              chat.paths(),
+              chat.validationPaths(),
+              chat.validationFraction(),
+              new ChatLine(),
+              chat.badLines());
+      return lines.corpus(pool, true);
     }
     if (data instanceof SourcesJars jars) {
       Supplier<List<Group>> source = () -> groups(jars);
@@ -62,6 +75,10 @@ final class Corpora {
       jars.jars().forEach(jar -> pins.add(jar.sha256()).add(jar.split().word()));
       corpus.inputsHash = pins.hex();
       return corpus;
+    }
+    if (data instanceof Sql) {
+      throw new DataException(
+          "data.type sql: expected its rows, which the driver reads through Spark, found the query");
     }
     throw new IllegalArgumentException("prepared sets have no inputs: " + data);
   }
@@ -76,17 +93,30 @@ final class Corpora {
     return groups;
   }
 
-  private static List<Group> groups(Jsonl jsonl) {
-    Inputs inputs = new Inputs();
-    List<Group> groups = new ArrayList<>();
-    SplitName fixed = jsonl.validationFraction() > 0 ? null : SplitName.TRAIN;
-    String field = jsonl.field();
-    Group.cut(inputs.jsonl(jsonl.paths(), field, SplitName.TRAIN), fixed, groups);
-    Group.cut(
-        inputs.jsonl(jsonl.validationPaths(), field, SplitName.VALIDATION),
-        SplitName.VALIDATION,
-        groups);
-    return groups;
+  /** JSON lines, whatever they hold. */
+  private record Lines(
+      List<String> paths,
+      List<String> validationPaths,
+      double validationFraction,
+      LineContent content,
+      BadLines badLines) {
+    Corpora corpus(WorkPool pool, boolean maskDocuments) {
+      Corpora corpus = new Corpora(this::groups, false, pool, maskDocuments, validationFraction);
+      corpus.validationFixed = !validationPaths.isEmpty();
+      return corpus;
+    }
+
+    private List<Group> groups() {
+      Inputs inputs = new Inputs();
+      List<Group> groups = new ArrayList<>();
+      SplitName fixed = validationFraction > 0 ? null : SplitName.TRAIN;
+      Group.cut(inputs.jsonl(paths, content, badLines, SplitName.TRAIN), fixed, groups);
+      Group.cut(
+          inputs.jsonl(validationPaths, content, badLines, SplitName.VALIDATION),
+          SplitName.VALIDATION,
+          groups);
+      return groups;
+    }
   }
 
   private static List<Group> groups(SourcesJars spec) {

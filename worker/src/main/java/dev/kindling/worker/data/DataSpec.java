@@ -8,12 +8,16 @@ import java.util.List;
  * Where training text comes from. Every kind but {@link Prepared} is tokenised and packed into a
  * prepared set by {@link Preparation}; {@code type:} in YAML picks the record.
  */
-public sealed interface DataSpec extends Serializable permits Text, Jsonl, SourcesJars, Prepared {
+public sealed interface DataSpec extends Serializable
+    permits Text, Jsonl, Chat, Sql, SourcesJars, Prepared {
   /**
    * The same data from any working folder: relative paths, which start at this process's working
    * folder, become absolute.
    */
   DataSpec absolute();
+
+  /** Whether attention and targets stay inside one document; of no meaning for a prepared set. */
+  boolean maskDocuments();
 
   /** One path made absolute, without the dots. */
   static String absolute(String path) {

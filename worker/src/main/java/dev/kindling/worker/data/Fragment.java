@@ -17,8 +17,16 @@ sealed interface Fragment extends Serializable permits TextFragment, JsonlFragme
    */
   void read(Sink sink);
 
-  /** Takes one document: its name and its UTF-8 bytes, not empty. */
+  /** Takes the documents. */
   interface Sink {
+    /**
+     * One document: its name and its UTF-8 bytes, not empty.
+     *
+     * @throws BadLine where it cannot be used
+     */
     void document(String name, byte[] utf8);
+
+    /** Told of a line that was left out, with its file, byte and fault. */
+    default void skipped(String what) {}
   }
 }

@@ -1,6 +1,8 @@
 package dev.kindling.worker.data;
 
+import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
@@ -176,6 +178,29 @@ final class HuggingfaceTokenizer implements Tokenizer {
       ids[i] = Math.toIntExact(wide[i]);
     }
     return ids;
+  }
+
+  @Override
+  public Tokens tokens(String text) {
+    Encoding encoding = rust.encode(text, false, false);
+    CharSpan[] spans = encoding.getCharTokenSpans();
+    int[] ids = new int[spans.length];
+    int[] starts = new int[spans.length];
+    int points = 0;
+    int chars = 0;
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = Math.toIntExact(encoding.getIds()[i]);
+      // Rust counts code points, and never backwards but where one character is several tokens.
+      int start = spans[i] == null ? points : spans[i].getStart();
+      if (start < points) {
+        chars = text.offsetByCodePoints(0, start);
+      } else {
+        chars = text.offsetByCodePoints(chars, start - points);
+      }
+      points = start;
+      starts[i] = chars;
+    }
+    return new Tokens(ids, starts);
   }
 
   @Override

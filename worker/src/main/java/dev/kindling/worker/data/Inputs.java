@@ -27,12 +27,14 @@ final class Inputs {
     return fragments;
   }
 
-  List<Fragment> jsonl(List<String> paths, String field, SplitName split) {
+  List<Fragment> jsonl(
+      List<String> paths, LineContent content, BadLines badLines, SplitName split) {
     List<Fragment> fragments = new ArrayList<>();
     for (Found found : files(paths, split)) {
       for (long start = 0; start < found.bytes; start += JSONL_RANGE_BYTES) {
         long end = Math.min(found.bytes, start + JSONL_RANGE_BYTES);
-        fragments.add(new JsonlFragment(found.file.toString(), found.name, field, start, end));
+        fragments.add(
+            new JsonlFragment(found.file.toString(), found.name, content, badLines, start, end));
       }
     }
     return fragments;

@@ -12,13 +12,15 @@ import java.util.Map;
  * @param validationPaths the same as {@code paths}, held out for validation
  * @param validationFraction share of documents held out, picked by content hash
  * @param maskDocuments attention and targets stay inside one document; positions restart there
+ * @param badLines what a line does that holds no such text
  */
 public record Jsonl(
     List<String> paths,
     String field,
     List<String> validationPaths,
     double validationFraction,
-    boolean maskDocuments)
+    boolean maskDocuments,
+    BadLines badLines)
     implements DataSpec {
   public Jsonl {
     paths = List.copyOf(paths);
@@ -37,7 +39,8 @@ public record Jsonl(
         field,
         DataSpec.absolute(validationPaths),
         validationFraction,
-        maskDocuments);
+        maskDocuments,
+        badLines);
   }
 
   public static Map<String, Object> defaults() {
@@ -49,6 +52,8 @@ public record Jsonl(
         "validationFraction",
         0.0,
         "maskDocuments",
-        false);
+        false,
+        "badLines",
+        BadLines.FAIL);
   }
 }

@@ -9,13 +9,13 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Map;
 
 /**
  * The lines of a JSON lines file that begin in bytes {@code [start, end)}; blank lines are no
  * documents.
  */
-record JsonlFragment(String path, String name, String field, long start, long end)
+record JsonlFragment(
+    String path, String name, LineContent content, BadLines badLines, long start, long end)
     implements Fragment {
   private static final int CHUNK = 1 << 20;
   private static final int LINE_LIMIT = 1 << 30;
@@ -28,19 +28,20 @@ record JsonlFragment(String path, String name, String field, long start, long en
   @Override
   public void read(Sink sink) {
     try (FileChannel channel = FileChannel.open(Path.of(path))) {
+      Numbers numbers = new Numbers(channel);
       long at = start == 0 ? 0 : lineAfter(channel, start - 1);
       byte[] held = new byte[0];
       while (at < end) {
         held = fill(channel, at, Math.max(CHUNK, 2L * held.length));
         int from = 0;
         for (int newline = find(held, 0); newline >= 0 && at + from < end; ) {
-          line(sink, held, from, newline, at + from);
+          line(sink, held, from, newline, at + from, numbers);
           from = newline + 1;
           newline = find(held, from);
         }
         boolean last = at + held.length >= channel.size();
         if (last && from < held.length && at + from < end) {
-          line(sink, held, from, held.length, at + from);
+          line(sink, held, from, held.length, at + from, numbers);
           from = held.length;
         }
         at += from;
@@ -90,37 +91,53 @@ record JsonlFragment(String path, String name, String field, long start, long en
     return -1;
   }
 
-  private void line(Sink sink, byte[] held, int from, int to, long offset) {
+  private void line(Sink sink, byte[] held, int from, int to, long offset, Numbers numbers)
+      throws IOException {
     byte[] line = Arrays.copyOfRange(held, from, to);
-    Utf8.check(line, path, offset);
-    if (new String(line, StandardCharsets.UTF_8).isBlank()) {
-      return;
+    try {
+      Utf8.Fault fault = Utf8.fault(line);
+      if (fault != null) {
+        throw new BadLine(fault.offset(), fault.reason());
+      }
+      if (!new String(line, StandardCharsets.UTF_8).isBlank()) {
+        sink.document(name + "@" + offset, content.document(parsed(line)));
+      }
+    } catch (BadLine e) {
+      String place = path + ":" + numbers.of(offset) + ": byte " + (offset + e.offset());
+      if (badLines == BadLines.FAIL) {
+        throw new DataException(place + ": " + e.getMessage(), e);
+      }
+      sink.skipped(place + ": " + e.getMessage());
     }
-    sink.document(name + "@" + offset, text(line, offset));
   }
 
-  private byte[] text(byte[] line, long offset) {
-    Json value;
+  private Json parsed(byte[] line) {
     try {
-      value = JsonReader.read(line, path, JsonReader.Limits.FOREIGN);
+      return JsonReader.read(line, path, JsonReader.Limits.FOREIGN);
     } catch (JsonException e) {
-      String where = path + ": byte " + (offset + e.offset());
-      throw new DataException(where + ": not JSON: " + e.reason(), e);
+      throw new BadLine(e.offset(), "not JSON: " + e.reason());
     }
-    Map<String, Json> members = value instanceof Json.Obj object ? object.members() : Map.of();
-    if (!(members.get(field) instanceof Json.Text text) || text.value().isEmpty()) {
-      throw new DataException(
-          path
-              + ": byte "
-              + offset
-              + ": expected an object with a text in member \""
-              + field
-              + "\", found "
-              + (value instanceof Json.Obj ? "members " + members.keySet() : "no object"));
+  }
+
+  /** Numbers of lines, from 1; reads the file from the last one asked for, so once in all. */
+  private final class Numbers {
+    private final FileChannel channel;
+    private long at;
+    private long number = 1;
+
+    Numbers(FileChannel channel) {
+      this.channel = channel;
     }
-    if (text.value().indexOf('\0') >= 0) {
-      throw new DataException(path + ": byte " + offset + ": expected text, found NUL in it");
+
+    long of(long offset) throws IOException {
+      while (at < offset) {
+        byte[] window = fill(channel, at, Math.min(CHUNK, offset - at));
+        for (byte b : window) {
+          number += b == '\n' ? 1 : 0;
+        }
+        at += window.length;
+      }
+      return number;
     }
-    return text.value().getBytes(StandardCharsets.UTF_8);
   }
 }

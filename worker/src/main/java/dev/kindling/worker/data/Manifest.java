@@ -19,6 +19,9 @@ import java.util.Map;
  * @param tokenBytes width of a token in the shards: 1, 2 (unsigned) or 4
  * @param sequenceLength tokens a sequence, one less than a record holds
  * @param maskDocuments attention and targets stay inside one document
+ * @param examples sequences hold whole examples with flags (see {@link ExampleFlags}), not pieces
+ *     of one stream; documents are masked then
+ * @param leftOut lines and examples that are not in the set
  * @param splits both sides; validation may hold nothing
  */
 public record Manifest(
@@ -30,8 +33,14 @@ public record Manifest(
     int tokenBytes,
     int sequenceLength,
     boolean maskDocuments,
+    boolean examples,
+    LeftOut leftOut,
     Map<SplitName, Part> splits) {
+  /** Streams; unchanged since the first sets, so that these stay readable and equal. */
   static final String FORMAT = "kindling-tokens-1";
+
+  /** Examples: each record has a flag byte a token between its tokens and its CRC. */
+  static final String EXAMPLES_FORMAT = "kindling-tokens-2";
 
   /**
    * One side of the set.
@@ -53,9 +62,9 @@ public record Manifest(
     splits = Map.copyOf(splits);
   }
 
-  /** Bytes of one record: sequenceLength + 1 tokens and their CRC32C. */
+  /** Bytes of one record: sequenceLength + 1 tokens, their flags if any, and a CRC32C. */
   public int recordBytes() {
-    return (sequenceLength + 1) * tokenBytes + Integer.BYTES;
+    return (sequenceLength + 1) * (tokenBytes + (examples ? 1 : 0)) + Integer.BYTES;
   }
 
   static int tokenBytes(int vocabularySize) {
@@ -64,7 +73,8 @@ public record Manifest(
 
   String toJson() {
     StringBuilder out = new StringBuilder("{\n");
-    out.append("  \"format\": ").append(Json.ascii(FORMAT)).append(",\n");
+    String format = examples ? EXAMPLES_FORMAT : FORMAT;
+    out.append("  \"format\": ").append(Json.ascii(format)).append(",\n");
     out.append("  \"fingerprint\": ").append(Json.ascii(fingerprint)).append(",\n");
     out.append("  \"inputs_hash\": ").append(Json.ascii(inputsHash)).append(",\n");
     out.append("  \"tokenizer_hash\": ").append(Json.ascii(tokenizerHash)).append(",\n");
@@ -73,6 +83,9 @@ public record Manifest(
     out.append("  \"token_bytes\": ").append(tokenBytes).append(",\n");
     out.append("  \"sequence_length\": ").append(sequenceLength).append(",\n");
     out.append("  \"mask_documents\": ").append(maskDocuments).append(",\n");
+    if (leftOut.any()) {
+      out.append("  \"left_out\": ").append(leftOut.toJson()).append(",\n");
+    }
     out.append("  \"splits\": {\n");
     for (SplitName name : SplitName.values()) {
       out.append("    ").append(Json.ascii(name.word())).append(": ");
@@ -109,7 +122,11 @@ public record Manifest(
   static Manifest fromJson(byte[] text, String file) {
     Json.Obj root = JsonReader.read(text, file).asObject("manifest");
     String format = root.text("format");
-    require(root, format.equals(FORMAT), "format: expected " + FORMAT + ", found " + format);
+    boolean examples = format.equals(EXAMPLES_FORMAT);
+    require(
+        root,
+        examples || format.equals(FORMAT),
+        "format: expected " + FORMAT + " or " + EXAMPLES_FORMAT + ", found " + format);
     Map<SplitName, Part> splits = new LinkedHashMap<>();
     Json.Obj sides = root.object("splits");
     for (SplitName name : SplitName.values()) {
@@ -125,8 +142,16 @@ public record Manifest(
             integer(root, "token_bytes", Integer.BYTES),
             integer(root, "sequence_length", 1 << 24),
             root.find("mask_documents").map(flag -> flag.asFlag("mask_documents")).orElse(false),
+            examples,
+            root.find("left_out").isPresent()
+                ? LeftOut.fromJson(root.object("left_out"))
+                : LeftOut.NONE,
             splits);
     require(root, manifest.sequenceLength >= 1, "sequence_length: expected 1 or more, found 0");
+    require(
+        root,
+        manifest.maskDocuments || !examples,
+        "mask_documents: expected true in a set of examples, found false");
     int width = tokenBytes(manifest.vocabularySize);
     require(
         root,

@@ -16,8 +16,10 @@ import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes a prepared set out of text: scan, tokenise, pack, in three rounds of independent tasks. The
@@ -36,14 +38,21 @@ public final class Preparation {
   private final int sequenceLength;
   private final int shardTokens;
   private final WorkPool pool;
+  private final @Nullable ChatFormat chat;
 
   private Preparation(
-      TokenizerSpec spec, Tokenizer tokenizer, int sequenceLength, int shardTokens, WorkPool pool) {
+      TokenizerSpec spec,
+      Tokenizer tokenizer,
+      int sequenceLength,
+      int shardTokens,
+      WorkPool pool,
+      @Nullable ChatFormat chat) {
     this.tokenizerSpec = spec;
     this.tokenizer = tokenizer;
     this.sequenceLength = sequenceLength;
     this.shardTokens = shardTokens;
     this.pool = pool;
+    this.chat = chat;
   }
 
   /** As the five-argument form, on the calling thread, saying nothing. */
@@ -85,22 +94,27 @@ public final class Preparation {
         shards.require(tokenizer, sequenceLength);
         return shards;
       }
-      return new Preparation(spec, tokenizer, sequenceLength, shardTokens, pool)
+      ChatFormat chat =
+          data instanceof Chat examples ? ChatFormat.of(examples, spec, sequenceLength) : null;
+      return new Preparation(spec, tokenizer, sequenceLength, shardTokens, pool, chat)
           .prepare(Corpora.of(data, pool), target);
     }
   }
 
   private TokenShards prepare(Corpora corpus, Function<String, Path> targets) {
-    String fingerprint =
+    Sha256 settings =
         new Sha256()
-            .add(Manifest.FORMAT)
+            .add(chat == null ? Manifest.FORMAT : Manifest.EXAMPLES_FORMAT)
             .add(corpus.inputsHash())
             .add(tokenizer.hash())
             .add("sequence_length " + sequenceLength)
             .add("shard_tokens " + shardTokens)
             .add("mask_documents " + corpus.maskDocuments())
-            .add("validation_fraction " + corpus.validationFraction())
-            .hex();
+            .add("validation_fraction " + corpus.validationFraction());
+    if (chat != null) {
+      chat.addTo(settings);
+    }
+    String fingerprint = settings.hex();
     Path target = targets.apply(fingerprint).toAbsolutePath().normalize();
     BuildFolder.sweep(target);
     if (Files.exists(target.resolve(TokenShards.MANIFEST))) {
@@ -131,20 +145,18 @@ public final class Preparation {
     List<TokenizeTask.Input> inputs = inputs(corpus);
     List<TokenizeTask.Counts> counts =
         pool.map(
-            "tokenise", inputs, new TokenizeTask(tokenizerSpec, tokenBytes, corpus.line(), parts));
-    long[][] tokens = new long[2][counts.size()];
-    for (SplitName split : SplitName.values()) {
-      for (int k = 0; k < counts.size(); k++) {
-        tokens[split.ordinal()][k] = counts.get(k).tokens()[split.ordinal()];
-      }
-    }
-    List<ShardTask.Input> cuts = cuts(corpus, tokens);
-    ShardTask pack = new ShardTask(parts, building.toString(), tokenBytes, sequenceLength, tokens);
-    List<Manifest.Shard> shards = pool.map("pack", cuts, pack);
+            "tokenise",
+            inputs,
+            new TokenizeTask(tokenizerSpec, chat, tokenBytes, corpus.line(), parts));
+    Packed packed =
+        chat == null
+            ? stream(corpus, counts, building, tokenBytes)
+            : examples(corpus, counts, building, tokenBytes);
     joinDocuments(building, counts.size());
+    LeftOut leftOut = leftOut(building, counts);
     Map<SplitName, Manifest.Part> splits = new EnumMap<>(SplitName.class);
     for (SplitName split : SplitName.values()) {
-      splits.put(split, part(split, cuts, shards, counts));
+      splits.put(split, part(split, packed, counts));
     }
     return new Manifest(
         fingerprint,
@@ -155,7 +167,65 @@ public final class Preparation {
         tokenBytes,
         sequenceLength,
         corpus.maskDocuments(),
+        chat != null,
+        leftOut,
         splits);
+  }
+
+  /** Which sequences became which shard. */
+  private record Packed(List<ShardTask.Input> cuts, List<Manifest.Shard> shards) {}
+
+  private Packed stream(
+      Corpora corpus, List<TokenizeTask.Counts> counts, Path building, int tokenBytes) {
+    long[][] tokens = new long[2][counts.size()];
+    Map<SplitName, Long> sequences = new EnumMap<>(SplitName.class);
+    for (SplitName split : SplitName.values()) {
+      long total = 0;
+      for (int k = 0; k < counts.size(); k++) {
+        tokens[split.ordinal()][k] = counts.get(k).tokens()[split.ordinal()];
+        total += tokens[split.ordinal()][k];
+      }
+      long held = total == 0 ? 0 : (total - 1) / sequenceLength;
+      String least = (sequenceLength + 1) + " tokens (one sequence), found " + total;
+      require(held > 0, corpus, split, least);
+      sequences.put(split, held);
+    }
+    List<ShardTask.Input> cuts = cuts(sequences);
+    String parts = building.resolve("parts").toString();
+    ShardTask pack = new ShardTask(parts, building.toString(), tokenBytes, sequenceLength, tokens);
+    return new Packed(cuts, pool.map("pack", cuts, pack));
+  }
+
+  private Packed examples(
+      Corpora corpus, List<TokenizeTask.Counts> counts, Path building, int tokenBytes) {
+    Map<SplitName, ExampleShardTask.Places> places = new EnumMap<>(SplitName.class);
+    Map<SplitName, Long> sequences = new EnumMap<>(SplitName.class);
+    for (SplitName split : SplitName.values()) {
+      ExampleShardTask.Places held =
+          new ExampleShardTask.Places(split, counts, tokenBytes, sequenceLength + 1);
+      require(held.sequences() > 0, corpus, split, "one example, found none that can be used");
+      places.put(split, held);
+      sequences.put(split, held.sequences());
+    }
+    List<ShardTask.Input> cuts = cuts(sequences);
+    List<ExampleShardTask.Input> inputs = new ArrayList<>();
+    for (ShardTask.Input cut : cuts) {
+      inputs.add(Objects.requireNonNull(places.get(cut.split())).input(cut));
+    }
+    ExampleShardTask pack =
+        new ExampleShardTask(
+            building.resolve("parts").toString(),
+            building.toString(),
+            tokenBytes,
+            sequenceLength,
+            tokenizer.separator());
+    return new Packed(cuts, pool.map("pack", inputs, pack));
+  }
+
+  private static void require(boolean holds, Corpora corpus, SplitName split, String least) {
+    if (!holds && (split == SplitName.TRAIN || corpus.holdsOut())) {
+      throw new DataException(split.word() + " split: expected at least " + least);
+    }
   }
 
   private List<TokenizeTask.Input> inputs(Corpora corpus) {
@@ -173,42 +243,27 @@ public final class Preparation {
     return inputs;
   }
 
-  private List<ShardTask.Input> cuts(Corpora corpus, long[][] tokens) {
+  private List<ShardTask.Input> cuts(Map<SplitName, Long> sequences) {
     List<ShardTask.Input> cuts = new ArrayList<>();
     long perShard = Math.max(1, shardTokens / sequenceLength);
-    for (SplitName split : SplitName.values()) {
-      long total = 0;
-      for (long count : tokens[split.ordinal()]) {
-        total += count;
-      }
-      long sequences = total == 0 ? 0 : (total - 1) / sequenceLength;
-      if (sequences == 0 && (split == SplitName.TRAIN || corpus.holdsOut())) {
-        throw new DataException(
-            split.word()
-                + " split: expected at least "
-                + (sequenceLength + 1)
-                + " tokens (one sequence), found "
-                + total);
-      }
-      for (long first = 0; first < sequences; first += perShard) {
-        long count = Math.min(perShard, sequences - first);
-        cuts.add(new ShardTask.Input(split, (int) (first / perShard), first, count));
-      }
-    }
+    sequences.forEach(
+        (split, held) -> {
+          for (long first = 0; first < held; first += perShard) {
+            long count = Math.min(perShard, held - first);
+            cuts.add(new ShardTask.Input(split, (int) (first / perShard), first, count));
+          }
+        });
     return cuts;
   }
 
   private static Manifest.Part part(
-      SplitName split,
-      List<ShardTask.Input> cuts,
-      List<Manifest.Shard> shards,
-      List<TokenizeTask.Counts> counts) {
+      SplitName split, Packed packed, List<TokenizeTask.Counts> counts) {
     List<Manifest.Shard> own = new ArrayList<>();
     long sequences = 0;
-    for (int k = 0; k < cuts.size(); k++) {
-      if (cuts.get(k).split() == split) {
-        own.add(shards.get(k));
-        sequences += cuts.get(k).count();
+    for (int k = 0; k < packed.cuts.size(); k++) {
+      if (packed.cuts.get(k).split() == split) {
+        own.add(packed.shards.get(k));
+        sequences += packed.cuts.get(k).count();
       }
     }
     int side = split.ordinal();
@@ -224,6 +279,22 @@ public final class Preparation {
         Files.copy(TokenizeTask.documents(building.resolve("parts").toString(), k), out);
       }
     }
+  }
+
+  private static LeftOut leftOut(Path building, List<TokenizeTask.Counts> counts)
+      throws IOException {
+    LeftOut all = LeftOut.NONE;
+    for (TokenizeTask.Counts count : counts) {
+      all = all.plus(count.leftOut());
+    }
+    if (all.any()) {
+      try (OutputStream out = Files.newOutputStream(building.resolve(TokenShards.LEFT_OUT))) {
+        for (int k = 0; k < counts.size(); k++) {
+          Files.copy(TokenizeTask.leftOut(building.resolve("parts").toString(), k), out);
+        }
+      }
+    }
+    return all;
   }
 
   private static void write(Path file, String text) throws IOException {

@@ -16,4 +16,10 @@ public record Prepared(String path) implements DataSpec {
   public Prepared absolute() {
     return new Prepared(DataSpec.absolute(path));
   }
+
+  /** The set's manifest says it. */
+  @Override
+  public boolean maskDocuments() {
+    return false;
+  }
 }

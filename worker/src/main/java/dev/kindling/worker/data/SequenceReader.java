@@ -108,6 +108,20 @@ public final class SequenceReader implements AutoCloseable {
     }
   }
 
+  /**
+   * As {@link #read(long, int[])}, and the flags of a set of examples.
+   *
+   * @param flagsInto at least L + 1 long
+   */
+  public void read(long sequence, int[] into, byte[] flagsInto) {
+    if (!manifest.examples()) {
+      throw new IllegalStateException(shards.folder() + ": flags exist only in sets of examples");
+    }
+    read(sequence, into);
+    int tokens = manifest.sequenceLength() + 1;
+    record.get(tokens * manifest.tokenBytes(), flagsInto, 0, tokens);
+  }
+
   private void fill(int shard, long offset) {
     FileChannel channel = channels.get(shard);
     record.clear();

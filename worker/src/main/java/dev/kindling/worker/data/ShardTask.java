@@ -28,7 +28,7 @@ record ShardTask(String parts, String target, int tokenBytes, int sequenceLength
 
   @Override
   public Manifest.Shard run(Input input) {
-    String name = String.format("%s-%05d.tokens", input.split.word(), input.number);
+    String name = name(input);
     MessageDigest digest = Sha256.fresh();
     int payload = (sequenceLength + 1) * tokenBytes;
     ByteBuffer record = ByteBuffer.allocate(payload + Integer.BYTES);
@@ -59,6 +59,10 @@ record ShardTask(String parts, String target, int tokenBytes, int sequenceLength
       throw new DataException(target + "/" + name + ": cannot be written: " + e, e);
     }
     return new Manifest.Shard(name, input.count, HexFormat.of().formatHex(digest.digest()));
+  }
+
+  static String name(Input cut) {
+    return String.format("%s-%05d.tokens", cut.split.word(), cut.number);
   }
 
   /** The part files of a split, end to end, from a token on. */

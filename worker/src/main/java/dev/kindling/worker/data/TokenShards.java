@@ -1,20 +1,31 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
+import dev.kindling.worker.store.JsonReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.function.LongConsumer;
+import java.util.stream.Stream;
 
 /**
  * A prepared set on disk: {@code manifest.json}, {@code documents.jsonl} (name, split and size of
  * each document in stream order) and shards of records. A record is L + 1 tokens, little-endian,
  * and their CRC32C, so that a flipped byte is found when it is read and not a whole file earlier.
+ *
+ * <p>In a set of examples (format 2) L + 1 bytes of {@link ExampleFlags} stand between both, under
+ * the same CRC: which tokens count in the loss and where an example begins. An example lies whole
+ * in one record; behind the last is padding of separators that do not count.
  */
 public final class TokenShards {
   static final String MANIFEST = "manifest.json";
   static final String TOKENIZER = "tokenizer.bin";
   static final String DOCUMENTS = "documents.jsonl";
+  static final String LEFT_OUT = "left-out.txt";
 
   private final Path folder;
   private final Manifest manifest;
@@ -77,6 +88,31 @@ public final class TokenShards {
 
   public Manifest.Part part(SplitName split) {
     return manifest.part(split);
+  }
+
+  /**
+   * Tells the tokens of each document of a split, in stream order and without separators, as {@code
+   * documents.jsonl} has them.
+   *
+   * @throws DataException when that file is missing or damaged
+   */
+  public void documentTokens(SplitName split, LongConsumer told) {
+    Path file = folder.resolve(DOCUMENTS);
+    try (Stream<String> lines = Files.lines(file)) {
+      lines.forEach(
+          line -> {
+            Json.Obj document =
+                JsonReader.read(line.getBytes(StandardCharsets.UTF_8), file.toString())
+                    .asObject("document");
+            if (document.text("split").equals(split.word())) {
+              told.accept(document.integer("tokens", 0, Long.MAX_VALUE));
+            }
+          });
+    } catch (IOException | UncheckedIOException e) {
+      throw new DataException(file + ": cannot be read: " + e, e);
+    } catch (JsonException e) {
+      throw new DataException(file + ": damaged: " + e.reason(), e);
+    }
   }
 
   private void checkSizes() {

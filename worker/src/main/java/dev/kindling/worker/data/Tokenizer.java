@@ -17,6 +17,17 @@ public interface Tokenizer extends AutoCloseable {
   /** Ids of well-formed UTF-8 text without special tokens around it. */
   int[] encode(byte[] utf8);
 
+  /**
+   * Ids of a text and where each begins in it.
+   *
+   * @param starts index into the text's chars; tokens that share a character have the same
+   */
+  @SuppressWarnings("ArrayRecordComponent")
+  record Tokens(int[] ids, int[] starts) {}
+
+  /** As {@link #encode}, with places; special tokens written out in the text become their ids. */
+  Tokens tokens(String text);
+
   /** Text of the ids; malformed bytes become U+FFFD. */
   String decode(int[] ids);
 

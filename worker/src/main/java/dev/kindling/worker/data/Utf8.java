@@ -1,10 +1,14 @@
 package dev.kindling.worker.data;
 
 import java.util.HexFormat;
+import org.jspecify.annotations.Nullable;
 
 /** Strict check of text bytes: no NUL, well-formed UTF-8 (RFC 3629: no surrogates, no overlong). */
 final class Utf8 {
   private Utf8() {}
+
+  /** What is wrong at a byte of a text. */
+  record Fault(int offset, String reason) {}
 
   /**
    * Returns when all of {@code text} is text.
@@ -13,6 +17,14 @@ final class Utf8 {
    * @throws DataException naming file and byte offset of the first byte that is not
    */
   static void check(byte[] text, String file, long base) {
+    Fault fault = fault(text);
+    if (fault != null) {
+      throw new DataException(file + ": byte " + (base + fault.offset) + ": " + fault.reason);
+    }
+  }
+
+  /** The first byte that is not text; null when all are. */
+  static @Nullable Fault fault(byte[] text) {
     int i = 0;
     while (i < text.length) {
       int lead = text[i];
@@ -21,21 +33,16 @@ final class Utf8 {
         continue;
       }
       if (lead == 0) {
-        throw new DataException(
-            file + ": byte " + (base + i) + ": expected text, found NUL (a binary file?)");
+        return new Fault(i, "expected text, found NUL (a binary file?)");
       }
       int length = sequenceLength(text, i);
       if (length == 0) {
         int shown = Math.min(text.length, i + 4);
-        throw new DataException(
-            file
-                + ": byte "
-                + (base + i)
-                + ": expected UTF-8, found 0x"
-                + HexFormat.of().formatHex(text, i, shown));
+        return new Fault(i, "expected UTF-8, found 0x" + HexFormat.of().formatHex(text, i, shown));
       }
       i += length;
     }
+    return null;
   }
 
   /** Bytes of the multi-byte character at {@code i}; 0 when it is malformed. */

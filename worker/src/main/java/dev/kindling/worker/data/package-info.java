@@ -4,7 +4,9 @@
  *
  * <p>Read first: {@link dev.kindling.worker.data.DataSpec}, {@link
  * dev.kindling.worker.data.Preparation}, {@link dev.kindling.worker.data.TokenShards}, {@link
- * dev.kindling.worker.data.SampleOrder}, {@link dev.kindling.worker.data.BatchReader}.
+ * dev.kindling.worker.data.SampleOrder}, {@link dev.kindling.worker.data.BatchReader}. Fine-tuning:
+ * {@link dev.kindling.worker.data.Chat}, {@link dev.kindling.worker.data.ChatEncoder}, {@link
+ * dev.kindling.worker.data.ExamplePacking}.
  *
  * <p>Legend: {@code L} sequence length, {@code N} sequences of a split, {@code B} sequences of a
  * global batch, {@code W} world size.

@@ -21,7 +21,7 @@ class JsonlFragmentTest {
 
   private static List<String> read(Path file, long start, long end) {
     List<String> texts = new ArrayList<>();
-    new JsonlFragment(file.toString(), "f", "text", start, end)
+    new JsonlFragment(file.toString(), "f", new TextMember("text"), BadLines.FAIL, start, end)
         .read((name, utf8) -> texts.add(new String(utf8, StandardCharsets.UTF_8)));
     return texts;
   }
@@ -61,7 +61,9 @@ class JsonlFragmentTest {
 
   @Test
   void wrongLinesAreNamedWithTheirOffset() throws IOException {
-    expectFault("{\"text\": \"a\"}\n{\"text\": 3}\n", "byte 14: expected an object with a text");
+    expectFault(
+        "{\"text\": \"a\"}\n{\"text\": 3}\n",
+        "bad.jsonl:2: byte 14: expected an object with a text");
     expectFault("{\"text\": \"a\"}\n{\"txt\": \"b\"}\n", "member \"text\", found members [txt]");
     expectFault("{\"text\": \"a\"}\nhello\n", "byte 14: not JSON: expected a value, found 'h'");
     expectFault(
@@ -75,10 +77,33 @@ class JsonlFragmentTest {
 
   private void expectFault(String content, String message) throws IOException {
     Path file = Files.writeString(folder.resolve("bad.jsonl"), content);
-    Jsonl spec = new Jsonl(List.of(file.toString()), "text", List.of(), 0, false);
+    Jsonl spec = new Jsonl(List.of(file.toString()), "text", List.of(), 0, false, BadLines.FAIL);
     assertThatThrownBy(() -> Preparation.prepare(spec, new Bytes(), 2, folder.resolve("bad")))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("bad.jsonl")
         .hasMessageContaining(message);
+  }
+
+  @Test
+  void skippedLinesAreCountedAndNamedWithTheirNumber() throws IOException {
+    String content =
+        "{\"text\": \"good one\"}\n\nhello\n{\"text\": 3}\r\n{\"text\": \"good two\"}\n"
+            + "{\"text\": \"\u00e9\n{\"text\": \"last\"}";
+    Path file = Files.writeString(folder.resolve("mixed.jsonl"), content);
+    byte[] bytes = Files.readAllBytes(file);
+    // Half a character: not UTF-8.
+    int at = content.indexOf('\u00e9');
+    bytes[at + 1] = 'x';
+    Files.write(file, bytes);
+    Jsonl spec = new Jsonl(List.of(file.toString()), "text", List.of(), 0, false, BadLines.SKIP);
+    TokenShards shards = Preparation.prepare(spec, new Bytes(), 2, folder.resolve("skip"));
+    assertThat(shards.manifest().leftOut()).isEqualTo(new LeftOut(3, 0, 0));
+    assertThat(shards.part(SplitName.TRAIN).documents()).isEqualTo(3);
+    assertThat(Files.readAllLines(shards.folder().resolve(TokenShards.LEFT_OUT)))
+        .hasSize(3)
+        .satisfies(lines -> assertThat(lines.get(0)).contains("mixed.jsonl:3: byte 22: not JSON"))
+        .satisfies(lines -> assertThat(lines.get(1)).contains("mixed.jsonl:4: ", "member \"text\""))
+        .satisfies(lines -> assertThat(lines.get(2)).contains("mixed.jsonl:6: ", "UTF-8"));
+    shards.verify();
   }
 }

@@ -42,6 +42,8 @@ class ManifestTest {
           2,
           32,
           true,
+          false,
+          LeftOut.NONE,
           Map.of(
               SplitName.TRAIN,
               new Manifest.Part(
@@ -63,6 +65,23 @@ class ManifestTest {
   void theBytesOfTheFileArePinned() {
     assertThat(MANIFEST.toJson()).isEqualTo(TEXT);
     assertThat(read(TEXT)).isEqualTo(MANIFEST);
+  }
+
+  @Test
+  void setsOfExamplesHaveTheSecondFormatAndAFlagByteAToken() {
+    Manifest examples =
+        new Manifest("f0", "a1", "b2", 257, 256, 2, 32, true, true, new LeftOut(1, 2, 3), Map.of());
+    assertThat(examples.toJson())
+        .contains("\"format\": \"kindling-tokens-2\"")
+        .contains("\"left_out\": {\"bad_lines\": 1, \"too_long\": 2, \"cut\": 3}");
+    Manifest back = read(examples.toJson());
+    assertThat(back.examples()).isTrue();
+    assertThat(back.leftOut()).isEqualTo(examples.leftOut());
+    assertThat(back.recordBytes()).isEqualTo(33 * 3 + 4);
+    assertThat(MANIFEST.recordBytes()).isEqualTo(33 * 2 + 4);
+    assertThatThrownBy(
+            () -> read(examples.toJson().replace("documents\": true", "documents\": false")))
+        .hasMessageContaining("mask_documents: expected true in a set of examples");
   }
 
   @Test

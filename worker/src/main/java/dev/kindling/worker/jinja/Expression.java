@@ -1,0 +1,6 @@
+package dev.kindling.worker.jinja;
+
+/** What has a value; values are listed at {@link Values}. */
+interface Expression {
+  Object value(Scope scope);
+}

@@ -1,0 +1,6 @@
+package dev.kindling.worker.jinja;
+
+/** Python's None. */
+enum None {
+  NONE
+}

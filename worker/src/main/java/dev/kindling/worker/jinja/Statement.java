@@ -1,0 +1,6 @@
+package dev.kindling.worker.jinja;
+
+/** What writes text. */
+interface Statement {
+  void render(Scope scope, Output out);
+}

@@ -21,7 +21,6 @@ import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.HuggingFaceExport;
 import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.Preparation;
-import dev.kindling.worker.data.Sql;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.WorkPool;
 import dev.kindling.worker.generate.LoadedModel;
@@ -111,16 +110,22 @@ public final class Bodies implements CommandBodies {
             progress.say("data: " + phase + " " + total + "/" + total);
           }
         };
-    if (plan.data() instanceof Sql sql && spark.isEmpty()) {
-      return QueryRows.prepareBelow(sql, plan.tokenizer(), plan.sequenceLength(), root, lines);
+    if (QueryRows.needed(plan.data()) && spark.isEmpty()) {
+      return QueryRows.prepareBelow(
+          plan.data(), plan.tokenizer(), plan.sequenceLength(), root, lines);
     }
     WorkPool pool =
         spark
             .<WorkPool>map(s -> new LatePool(() -> new SparkWorkPool(s.context(), lines)))
             .orElseGet(() -> WorkPool.sequential(lines));
-    if (plan.data() instanceof Sql sql) {
+    if (QueryRows.needed(plan.data())) {
       return QueryRows.prepareBelow(
-          spark.orElseThrow().context(), sql, plan.tokenizer(), plan.sequenceLength(), root, pool);
+          spark.orElseThrow().context(),
+          plan.data(),
+          plan.tokenizer(),
+          plan.sequenceLength(),
+          root,
+          pool);
     }
     return Preparation.prepareBelow(
         plan.data(), plan.tokenizer(), plan.sequenceLength(), root, pool);

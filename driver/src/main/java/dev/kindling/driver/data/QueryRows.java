@@ -6,7 +6,11 @@ import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.to_json;
 
 import dev.kindling.worker.data.DataException;
+import dev.kindling.worker.data.DataSpec;
+import dev.kindling.worker.data.Mixture;
+import dev.kindling.worker.data.MixturePart;
 import dev.kindling.worker.data.Preparation;
+import dev.kindling.worker.data.Source;
 import dev.kindling.worker.data.Sql;
 import dev.kindling.worker.data.SqlRows;
 import dev.kindling.worker.data.TokenShards;
@@ -18,6 +22,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -44,13 +49,13 @@ public final class QueryRows {
   private QueryRows() {}
 
   /**
-   * The prepared set of a query, below {@code root}.
+   * The prepared set of a query, or of a mixture with queries in it, below {@code root}.
    *
    * @throws DataException for a query that cannot be run or has other columns
    */
   public static TokenShards prepareBelow(
       JavaSparkContext spark,
-      Sql sql,
+      DataSpec data,
       TokenizerSpec tokenizer,
       int sequenceLength,
       Path root,
@@ -58,9 +63,8 @@ public final class QueryRows {
     Path rows = root.toAbsolutePath().normalize().resolve("rows");
     BuildFolder.sweep(rows);
     try (BuildFolder folder = BuildFolder.beside(rows)) {
-      Path file = write(spark, sql, folder.path());
-      return Preparation.prepareBelow(
-          sql.over(file.toString()), tokenizer, sequenceLength, root, pool);
+      DataSpec read = read(spark, data, folder.path());
+      return Preparation.prepareBelow(read, tokenizer, sequenceLength, root, pool);
     } catch (IOException e) {
       throw new DataException(rows + ": cannot be written: " + e, e);
     }
@@ -68,7 +72,11 @@ public final class QueryRows {
 
   /** As above in a Spark of its own on this machine, for runs whose ranks Spark does not start. */
   public static TokenShards prepareBelow(
-      Sql sql, TokenizerSpec tokenizer, int sequenceLength, Path root, WorkPool.Progress progress) {
+      DataSpec data,
+      TokenizerSpec tokenizer,
+      int sequenceLength,
+      Path root,
+      WorkPool.Progress progress) {
     SparkConf conf =
         new SparkConf()
             .setMaster("local[*]")
@@ -76,8 +84,35 @@ public final class QueryRows {
             .set("spark.ui.enabled", "false");
     try (JavaSparkContext spark = new JavaSparkContext(conf)) {
       SparkWorkPool pool = new SparkWorkPool(spark, progress);
-      return prepareBelow(spark, sql, tokenizer, sequenceLength, root, pool);
+      return prepareBelow(spark, data, tokenizer, sequenceLength, root, pool);
     }
+  }
+
+  /** Whether the data is read by Spark before it can be prepared. */
+  public static boolean needed(DataSpec data) {
+    return data instanceof Sql
+        || (data instanceof Mixture mixture
+            && mixture.parts().stream().anyMatch(part -> part.data() instanceof Sql));
+  }
+
+  private static DataSpec read(JavaSparkContext spark, DataSpec data, Path folder)
+      throws IOException {
+    if (data instanceof Sql sql) {
+      return sql.over(write(spark, sql, folder).toString());
+    }
+    if (!(data instanceof Mixture mixture)) {
+      return data;
+    }
+    List<MixturePart> parts = new ArrayList<>();
+    for (MixturePart part : mixture.parts()) {
+      Path own = Files.createDirectory(folder.resolve("part-" + parts.size()));
+      Source source =
+          part.data() instanceof Sql sql
+              ? sql.over(write(spark, sql, own).toString())
+              : part.data();
+      parts.add(new MixturePart(part.weight(), source));
+    }
+    return new Mixture(parts);
   }
 
   private static Path write(JavaSparkContext spark, Sql sql, Path folder) throws IOException {

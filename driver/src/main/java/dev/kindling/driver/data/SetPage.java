@@ -37,6 +37,9 @@ final class SetPage {
     if (manifest.leftOut().any()) {
       out.printf("left out         %s%n", manifest.leftOut().told());
     }
+    for (Manifest.Share share : manifest.mixture()) {
+      out.printf("part             weight %s, %d sequences%n", share.weight(), share.sequences());
+    }
     for (SplitName split : SplitName.values()) {
       split(out, split);
     }

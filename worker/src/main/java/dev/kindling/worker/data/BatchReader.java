@@ -72,8 +72,12 @@ public final class BatchReader implements AutoCloseable {
   public static BatchReader training(
       TokenShards shards, BatchSlice slice, long seed, long firstStep, SkippedBatches skipped) {
     SequenceReader sequences = SequenceReader.open(shards, SplitName.TRAIN);
-    SampleOrder order = new SampleOrder(seed, sequences.sequences());
-    return start(new BatchReader(sequences, slice, order::at, skipped, firstStep, "data-train"));
+    Manifest manifest = shards.manifest();
+    Samples order =
+        manifest.mixture().isEmpty()
+            ? new SampleOrder(seed, sequences.sequences())::at
+            : new MixtureOrder(seed, manifest.mixture())::at;
+    return start(new BatchReader(sequences, slice, order, skipped, firstStep, "data-train"));
   }
 
   /**

@@ -28,7 +28,7 @@ public record Chat(
     BadLines badLines,
     List<String> validationPaths,
     double validationFraction)
-    implements DataSpec {
+    implements Source {
   public Chat {
     paths = List.copyOf(paths);
     validationPaths = List.copyOf(validationPaths);

@@ -8,8 +8,7 @@ import java.util.List;
  * Where training text comes from. Every kind but {@link Prepared} is tokenised and packed into a
  * prepared set by {@link Preparation}; {@code type:} in YAML picks the record.
  */
-public sealed interface DataSpec extends Serializable
-    permits Text, Jsonl, Chat, Sql, SourcesJars, Prepared {
+public sealed interface DataSpec extends Serializable permits Source, Mixture {
   /**
    * The same data from any working folder: relative paths, which start at this process's working
    * folder, become absolute.

@@ -3,16 +3,10 @@ package dev.kindling.worker.data;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
-import java.util.zip.CRC32C;
 
 /** Third pass for examples: copies them out of the part files into the records of one shard. */
 record ExampleShardTask(
@@ -73,37 +67,16 @@ record ExampleShardTask(
   @Override
   public Manifest.Shard run(Input input) {
     ShardTask.Input cut = input.cut;
-    String name = ShardTask.name(cut);
-    int tokens = sequenceLength + 1;
-    ByteBuffer record =
-        ByteBuffer.allocate(tokens * (tokenBytes + 1) + Integer.BYTES)
-            .order(ByteOrder.LITTLE_ENDIAN);
-    MessageDigest digest = Sha256.fresh();
-    CRC32C crc = new CRC32C();
     try (Parts files = new Parts(cut.split());
-        FileChannel out =
-            FileChannel.open(
-                Path.of(target, name),
-                StandardOpenOption.CREATE,
-                StandardOpenOption.TRUNCATE_EXISTING,
-                StandardOpenOption.WRITE)) {
+        ShardFile out = new ShardFile(target, cut, (sequenceLength + 1) * (tokenBytes + 1))) {
       for (long[] sequence : input.sequences) {
-        fill(record.array(), sequence, files);
-        int payload = record.capacity() - Integer.BYTES;
-        crc.reset();
-        crc.update(record.array(), 0, payload);
-        record.putInt(payload, (int) crc.getValue());
-        digest.update(record.array());
-        record.rewind();
-        while (record.hasRemaining()) {
-          out.write(record);
-        }
+        fill(out.payload(), sequence, files);
+        out.write();
       }
-      out.force(true);
+      return out.finish();
     } catch (IOException e) {
-      throw new DataException(target + "/" + name + ": cannot be written: " + e, e);
+      throw new DataException(target + "/" + ShardTask.name(cut) + ": cannot be written: " + e, e);
     }
-    return new Manifest.Shard(name, cut.count(), HexFormat.of().formatHex(digest.digest()));
   }
 
   private void fill(byte[] record, long[] sequence, Parts files) throws IOException {

@@ -21,7 +21,7 @@ public record Jsonl(
     double validationFraction,
     boolean maskDocuments,
     BadLines badLines)
-    implements DataSpec {
+    implements Source {
   public Jsonl {
     paths = List.copyOf(paths);
     validationPaths = List.copyOf(validationPaths);

@@ -22,6 +22,8 @@ import java.util.Map;
  * @param examples sequences hold whole examples with flags (see {@link ExampleFlags}), not pieces
  *     of one stream; documents are masked then
  * @param leftOut lines and examples that are not in the set
+ * @param mixture the parts of a mixture in the order of their training sequences; empty for other
+ *     sets
  * @param splits both sides; validation may hold nothing
  */
 public record Manifest(
@@ -35,12 +37,16 @@ public record Manifest(
     boolean maskDocuments,
     boolean examples,
     LeftOut leftOut,
+    List<Share> mixture,
     Map<SplitName, Part> splits) {
   /** Streams; unchanged since the first sets, so that these stay readable and equal. */
   static final String FORMAT = "kindling-tokens-1";
 
   /** Examples: each record has a flag byte a token between its tokens and its CRC. */
   static final String EXAMPLES_FORMAT = "kindling-tokens-2";
+
+  /** Mixtures: records like one of the others, read in the order of {@link MixtureOrder}. */
+  static final String MIXTURE_FORMAT = "kindling-tokens-3";
 
   /**
    * One side of the set.
@@ -58,7 +64,11 @@ public record Manifest(
   /** One file of {@code sequences} records; hash over the whole file. */
   public record Shard(String file, long sequences, String sha256) implements java.io.Serializable {}
 
+  /** What one part of a mixture has of the training sequences, and how often they come. */
+  public record Share(double weight, long sequences) {}
+
   public Manifest {
+    mixture = List.copyOf(mixture);
     splits = Map.copyOf(splits);
   }
 
@@ -73,8 +83,7 @@ public record Manifest(
 
   String toJson() {
     StringBuilder out = new StringBuilder("{\n");
-    String format = examples ? EXAMPLES_FORMAT : FORMAT;
-    out.append("  \"format\": ").append(Json.ascii(format)).append(",\n");
+    out.append("  \"format\": ").append(Json.ascii(format())).append(",\n");
     out.append("  \"fingerprint\": ").append(Json.ascii(fingerprint)).append(",\n");
     out.append("  \"inputs_hash\": ").append(Json.ascii(inputsHash)).append(",\n");
     out.append("  \"tokenizer_hash\": ").append(Json.ascii(tokenizerHash)).append(",\n");
@@ -86,6 +95,16 @@ public record Manifest(
     if (leftOut.any()) {
       out.append("  \"left_out\": ").append(leftOut.toJson()).append(",\n");
     }
+    if (!mixture.isEmpty()) {
+      out.append("  \"examples\": ").append(examples).append(",\n  \"mixture\": [");
+      String comma = "";
+      for (Share share : mixture) {
+        out.append(comma).append("\n    {\"weight\": ").append(share.weight);
+        out.append(", \"sequences\": ").append(share.sequences).append('}');
+        comma = ",";
+      }
+      out.append("],\n");
+    }
     out.append("  \"splits\": {\n");
     for (SplitName name : SplitName.values()) {
       out.append("    ").append(Json.ascii(name.word())).append(": ");
@@ -93,6 +112,10 @@ public record Manifest(
       out.append(name == SplitName.VALIDATION ? "\n" : ",\n");
     }
     return out.append("  }\n}\n").toString();
+  }
+
+  private String format() {
+    return !mixture.isEmpty() ? MIXTURE_FORMAT : examples ? EXAMPLES_FORMAT : FORMAT;
   }
 
   Part part(SplitName name) {
@@ -122,11 +145,16 @@ public record Manifest(
   static Manifest fromJson(byte[] text, String file) {
     Json.Obj root = JsonReader.read(text, file).asObject("manifest");
     String format = root.text("format");
-    boolean examples = format.equals(EXAMPLES_FORMAT);
+    boolean mixed = format.equals(MIXTURE_FORMAT);
+    boolean examples =
+        mixed ? root.get("examples").asFlag("examples") : format.equals(EXAMPLES_FORMAT);
     require(
         root,
-        examples || format.equals(FORMAT),
-        "format: expected " + FORMAT + " or " + EXAMPLES_FORMAT + ", found " + format);
+        mixed || examples || format.equals(FORMAT),
+        "format: expected "
+            + String.join(" or ", FORMAT, EXAMPLES_FORMAT, MIXTURE_FORMAT)
+            + ", found "
+            + format);
     Map<SplitName, Part> splits = new LinkedHashMap<>();
     Json.Obj sides = root.object("splits");
     for (SplitName name : SplitName.values()) {
@@ -146,18 +174,42 @@ public record Manifest(
             root.find("left_out").isPresent()
                 ? LeftOut.fromJson(root.object("left_out"))
                 : LeftOut.NONE,
+            mixed ? shares(root) : List.of(),
             splits);
     require(root, manifest.sequenceLength >= 1, "sequence_length: expected 1 or more, found 0");
     require(
         root,
         manifest.maskDocuments || !examples,
         "mask_documents: expected true in a set of examples, found false");
+    long shared = manifest.mixture.stream().mapToLong(Share::sequences).sum();
+    long held = manifest.part(SplitName.TRAIN).sequences();
+    require(
+        root,
+        manifest.mixture.isEmpty() || shared == held,
+        "mixture: expected " + held + " sequences in its parts, found " + shared);
     int width = tokenBytes(manifest.vocabularySize);
     require(
         root,
         manifest.tokenBytes == width,
         "token_bytes: expected " + width + ", found " + manifest.tokenBytes);
     return manifest;
+  }
+
+  private static List<Share> shares(Json.Obj root) {
+    List<Share> shares = new ArrayList<>();
+    for (Json item : root.list("mixture")) {
+      Json.Obj share = item.asObject("mixture");
+      double weight = share.get("weight") instanceof Json.Num number ? value(number) : 0;
+      require(share, weight > 0, "weight: expected a number above 0");
+      shares.add(new Share(weight, share.integer("sequences", 1, Long.MAX_VALUE)));
+    }
+    require(root, !shares.isEmpty(), "mixture: expected parts, found none");
+    return shares;
+  }
+
+  private static double value(Json.Num number) {
+    double value = Double.parseDouble(number.text());
+    return Double.isFinite(value) ? value : 0;
   }
 
   private static Part part(Json.Obj json) {

@@ -1,15 +1,10 @@
 package dev.kindling.worker.data;
 
-import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.store.BuildFolder;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.channels.FileChannel;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.EnumMap;
@@ -94,6 +89,10 @@ public final class Preparation {
         shards.require(tokenizer, sequenceLength);
         return shards;
       }
+      if (data instanceof Mixture mixture) {
+        return new Preparation(spec, tokenizer, sequenceLength, shardTokens, pool, null)
+            .prepare(mixture, target);
+      }
       ChatFormat chat =
           data instanceof Chat examples ? ChatFormat.of(examples, spec, sequenceLength) : null;
       return new Preparation(spec, tokenizer, sequenceLength, shardTokens, pool, chat)
@@ -115,28 +114,40 @@ public final class Preparation {
       chat.addTo(settings);
     }
     String fingerprint = settings.hex();
-    Path target = targets.apply(fingerprint).toAbsolutePath().normalize();
-    BuildFolder.sweep(target);
-    if (Files.exists(target.resolve(TokenShards.MANIFEST))) {
-      TokenShards present = TokenShards.open(target);
-      present.require(tokenizer, sequenceLength);
-      present.requireSame(fingerprint, corpus.inputsHash());
-      return present;
+    return new SetFolder(targets.apply(fingerprint), tokenizer, sequenceLength)
+        .holding(
+            fingerprint,
+            corpus.inputsHash(),
+            building -> {
+              Files.createDirectories(building.resolve("parts"));
+              Manifest manifest = build(corpus, fingerprint, building);
+              BuildFolder.delete(building.resolve("parts"));
+              return manifest;
+            });
+  }
+
+  private TokenShards prepare(Mixture mixture, Function<String, Path> target) {
+    List<TokenShards> parts = new ArrayList<>();
+    for (MixturePart part : mixture.parts()) {
+      Function<String, Path> beside = fingerprint -> besides(target, fingerprint);
+      parts.add(prepare(part.data(), tokenizerSpec, sequenceLength, beside, shardTokens, pool));
     }
-    try (BuildFolder folder = BuildFolder.beside(target)) {
-      Path building = folder.path();
-      Files.createDirectories(building.resolve("parts"));
-      Manifest manifest = build(corpus, fingerprint, building);
-      BuildFolder.delete(building.resolve("parts"));
-      Files.write(building.resolve(TokenShards.TOKENIZER), tokenizer.save());
-      write(building.resolve(TokenShards.MANIFEST), manifest.toJson());
-      publish(building, target);
-    } catch (IOException e) {
-      throw new DataException(target + ": cannot be written: " + e, e);
-    }
-    TokenShards made = TokenShards.open(target);
-    made.requireSame(fingerprint, corpus.inputsHash());
-    return made;
+    MixturePreparation mixing = new MixturePreparation(mixture, parts);
+    String fingerprint = mixing.fingerprint(shardTokens);
+    return new SetFolder(target.apply(fingerprint), tokenizer, sequenceLength)
+        .holding(
+            fingerprint,
+            mixing.inputsHash(),
+            building -> mixing.build(building, fingerprint, shardTokens, pool));
+  }
+
+  /** Where folders are named after fingerprints parts have their own; else beside the target. */
+  private static Path besides(Function<String, Path> target, String fingerprint) {
+    Path folder = target.apply(fingerprint).toAbsolutePath().normalize();
+    String name = fingerprint.substring(0, 16);
+    return folder.endsWith(name)
+        ? folder
+        : folder.resolveSibling(folder.getFileName() + "-" + name);
   }
 
   private Manifest build(Corpora corpus, String fingerprint, Path building) throws IOException {
@@ -169,6 +180,7 @@ public final class Preparation {
         corpus.maskDocuments(),
         chat != null,
         leftOut,
+        List.of(),
         splits);
   }
 
@@ -295,34 +307,5 @@ public final class Preparation {
       }
     }
     return all;
-  }
-
-  private static void write(Path file, String text) throws IOException {
-    Files.writeString(file, text);
-    try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-      channel.force(true);
-    }
-  }
-
-  private static void publish(Path building, Path target) throws IOException {
-    try {
-      Failpoint.DATA_PUBLISH.before();
-      Files.move(building, target, StandardCopyOption.ATOMIC_MOVE);
-      Failpoint.DATA_PUBLISH.after();
-    } catch (FileSystemException e) {
-      // rename(2) onto a folder that is not empty arrives here in several classes.
-      if (!Files.isDirectory(target)) {
-        throw e;
-      }
-      lost(target);
-    }
-  }
-
-  /** Another process may have published the same set first; anything else in the way is refused. */
-  private static void lost(Path target) {
-    if (!Files.exists(target.resolve(TokenShards.MANIFEST))) {
-      throw new DataException(
-          target + ": expected an absent or empty folder, found one that is no prepared set");
-    }
   }
 }

@@ -7,7 +7,7 @@ import dev.kindling.kernels.graph.Expectation;
  *
  * @param path the folder that holds {@code manifest.json}
  */
-public record Prepared(String path) implements DataSpec {
+public record Prepared(String path) implements Source {
   public Prepared {
     new Expectation().notEmpty("path", path, "a folder").orThrow();
   }

@@ -16,7 +16,7 @@ import java.util.Optional;
  */
 public record SourcesJars(
     List<SourcesJar> jars, double validationFraction, boolean maskDocuments, Optional<String> cache)
-    implements DataSpec {
+    implements Source {
   public SourcesJars {
     jars = List.copyOf(jars);
     Expectation e = new Expectation();

@@ -35,7 +35,7 @@ public record Sql(
     TooLong tooLong,
     BadLines badLines,
     double validationFraction)
-    implements DataSpec {
+    implements Source {
   public Sql {
     views = Map.copyOf(views);
     maskDocuments |= rows == SqlRows.CHAT;
@@ -47,7 +47,7 @@ public record Sql(
   }
 
   /** The same settings over the rows as JSON lines. */
-  public DataSpec over(String file) {
+  public Source over(String file) {
     return rows == SqlRows.TEXT
         ? new Jsonl(List.of(file), "text", List.of(), validationFraction, maskDocuments, badLines)
         : new Chat(List.of(file), template, tooLong, badLines, List.of(), validationFraction);

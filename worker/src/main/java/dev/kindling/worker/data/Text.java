@@ -18,7 +18,7 @@ public record Text(
     List<String> validationPaths,
     double validationFraction,
     boolean maskDocuments)
-    implements DataSpec {
+    implements Source {
   public Text {
     paths = List.copyOf(paths);
     validationPaths = List.copyOf(validationPaths);

@@ -44,6 +44,7 @@ class ManifestTest {
           true,
           false,
           LeftOut.NONE,
+          List.of(),
           Map.of(
               SplitName.TRAIN,
               new Manifest.Part(
@@ -70,7 +71,19 @@ class ManifestTest {
   @Test
   void setsOfExamplesHaveTheSecondFormatAndAFlagByteAToken() {
     Manifest examples =
-        new Manifest("f0", "a1", "b2", 257, 256, 2, 32, true, true, new LeftOut(1, 2, 3), Map.of());
+        new Manifest(
+            "f0",
+            "a1",
+            "b2",
+            257,
+            256,
+            2,
+            32,
+            true,
+            true,
+            new LeftOut(1, 2, 3),
+            List.of(),
+            Map.of());
     assertThat(examples.toJson())
         .contains("\"format\": \"kindling-tokens-2\"")
         .contains("\"left_out\": {\"bad_lines\": 1, \"too_long\": 2, \"cut\": 3}");
@@ -82,6 +95,32 @@ class ManifestTest {
     assertThatThrownBy(
             () -> read(examples.toJson().replace("documents\": true", "documents\": false")))
         .hasMessageContaining("mask_documents: expected true in a set of examples");
+  }
+
+  @Test
+  void mixturesHaveTheThirdFormatAndTheirShares() {
+    Manifest mixed =
+        new Manifest(
+            "f0",
+            "a1",
+            "b2",
+            257,
+            256,
+            2,
+            32,
+            false,
+            false,
+            LeftOut.NONE,
+            List.of(new Manifest.Share(0.7, 2), new Manifest.Share(3, 3)),
+            MANIFEST.splits());
+    assertThat(read(mixed.toJson())).isEqualTo(mixed);
+    assertThat(mixed.toJson())
+        .contains("\"format\": \"kindling-tokens-3\"", "{\"weight\": 0.7, \"sequences\": 2}");
+    assertThatThrownBy(
+            () -> read(mixed.toJson().replace("0.7, \"sequences\": 2", "0.7, \"sequences\": 4")))
+        .hasMessageContaining("mixture: expected 5 sequences in its parts, found 7");
+    assertThatThrownBy(() -> read(mixed.toJson().replace("\"weight\": 0.7", "\"weight\": 0")))
+        .hasMessageContaining("weight: expected a number above 0");
   }
 
   @Test

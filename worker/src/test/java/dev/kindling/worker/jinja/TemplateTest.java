@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -20,6 +21,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class TemplateTest {
   private static final Path FIXTURE =
       Path.of("src/test/resources/dev/kindling/worker/jinja/templates.json");
+
+  private static final long SEED = Long.getLong("seed", 23L);
 
   record Case(String template, Map<String, Object> variables, Json.Obj outcome) {}
 
@@ -121,6 +124,38 @@ class TemplateTest {
     expectFault("{{ 'a'.replace('b') }}", "template");
     expectFault("{{ ''.getClass() }}", "expected a function");
     expectFault("{{ ''.class }}{{ [].class.x }}", "undefined");
+  }
+
+  @Test
+  void mutatedTemplatesRenderOrAreRefused() throws IOException {
+    Random random = new Random(SEED);
+    List<Case> cases = cases();
+    String pieces = "{}%#-+'\"|.()[]:=~*/<> \n0aifnot";
+    int refused = 0;
+    for (int trial = 0; trial < 5000; trial++) {
+      Case one = cases.get(random.nextInt(cases.size()));
+      StringBuilder source = new StringBuilder(one.template);
+      for (int k = random.nextInt(4); k >= 0 && source.length() > 1; k--) {
+        int at = random.nextInt(source.length());
+        int kind = random.nextInt(3);
+        if (kind == 0) {
+          source.deleteCharAt(at);
+        } else if (kind == 1) {
+          source.insert(at, pieces.charAt(random.nextInt(pieces.length())));
+        } else {
+          int other = random.nextInt(source.length());
+          source.insert(at, source.substring(other, Math.min(source.length(), other + 12)));
+        }
+      }
+      try {
+        Template.parse(source.toString()).render(one.variables);
+      } catch (TemplateException e) {
+        refused++;
+      } catch (RuntimeException e) {
+        throw new AssertionError("seed " + SEED + " trial " + trial + ": " + source, e);
+      }
+    }
+    assertThat(refused).isBetween(500, 4500);
   }
 
   private static String render(String source) {

@@ -104,6 +104,15 @@ public final class Bodies implements CommandBodies {
 
   private static TokenShards prepared(
       TrainPlan plan, Optional<SparkApplication> spark, Path root, Progress progress) {
+    TokenShards shards = made(plan, spark, root, progress);
+    if (shards.manifest().leftOut().any()) {
+      progress.say("data: " + shards.manifest().leftOut().told() + "; see left-out.txt in " + shards.folder());
+    }
+    return shards;
+  }
+
+  private static TokenShards made(
+      TrainPlan plan, Optional<SparkApplication> spark, Path root, Progress progress) {
     WorkPool.Progress lines =
         (phase, done, total) -> {
           if (done == total) {
@@ -167,9 +176,6 @@ public final class Bodies implements CommandBodies {
       }
     } else {
       shards = prepared(plan, Optional.empty(), root, progress);
-    }
-    if (shards.manifest().leftOut().any()) {
-      progress.say("left out: " + shards.manifest().leftOut().told() + "; see left-out.txt there");
     }
     progress.say("prepared set " + shards.folder());
     return ExitCodes.DONE;

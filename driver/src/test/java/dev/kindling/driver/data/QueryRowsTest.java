@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kindling.worker.data.BadLines;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataException;
+import dev.kindling.worker.data.Mixture;
+import dev.kindling.worker.data.MixturePart;
 import dev.kindling.worker.data.SequenceReader;
 import dev.kindling.worker.data.SplitName;
 import dev.kindling.worker.data.Sql;
 import dev.kindling.worker.data.SqlRows;
+import dev.kindling.worker.data.Text;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.TooLong;
 import dev.kindling.worker.data.WorkPool;
@@ -130,6 +133,14 @@ class QueryRowsTest {
     assertThat(chats.part(SplitName.TRAIN).documents()).isEqualTo(1);
     Sql pairs = sql("SELECT q AS prompt, a AS completion FROM chats", views, SqlRows.CHAT);
     assertThat(text(prepare(pairs, "pairs"))).startsWith("2+2=4\0");
+    Path words = Files.writeString(folder.resolve("words.txt"), "sixteen letters or more");
+    Text text = new Text(List.of(words.toString()), List.of(), 0, true);
+    Mixture mixture = new Mixture(List.of(new MixturePart(1, pairs), new MixturePart(1, text)));
+    assertThat(QueryRows.needed(mixture)).isTrue();
+    TokenShards mixed =
+        QueryRows.prepareBelow(spark, mixture, new Bytes(), 16, folder.resolve("mixed"), pool);
+    assertThat(mixed.manifest().mixture()).hasSize(2);
+    assertThat(text(mixed)).startsWith("2+2=4\0").contains("ixteen letters o");
   }
 
   @Test

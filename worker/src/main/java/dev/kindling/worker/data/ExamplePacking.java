@@ -2,12 +2,10 @@ package dev.kindling.worker.data;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
 
 /**
  * Which examples share a sequence: best fit, longest first. Each goes whole into the fullest
@@ -27,12 +25,8 @@ final class ExamplePacking {
     int[] sequenceOf = new int[lengths.length];
     TreeMap<Integer, Deque<Integer>> byRoom = new TreeMap<>();
     int sequences = 0;
-    for (int example : longestFirst(lengths)) {
+    for (int example : longestFirst(lengths, capacity)) {
       int length = lengths[example];
-      if (length < 1 || length > capacity) {
-        throw new IllegalArgumentException(
-            "example " + example + ": expected 1 to " + capacity + " tokens, found " + length);
-      }
       Map.Entry<Integer, Deque<Integer>> fitting = byRoom.ceilingEntry(length);
       int sequence;
       int room;
@@ -54,13 +48,25 @@ final class ExamplePacking {
     return bySequence(sequenceOf, sequences);
   }
 
-  /** Equal lengths in the order of the examples. */
-  private static int[] longestFirst(int[] lengths) {
-    return IntStream.range(0, lengths.length)
-        .boxed()
-        .sorted(Comparator.comparingInt(example -> -lengths[example]))
-        .mapToInt(Integer::intValue)
-        .toArray();
+  /** Numbers of the examples by falling length, equal ones in their order: a counting sort. */
+  private static int[] longestFirst(int[] lengths, int capacity) {
+    int[] longer = new int[capacity + 1];
+    for (int example = 0; example < lengths.length; example++) {
+      int length = lengths[example];
+      if (length < 1 || length > capacity) {
+        throw new IllegalArgumentException(
+            "example " + example + ": expected 1 to " + capacity + " tokens, found " + length);
+      }
+      longer[length - 1]++;
+    }
+    for (int length = capacity - 1; length >= 0; length--) {
+      longer[length] += longer[length + 1];
+    }
+    int[] sorted = new int[lengths.length];
+    for (int example = 0; example < lengths.length; example++) {
+      sorted[longer[lengths[example]]++] = example;
+    }
+    return sorted;
   }
 
   private static List<int[]> bySequence(int[] sequenceOf, int sequences) {

@@ -106,7 +106,11 @@ public final class Bodies implements CommandBodies {
       TrainPlan plan, Optional<SparkApplication> spark, Path root, Progress progress) {
     TokenShards shards = made(plan, spark, root, progress);
     if (shards.manifest().leftOut().any()) {
-      progress.say("data: " + shards.manifest().leftOut().told() + "; see left-out.txt in " + shards.folder());
+      progress.say(
+          "data: "
+              + shards.manifest().leftOut().told()
+              + "; see left-out.txt in "
+              + shards.folder());
     }
     return shards;
   }

@@ -122,8 +122,8 @@ class QueryRowsTest {
     Path json =
         Files.writeString(
             folder.resolve("chat.jsonl"),
-            "{\"messages\": [{\"role\": \"user\", \"content\": \"u\"},"
-                + " {\"role\": \"assistant\", \"content\": \"a\"}], \"q\": \"2+2=\", \"a\": \"4\"}\n");
+            "{\"messages\": [{\"role\": \"user\", \"content\": \"u\"}, {\"role\": \"assistant\","
+                + " \"content\": \"a\"}], \"q\": \"2+2=\", \"a\": \"4\"}\n");
     Map<String, String> views = Map.of("chats", json.toString());
     WorkPool pool = WorkPool.sequential(WorkPool.Progress.silent());
     Sql messages = sql("SELECT messages FROM chats", views, SqlRows.CHAT);

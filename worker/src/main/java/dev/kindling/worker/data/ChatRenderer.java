@@ -13,8 +13,9 @@ import java.util.Map;
  * <p>A template that marks its answers with {@code generation} blocks is believed. From others an
  * answer is what stands between the text up to it with {@code add_generation_prompt}, which is what
  * a model is given when it is asked, and the end of the text with it. That needs both to be the
- * beginning of the whole text; a template that renders a turn in another way once more turns follow
- * is refused rather than trained on at the wrong places.
+ * beginning of the whole text; where a template leaves out reasoning once more turns follow, the
+ * words alone must stand there, with the same end. Other templates are refused rather than trained
+ * on at the wrong places.
  */
 final class ChatRenderer {
   private final ChatTemplate template;
@@ -64,20 +65,36 @@ final class ChatRenderer {
         String asked = render(messages.subList(0, k), true).text();
         String answered =
             k + 1 == messages.size() ? whole : render(messages.subList(0, k + 1), false).text();
-        if (!answered.startsWith(asked) || !whole.startsWith(answered)) {
-          throw new BadLine(
-              template.origin()
-                  + ": renders message "
-                  + (k + 1)
-                  + " in another way "
-                  + (answered.startsWith(asked) ? "when more follow" : "than it asks for it")
-                  + "; such a template must mark its answers by generation blocks");
+        if (answered.startsWith(asked) && whole.startsWith(answered)) {
+          int end = end(answered, asked.length(), message.content());
+          answers.add(new Template.Span(asked.length(), end));
+        } else {
+          answers.add(bare(whole, asked, answered, message.content(), k + 1));
         }
-        answers.add(
-            new Template.Span(asked.length(), end(answered, asked.length(), message.content())));
       }
     }
     return answers;
+  }
+
+  /** Templates of reasoning models show it in the last turn alone: earlier ones are words only. */
+  private Template.Span bare(
+      String whole, String asked, String answered, String content, int number) {
+    String said = content.strip();
+    int start = asked.length();
+    int found = answered.startsWith(asked) ? answered.indexOf(said, start) : -1;
+    if (found >= 0 && whole.startsWith(asked)) {
+      String ended = said + answered.substring(found + said.length()).stripTrailing();
+      if (whole.startsWith(ended, start)) {
+        return new Template.Span(start, start + ended.length());
+      }
+    }
+    throw new BadLine(
+        template.origin()
+            + ": renders message "
+            + number
+            + " in another way "
+            + (answered.startsWith(asked) ? "when more follow" : "than it asks for it")
+            + "; such a template must mark its answers by generation blocks");
   }
 
   /** White space behind the mark that ends an answer is the template's, not the assistant's. */

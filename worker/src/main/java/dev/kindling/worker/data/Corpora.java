@@ -78,7 +78,8 @@ final class Corpora {
     }
     if (data instanceof Sql) {
       throw new DataException(
-          "data.type sql: expected its rows, which the driver reads through Spark, found the query");
+          "data.type sql: expected its rows, which the driver reads through Spark, found the"
+              + " query");
     }
     throw new IllegalArgumentException("prepared sets have no inputs: " + data);
   }

@@ -3,6 +3,7 @@ package dev.kindling.worker.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.worker.store.JsonReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -235,13 +236,41 @@ class ChatTest {
   }
 
   @Test
+  void earlierTurnsOfReasoningTemplatesAreTheirWordsAndTheLastHasItsReasoning() throws IOException {
+    Path fixture = Path.of("src/test/resources/dev/kindling/worker/jinja/templates.json");
+    String thinking =
+        JsonReader.read(Files.readAllBytes(fixture), fixture.toString())
+            .asObject("fixture")
+            .object("templates")
+            .text("thinking");
+    List<ChatRenderer.Message> messages =
+        List.of(
+            new ChatRenderer.Message("user", "two?"),
+            new ChatRenderer.Message("assistant", "2"),
+            new ChatRenderer.Message("user", "three?"),
+            new ChatRenderer.Message("assistant", "<think>\nhm\n</think>\n\n3"));
+    ChatTemplate template = new ChatTemplate(thinking, "t.jinja", new TreeMap<>());
+    Transcript transcript = new ChatRenderer(template).transcript(messages);
+    assertThat(transcript.answers())
+        .extracting(span -> transcript.text().substring(span.start(), span.end()))
+        .containsExactly("2<|im_end|>", "<think>\nhm\n</think>\n\n3<|im_end|>");
+    // Reasoning that the template takes out of an earlier turn was never shown to the model there.
+    List<ChatRenderer.Message> reasoned = new ArrayList<>(messages);
+    reasoned.set(1, messages.get(3));
+    assertThatThrownBy(() -> new ChatRenderer(template).transcript(reasoned))
+        .isInstanceOf(BadLine.class)
+        .hasMessageContaining("renders message 2 in another way when more follow");
+  }
+
+  @Test
   void theTemplateLiesBesideTheTokenizer() throws IOException {
     Path model = Files.createDirectory(folder.resolve("model"));
     Huggingface tokenizer = new Huggingface(model.toString(), Optional.empty());
     assertThat(ChatTemplate.of(Optional.empty(), tokenizer)).isEmpty();
     Files.writeString(
         model.resolve("tokenizer_config.json"),
-        "{\"bos_token\": \"<s>\", \"eos_token\": {\"content\": \"</s>\"}, \"chat_template\": \"A\"}");
+        "{\"bos_token\": \"<s>\", \"eos_token\": {\"content\": \"</s>\"}, \"chat_template\":"
+            + " \"A\"}");
     ChatTemplate configured = ChatTemplate.of(Optional.empty(), tokenizer).orElseThrow();
     assertThat(configured.source()).isEqualTo("A");
     assertThat(configured.specialTokens())

@@ -39,8 +39,7 @@ class DataSectionTest {
   @Test
   void defaultsArePinned() {
     List<String> paths = List.of("c.jsonl");
-    Chat chat =
-        new Chat(paths, Optional.empty(), TooLong.DROP, BadLines.FAIL, List.of(), 0);
+    Chat chat = new Chat(paths, Optional.empty(), TooLong.DROP, BadLines.FAIL, List.of(), 0);
     assertThat(read("{type: chat, paths: [c.jsonl]}")).isEqualTo(chat);
     assertThat(chat.maskDocuments()).isTrue();
     Jsonl jsonl = new Jsonl(paths, "text", List.of(), 0, false, BadLines.FAIL);

@@ -49,7 +49,20 @@ class PackedExamplesTest {
   private static final Optional<Integer> BYTES = Optional.of(256);
 
   private static final ModelFamily LLAMA =
-      new Llama(16, 2, 2, Optional.of(1), NONE, NONE, BYTES, LENGTH, false, 0.2, 1e4, 1e-5);
+      new Llama(
+          16,
+          2,
+          2,
+          Optional.of(1),
+          NONE,
+          NONE,
+          BYTES,
+          LENGTH,
+          false,
+          0.2,
+          1e4,
+          Optional.empty(),
+          1e-5);
   private static final ModelFamily GPT2 = new Gpt2(16, 2, 2, NONE, BYTES, LENGTH, true, 0.2, 1e-5);
 
   @TempDir private Path folder;

@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.CachedAttention;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
@@ -23,6 +24,7 @@ import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.Map;
 
 /** The closed list of operations without a gradient, each with its reason; a test pins it. */
@@ -30,6 +32,8 @@ public final class WithoutGradient {
   private static final String SECOND_ORDER =
       "is part of a backward pass; second derivatives are not offered";
   private static final String UPDATE = "changes parameters after the gradients are complete";
+
+  private static final String CACHE = "is part of generation; nothing is trained through a cache";
 
   private static final String CHUNKS = "cuts a loss into chunks after differentiation";
 
@@ -40,6 +44,7 @@ public final class WithoutGradient {
           Map.entry(AdamW.class, UPDATE),
           Map.entry(AttentionGradient.class, SECOND_ORDER),
           Map.entry(BiasGradient.class, SECOND_ORDER),
+          Map.entry(CachedAttention.class, CACHE),
           Map.entry(ClipScale.class, UPDATE),
           Map.entry(ConcatRows.class, CHUNKS),
           Map.entry(Copy.class, "publishes a value to the host; nothing downstream reads it"),
@@ -59,7 +64,8 @@ public final class WithoutGradient {
           Map.entry(RmsNormGradient.class, SECOND_ORDER),
           Map.entry(Sgd.class, UPDATE),
           Map.entry(SliceRows.class, CHUNKS),
-          Map.entry(SwiGluGradient.class, SECOND_ORDER));
+          Map.entry(SwiGluGradient.class, SECOND_ORDER),
+          Map.entry(WriteRows.class, CACHE));
 
   private WithoutGradient() {}
 }

@@ -62,7 +62,7 @@ public final class OpCases {
   private static final OpCase.Draw RAMP = (random, i) -> i;
   private static final OpCase.Input STEPS = f32((random, i) -> 7 + i, StepScalar.values().length);
   private static final int[][] LOGITS = {{1, 1}, {1, 2}, {7, 13}, {13, 207}, {3, 8003}};
-  private static final List<AttentionShape> SHAPES =
+  static final List<AttentionShape> SHAPES =
       List.of(
           new AttentionShape(1, 1, 2, 1),
           new AttentionShape(2, 1, 6, 7),
@@ -112,6 +112,7 @@ public final class OpCases {
     attention();
     losses();
     updates();
+    CacheCases.add(this, large);
     CollectiveCases.add(this, large);
     return List.copyOf(cases);
   }
@@ -129,7 +130,7 @@ public final class OpCases {
     return new OpCase.Input(ValueType.f32(dims), draw);
   }
 
-  private static OpCase.Input i32(OpCase.Draw draw, int count) {
+  static OpCase.Input i32(OpCase.Draw draw, int count) {
     return new OpCase.Input(ValueType.i32(count), draw);
   }
 

@@ -41,6 +41,7 @@ public final class GraphBuilder {
   private final Map<Integer, String> home = new HashMap<>();
   private final Map<Integer, Variable> contents = new LinkedHashMap<>();
   private final Map<Integer, Param> paramContents = new HashMap<>();
+  private final Map<Integer, Integer> positionLimits = new HashMap<>();
   private final Placement placement;
   private List<Node> nodes = new ArrayList<>();
   private int nextId;
@@ -88,6 +89,16 @@ public final class GraphBuilder {
   /** A variable that the host writes before each run. */
   public Value input(String name, Shape shape, DType dtype) {
     return variable(new Variable(name, new ValueType(shape, dtype), Role.INPUT));
+  }
+
+  /**
+   * An input of positions, I32 [count], each below a limit of its own: {@link #rope} by positions
+   * of another origin expects them below the number of tokens.
+   */
+  public Value positions(String name, int count, int limit) {
+    Value value = input(name, Shape.of(count), DType.I32);
+    positionLimits.put(value.id(), limit);
+    return value;
   }
 
   /** Current content of a variable, declaring it when new. */
@@ -155,7 +166,8 @@ public final class GraphBuilder {
 
   /** As above, with frequencies that may be stretched. */
   public Value rope(Value x, Value positions, int headDim, RopeFrequencies frequencies) {
-    return single(new Rope(headDim, frequencies, false), x, positions);
+    int limit = positionLimits.getOrDefault(positions.id(), 0);
+    return single(new Rope(headDim, frequencies, false, limit), x, positions);
   }
 
   /** Causal attention; see {@link Attention}. Without segments each sequence is one document. */

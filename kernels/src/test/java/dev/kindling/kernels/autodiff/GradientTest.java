@@ -202,6 +202,7 @@ class GradientTest {
             "AdamW",
             "AttentionGradient",
             "BiasGradient",
+            "CachedAttention",
             "ClipScale",
             "ConcatRows",
             "Copy",
@@ -219,7 +220,8 @@ class GradientTest {
             "RmsNormGradient",
             "Sgd",
             "SliceRows",
-            "SwiGluGradient");
+            "SwiGluGradient",
+            "WriteRows");
     assertThat(WithoutGradient.REASONS.values()).allMatch(reason -> reason.length() > 8);
   }
 

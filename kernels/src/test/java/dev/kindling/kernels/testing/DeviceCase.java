@@ -12,6 +12,7 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.CachedAttention;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.graph.op.Copy;
@@ -31,6 +32,7 @@ import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,16 +61,18 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Sgd.class);
 
   /** Matrices that are no activations although the operation takes activations too. */
-  private static final Map<Class<?>, Integer> VARIABLE_INPUT =
+  private static final Map<Class<?>, Set<Integer>> VARIABLE_INPUTS =
       Map.of(
-          AttentionGradient.class, 4,
-          BiasGradient.class, 1,
-          EmbeddingGradient.class, 2,
-          LayerNormGradient.class, 2,
-          Linear.class, 1,
-          LinearInputGradient.class, 1,
-          LinearWeightGradient.class, 2,
-          RmsNormGradient.class, 2);
+          AttentionGradient.class, Set.of(4),
+          BiasGradient.class, Set.of(1),
+          CachedAttention.class, Set.of(1, 2),
+          EmbeddingGradient.class, Set.of(2),
+          LayerNormGradient.class, Set.of(2),
+          Linear.class, Set.of(1),
+          LinearInputGradient.class, Set.of(1),
+          LinearWeightGradient.class, Set.of(2),
+          RmsNormGradient.class, Set.of(2),
+          WriteRows.class, Set.of(1));
 
   /** The first input that a model declares as a parameter, and how many follow it. */
   private static final Map<Class<?>, int[]> PARAMETERS =
@@ -156,7 +160,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
         && type.shape().rank() == 2
         && !ON_VARIABLES.contains(op.getClass())
         && !(op instanceof Collective)
-        && VARIABLE_INPUT.getOrDefault(op.getClass(), -1) != input;
+        && !VARIABLE_INPUTS.getOrDefault(op.getClass(), Set.of()).contains(input);
   }
 
   private static boolean isFresh(Op op, int input, int inputs) {

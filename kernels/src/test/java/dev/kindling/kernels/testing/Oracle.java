@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.op.Add;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.CachedAttention;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.graph.op.ConcatColumns;
@@ -38,6 +39,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -91,6 +93,7 @@ public final class Oracle {
     rules.put(Attention.class, AttentionOracle::forward);
     rules.put(AttentionGradient.class, AttentionOracle::gradient);
     rules.put(BiasGradient.class, LinearOracle::bias);
+    rules.put(CachedAttention.class, CacheOracle::attention);
     rules.put(ClipScale.class, UpdateOracle::clipScale);
     rules.put(ConcatColumns.class, SimpleOracle::concat);
     rules.put(ConcatRows.class, SimpleOracle::concatRows);
@@ -120,6 +123,7 @@ public final class Oracle {
     rules.put(SplitColumns.class, SimpleOracle::split);
     rules.put(SwiGlu.class, SimpleOracle::swiGlu);
     rules.put(SwiGluGradient.class, SimpleOracle::swiGluGradient);
+    rules.put(WriteRows.class, CacheOracle::writeRows);
     return rules;
   }
 }

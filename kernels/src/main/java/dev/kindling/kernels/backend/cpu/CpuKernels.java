@@ -10,6 +10,7 @@ import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.Broadcast;
+import dev.kindling.kernels.graph.op.CachedAttention;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.ConcatRows;
@@ -42,6 +43,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -61,6 +63,7 @@ final class CpuKernels {
     table.put(AttentionGradient.class, AttentionGradientCpu::bind);
     table.put(BiasGradient.class, LinearCpu::biasGradient);
     table.put(Broadcast.class, CollectiveCpu::broadcast);
+    table.put(CachedAttention.class, CachedAttentionCpu::bind);
     table.put(ClipScale.class, UpdateCpu::clipScale);
     table.put(ConcatColumns.class, ColumnCpu::concat);
     table.put(ConcatRows.class, RowCpu::concat);
@@ -92,6 +95,7 @@ final class CpuKernels {
     table.put(SplitColumns.class, ColumnCpu::split);
     table.put(SwiGlu.class, ElementCpu::swiGlu);
     table.put(SwiGluGradient.class, ElementCpu::swiGluGradient);
+    table.put(WriteRows.class, RowCpu::write);
     return table;
   }
 }

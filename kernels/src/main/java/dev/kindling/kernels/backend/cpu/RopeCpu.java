@@ -29,7 +29,8 @@ final class RopeCpu implements CpuKernel, AutoCloseable {
     Rope op = binding.op(Rope.class);
     int tokens = binding.inShape(0).dim(0);
     int width = binding.inShape(0).dim(1);
-    Kind kind = new Kind(tokens, op.headDim(), op.frequencies());
+    int limit = op.positions(tokens);
+    Kind kind = new Kind(limit, op.headDim(), op.frequencies());
     Span span = tables.computeIfAbsent(kind, Kind::fill);
     Operand table = new Operand(span.buffer(), 0);
     AttentionKernels attention = binding.rows().attention();
@@ -40,18 +41,18 @@ final class RopeCpu implements CpuKernel, AutoCloseable {
     Workers workers = binding.workers();
     Workers.Task task =
         (from, to, worker) -> {
-          check(positions, tokens, from, to);
+          check(positions, limit, from, to);
           attention.rope(
               x, y, width, heads, op.headDim(), positions, table, op.inverse(), from, to);
         };
     return () -> workers.run(task, tokens, Grain.rows(width));
   }
 
-  private static void check(Operand positions, int length, int from, int to) {
+  private static void check(Operand positions, int limit, int from, int to) {
     for (int t = from; t < to; t++) {
       int position = positions.getInt(t);
-      if (position < 0 || position >= length) {
-        throw new InputException("Rope: position of token " + t, length, position);
+      if (position < 0 || position >= limit) {
+        throw new InputException("Rope: position of token " + t, limit, position);
       }
     }
   }

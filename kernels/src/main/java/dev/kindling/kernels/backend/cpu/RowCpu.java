@@ -1,5 +1,8 @@
 package dev.kindling.kernels.backend.cpu;
 
+import dev.kindling.kernels.backend.InputException;
+import dev.kindling.kernels.backend.cpu.vector.Operand;
+import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.SliceRows;
 import java.nio.ByteBuffer;
 
@@ -29,6 +32,27 @@ final class RowCpu {
       for (int i = 0; i < count; i++) {
         whole.put(target, pieces[i], 0, bytes[i]);
         target += bytes[i];
+      }
+    };
+  }
+
+  static Runnable write(Binding binding) {
+    int tokens = binding.inShape(0).dim(0);
+    int rows = binding.inShape(1).dim(0);
+    int bytes = binding.inShape(0).dim(1) * Float.BYTES;
+    ByteBuffer source = binding.inPiece(0).span().buffer();
+    ByteBuffer table = binding.outPiece(0).span().buffer();
+    Operand places = binding.in(2);
+    return () -> {
+      for (int t = 0; t < tokens; t++) {
+        int place = places.getInt(t);
+        if (place == CrossEntropy.IGNORED) {
+          continue;
+        }
+        if (place < 0 || place >= rows) {
+          throw new InputException("WriteRows: place of token " + t, rows, place);
+        }
+        table.put(place * bytes, source, t * bytes, bytes);
       }
     };
   }

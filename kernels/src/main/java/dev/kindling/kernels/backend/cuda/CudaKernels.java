@@ -12,6 +12,7 @@ import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.Broadcast;
+import dev.kindling.kernels.graph.op.CachedAttention;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.ConcatRows;
@@ -44,6 +45,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -100,6 +102,7 @@ final class CudaKernels {
     table.put(AttentionGradient.class, AttentionCuda::gradient);
     table.put(BiasGradient.class, LinearCuda::biasGradient);
     table.put(Broadcast.class, CollectiveCuda.binder(CollectiveCuda::broadcast));
+    table.put(CachedAttention.class, CacheCuda::attention);
     table.put(ClipScale.class, UpdateCuda::clipScale);
     table.put(ConcatColumns.class, ColumnCuda::concat);
     table.put(ConcatRows.class, ColumnCuda::joinRows);
@@ -131,6 +134,7 @@ final class CudaKernels {
     table.put(SplitColumns.class, ColumnCuda::split);
     table.put(SwiGlu.class, ElementCuda::swiGlu);
     table.put(SwiGluGradient.class, ElementCuda::swiGluGradient);
+    table.put(WriteRows.class, CacheCuda::writeRows);
     return table;
   }
 }

@@ -23,6 +23,7 @@ final class KernelModule implements AutoCloseable {
       List.of(
           "attention",
           "attention_gradient",
+          "cache",
           "column",
           "element",
           "embedding",

@@ -21,7 +21,7 @@ final class RopeCuda {
             && y.stride() % 8 == 0
             && x.address() % 16 == 0
             && y.address() % 16 == 0;
-    int rows = x.rows();
+    int rows = op.positions(x.rows());
     long table = b.ropeTable(op.headDim(), op.frequencies(), rows);
     long items =
         (long) x.rows() * ((heads + HEADS - 1) / HEADS) * (op.headDim() / 2 / (wide ? 8 : 1));

@@ -15,6 +15,7 @@ import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
+import dev.kindling.kernels.graph.op.CachedAttention;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.ConcatRows;
@@ -40,6 +41,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.List;
 import java.util.Optional;
 
@@ -68,6 +70,7 @@ final class SelfTestGraph {
     test.columns(x);
     test.norms(x, y);
     test.tables(x);
+    test.cache(x);
     Value scale = test.updates();
     if (precision == Precision.BF16) {
       test.roundedUpdate(scale, test.floats(Role.GRADIENT, ROWS, WIDTH));
@@ -144,6 +147,17 @@ final class SelfTestGraph {
     show(new Rope(64, 10000, true), x, positions());
     show(new CrossEntropy(), x, ids());
     show(new CrossEntropyWithGradient(false), x, ids());
+  }
+
+  private void cache(Value x) {
+    Value places = b.variable(new Variable("places", ValueType.i32(TOKENS), Role.INPUT));
+    Value lengths = b.variable(new Variable("lengths", ValueType.i32(TOKENS), Role.INPUT));
+    AttentionShape shape = new AttentionShape(4, 2, WIDTH / 4, SEQUENCE);
+    Value table = floats(Role.STATE, TOKENS * 2, WIDTH);
+    show(new WriteRows(), x, table, places);
+    Value keys = floats(Role.STATE, TOKENS * SEQUENCE, WIDTH / 2);
+    Value values = floats(Role.STATE, TOKENS * SEQUENCE, WIDTH / 2);
+    show(new CachedAttention(shape), x, keys, values, lengths);
   }
 
   private Value positions() {

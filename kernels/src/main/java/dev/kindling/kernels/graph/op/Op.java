@@ -22,6 +22,7 @@ public sealed interface Op
         AttentionGradient,
         BiasGradient,
         Broadcast,
+        CachedAttention,
         ClipScale,
         ConcatColumns,
         ConcatRows,
@@ -52,7 +53,8 @@ public sealed interface Op
         SliceRows,
         SplitColumns,
         SwiGlu,
-        SwiGluGradient {
+        SwiGluGradient,
+        WriteRows {
   /** Answer of {@link #alias}: the output has memory of its own. */
   int OWN_MEMORY = -1;
 

@@ -80,6 +80,24 @@ class OpCostTest {
         q);
   }
 
+  /** Two products of each query head with every row of its sequence in a full cache. */
+  @Test
+  void cachedAttentionCountsAFullCache() {
+    ValueType q = ValueType.f32(2, 32);
+    ValueType cache = ValueType.f32(2 * 3, 16);
+    long channels = 2 * 4 * 8 * 3;
+    assertCost(
+        new CachedAttention(new AttentionShape(4, 2, 8, 3)),
+        2 * 2 * channels,
+        4 * (64 + 96 + 96 + 2 + 64),
+        q,
+        cache,
+        cache,
+        ValueType.i32(2));
+    assertCost(
+        new WriteRows(), 0, 4 * (32 + 32 + 2), ValueType.f32(2, 16), cache, ValueType.i32(2));
+  }
+
   @Test
   void aWindowHidesPairs() {
     for (int window = 0; window < 10; window++) {
@@ -165,7 +183,8 @@ class OpCostTest {
               || op instanceof LinearInputGradient
               || op instanceof LinearWeightGradient
               || op instanceof Attention
-              || op instanceof AttentionGradient;
+              || op instanceof AttentionGradient
+              || op instanceof CachedAttention;
       assertThat(op.flops(line.types()) > 0).as(line.name()).isEqualTo(product);
     }
   }

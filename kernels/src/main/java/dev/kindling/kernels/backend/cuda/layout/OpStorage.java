@@ -16,6 +16,7 @@ import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.Broadcast;
+import dev.kindling.kernels.graph.op.CachedAttention;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.ConcatRows;
@@ -48,6 +49,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -95,6 +97,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
               new OpStorage(List.of(ACTIVATION), Set.of(0, 1, 2), Set.of(0, 1, 2))),
           Map.entry(BiasGradient.class, new OpStorage(List.of(FP32), Set.of(0), DENSE)),
           Map.entry(Broadcast.class, MOVES),
+          Map.entry(CachedAttention.class, new OpStorage(List.of(ACTIVATION), Set.of(0), DENSE)),
           Map.entry(ClipScale.class, SUMS),
           Map.entry(
               ConcatColumns.class,
@@ -133,8 +136,8 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(SplitColumns.class, new OpStorage(List.of(AS_INPUT), Set.of(0), DENSE)),
           Map.entry(SwiGlu.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 1), DENSE)),
           Map.entry(
-              SwiGluGradient.class,
-              new OpStorage(List.of(ACTIVATION), Set.of(0, 1), Set.of(0, 1))));
+              SwiGluGradient.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 1), Set.of(0, 1))),
+          Map.entry(WriteRows.class, new OpStorage(List.of(FP32), Set.of(0), DENSE)));
 
   static OpStorage of(Op op) {
     OpStorage row = ROWS.get(op.getClass());

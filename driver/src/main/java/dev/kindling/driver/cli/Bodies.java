@@ -23,7 +23,7 @@ import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.Preparation;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.WorkPool;
-import dev.kindling.worker.generate.LoadedModel;
+import dev.kindling.worker.generate.TextGenerator;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.LauncherKind;
 import dev.kindling.worker.plan.PlanReader;
@@ -195,9 +195,27 @@ public final class Bodies implements CommandBodies {
   public int generate(GenerateRequest request, PrintWriter out) {
     int cores = Runtime.getRuntime().availableProcessors();
     try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
-        LoadedModel model = LoadedModel.open(StorageLocation.of(request.model()), backend)) {
-      String text = model.generate(request.prompt(), request.tokens(), request.sampling());
-      out.println(request.prompt() + text);
+        TextGenerator model = TextGenerator.open(StorageLocation.of(request.model()), 1, backend)) {
+      out.print(request.prompt());
+      out.flush();
+      model.generate(
+          request.prompt(),
+          request.tokens(),
+          request.sampling(),
+          piece -> {
+            out.print(piece);
+            out.flush();
+          });
+      out.println();
+    }
+    return ExitCodes.DONE;
+  }
+
+  @Override
+  public int eval(EvalRequest request, PrintWriter out, PrintWriter err) {
+    int cores = Runtime.getRuntime().availableProcessors();
+    try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS))) {
+      new EvalReport(request, out, err).run(backend);
     }
     return ExitCodes.DONE;
   }

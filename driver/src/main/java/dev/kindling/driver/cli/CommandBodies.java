@@ -23,8 +23,15 @@ public interface CommandBodies {
   /** Shows what a prepared set holds. */
   int dataInspect(String path, PrintWriter out) throws Exception;
 
-  /** Samples text from a model directory or run folder. */
+  /** Samples text from a model directory or run folder, shown as it comes. */
   int generate(GenerateRequest request, PrintWriter out) throws Exception;
+
+  /**
+   * Measures a model on texts or questions.
+   *
+   * @param err hears progress and what is skipped
+   */
+  int eval(EvalRequest request, PrintWriter out, PrintWriter err) throws Exception;
 
   /** Writes a Hugging Face model directory. */
   int export(String runDir, String target, PrintWriter out) throws Exception;

@@ -10,8 +10,8 @@ import dev.kindling.worker.data.SplitName;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.event.Sample;
-import dev.kindling.worker.generate.LoadedModel;
 import dev.kindling.worker.generate.Sampling;
+import dev.kindling.worker.generate.TextGenerator;
 import dev.kindling.worker.store.StorageLocation;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -26,7 +26,7 @@ final class FinalSample {
   private static final int TOKENS = 240;
   private static final int TOKENS_MIN = 24;
 
-  /** Every token is a forward pass over the whole window here, on the CPU. */
+  /** A token behind the end of the window is a forward pass over all of it here, on the CPU. */
   private static final long PARAMETERS_OF_A_FULL_SAMPLE = 10_000_000;
 
   private static final Sampling SAMPLING = new Sampling(0.7, 0, 0.95, 1);
@@ -49,7 +49,7 @@ final class FinalSample {
   void show() {
     int cores = Runtime.getRuntime().availableProcessors();
     try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
-        LoadedModel model = LoadedModel.open(runDir, backend)) {
+        TextGenerator model = TextGenerator.open(runDir, 1, backend)) {
       String prompt = shards.map(FinalSample::prompt).orElse("");
       String text = model.generate(prompt, tokens(model.parameters()), SAMPLING);
       progress.emit(new Sample(0, model.step(), prompt, text));

@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "generate",
     mixinStandardHelpOptions = true,
-    description = "Samples text from a model directory or run folder.")
+    description = "Samples text from a model directory or run folder, shown as it comes.")
 final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 

@@ -37,7 +37,7 @@ public final class Kindling implements Runnable {
     line.addSubcommand(new GenerateCommand(bodies));
     line.addSubcommand(new ExportCommand(bodies));
     line.addSubcommand(new BenchCommand());
-    line.addSubcommand("eval", pendingEval());
+    line.addSubcommand(new EvalCommand(bodies));
     line.addSubcommand(new DoctorCommand(new Examination(SparkApplication::openDoors)::examine));
     line.addSubcommand(new LogsCommand());
     line.addSubcommand(new DiffRunsCommand(bodies));
@@ -51,10 +51,6 @@ public final class Kindling implements Runnable {
     out.flush();
     err.flush();
     return code;
-  }
-
-  private static CommandLine pendingEval() {
-    return PendingCommand.of("Loss and perplexity.", "evaluation of models on any data");
   }
 
   private static CommandLine pendingReplay() {

@@ -6,6 +6,7 @@ import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.Text;
+import dev.kindling.worker.evaluate.BadLines;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import java.io.IOException;
@@ -241,8 +242,30 @@ class KindlingTest {
                 + "top_p: expected a number in (0, 1], found 2.0\n");
   }
 
+  @Test
+  void evalWantsSomethingToMeasureAndHandsOver() {
+    assertThat(run("eval", "run")).isEqualTo(2);
+    assertThat(errors())
+        .isEqualTo("kindling: eval: expected --data PATH or --choices FILE.jsonl, found neither\n");
+    assertThat(run("eval", "run", "--choices", "q.jsonl", "--bad-lines", "ask")).isEqualTo(2);
+    assertThat(errors()).contains("--bad-lines").contains("ask").contains("FAIL, SKIP");
+    assertThat(bodies.evaluations).isEmpty();
+    assertThat(run("eval", "run", "--data", "a.txt", "--bad-lines", "skip", "--json", "b.json"))
+        .as(errors())
+        .isZero();
+    assertThat(bodies.evaluations)
+        .containsExactly(
+            new EvalRequest(
+                "run",
+                Optional.of(Path.of("a.txt")),
+                "text",
+                Optional.empty(),
+                BadLines.SKIP,
+                Optional.of(Path.of("b.json"))));
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"eval", "replay"})
+  @ValueSource(strings = "replay")
   void pendingCommandsSayWhatTheyWaitFor(String command) {
     assertThat(run(command, "a", "b", "--data", "c")).isEqualTo(2);
     assertThat(errors())
@@ -255,7 +278,7 @@ class KindlingTest {
   @Test
   void helpIsEverywhere() {
     String commands =
-        ",train,resume,experiment,explain,data,data corpus,data prepare,data inspect,generate,export,"
+        ",train,resume,experiment,explain,data,data corpus,data prepare,data inspect,generate,eval,export,"
             + "diff-runs,bench,doctor";
     for (String command : commands.split(",", -1)) {
       List<String> words = new ArrayList<>(List.of(command.split(" ", -1)));

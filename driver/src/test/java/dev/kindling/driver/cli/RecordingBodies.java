@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 /** Writes down what it is asked to do. */
 final class RecordingBodies implements CommandBodies {
   final List<RunRequest> runs = new ArrayList<>();
+  final List<EvalRequest> evaluations = new ArrayList<>();
   @Nullable RuntimeException failure;
 
   private int done() {
@@ -52,6 +53,12 @@ final class RecordingBodies implements CommandBodies {
 
   @Override
   public int generate(GenerateRequest request, PrintWriter out) {
+    return done();
+  }
+
+  @Override
+  public int eval(EvalRequest request, PrintWriter out, PrintWriter err) {
+    evaluations.add(request);
     return done();
   }
 

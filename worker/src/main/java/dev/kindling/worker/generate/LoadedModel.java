@@ -1,6 +1,5 @@
 package dev.kindling.worker.generate;
 
-import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.checkpoint.CheckpointException;
@@ -22,7 +21,6 @@ import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -31,25 +29,38 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A model and its tokenizer, ready to generate.
+ * Programs of a model with its weights, and its tokenizer.
  *
  * @param origin what was loaded, for people
  * @param step of the run, 0 for a model directory
  */
-public record LoadedModel(Generator generator, Tokenizer tokenizer, String origin, long step)
-    implements AutoCloseable {
+public record LoadedModel<P extends ModelPrograms>(
+    P programs, Tokenizer tokenizer, String origin, long step) implements AutoCloseable {
   private static final String WEIGHTS = "model.safetensors";
   private static final int CONFIG_BYTES_MAX = 1 << 20;
+
+  /** A window of 131,072 tokens, which some promise, would take the memory of this machine. */
+  private static final int DIRECTORY_CONTEXT_MAX = 1024;
+
+  /** Builds what is wanted of a model. */
+  public interface Maker<P> {
+    /**
+     * @param model with its vocabulary fixed
+     * @param context tokens that it sees at once: the run's, at most 1,024 of a model directory
+     */
+    P make(ModelFamily model, int context);
+  }
 
   /**
    * Loads a run folder (its newest valid checkpoint) or a local Hugging Face model directory.
    *
    * @throws CheckpointException if there are no weights, or they are not the model's
    */
-  public static LoadedModel open(StorageLocation folder, Backend backend) {
+  public static <P extends ModelPrograms> LoadedModel<P> open(
+      StorageLocation folder, Maker<P> maker) {
     Optional<Path> directory = folder.path().filter(p -> Files.exists(p.resolve("config.json")));
     if (directory.isPresent()) {
-      return ofDirectory(directory.get(), backend);
+      return ofDirectory(directory.get(), maker);
     }
     CheckpointStore store = CheckpointStore.open(folder.resolve("checkpoints").open(Map.of()), 2);
     List<String> refusals = new ArrayList<>();
@@ -58,37 +69,39 @@ public record LoadedModel(Generator generator, Tokenizer tokenizer, String origi
       throw new CheckpointException(
           folder + ": expected a run folder with a checkpoint or a model directory, found neither");
     }
-    return ofRun(store, newest.get(), folder, backend);
+    return ofRun(store, newest.get(), folder, maker);
   }
 
-  private static LoadedModel ofRun(
-      CheckpointStore store, Generation generation, StorageLocation folder, Backend backend) {
+  private static <P extends ModelPrograms> LoadedModel<P> ofRun(
+      CheckpointStore store, Generation generation, StorageLocation folder, Maker<P> maker) {
     TrainPlan plan = PlanReader.fromYaml(generation.facts().config());
     Tokenizer tokenizer = Tokenizer.open(plan.tokenizer());
     ModelFamily model = plan.model().withVocabulary(tokenizer.vocabularySize());
-    Generator generator = new Generator(model, plan.sequenceLength(), backend);
+    P programs = maker.make(model, plan.sequenceLength());
     List<NamedSpan> targets = new ArrayList<>();
-    for (Param param : generator.params()) {
-      targets.add(new NamedSpan(param.name(), param.shape(), generator.weight(param.name())));
+    for (Param param : programs.params()) {
+      targets.add(new NamedSpan(param.name(), param.shape(), programs.weight(param.name())));
     }
     store.load(generation, PartKind.MODEL, targets);
+    programs.params().forEach(param -> programs.filled(param.name()));
     String origin = "step " + generation.step() + " of " + folder;
-    return new LoadedModel(generator, tokenizer, origin, generation.step());
+    return new LoadedModel<>(programs, tokenizer, origin, generation.step());
   }
 
-  private static LoadedModel ofDirectory(Path folder, Backend backend) {
+  private static <P extends ModelPrograms> LoadedModel<P> ofDirectory(Path folder, Maker<P> maker) {
     Storage storage = new LocalStorage(folder);
     ModelFamily model = family(storage);
     int vocabulary = model.vocabulary().orElse(0);
     Tokenizer tokenizer = Tokenizer.open(tokenizer(folder, vocabulary));
-    Generator generator = new Generator(model, Math.min(model.context(), 1024), backend);
+    P programs = maker.make(model, Math.min(model.context(), DIRECTORY_CONTEXT_MAX));
     try (SafetensorsFile weights = SafetensorsFile.open(storage, WEIGHTS)) {
-      for (Param param : generator.params()) {
-        Span target = generator.weight(param.name());
+      for (Param param : programs.params()) {
+        Span target = programs.weight(param.name());
         weights.readFloats(param.name(), target);
+        programs.filled(param.name());
       }
     }
-    return new LoadedModel(generator, tokenizer, folder.toString(), 0);
+    return new LoadedModel<>(programs, tokenizer, folder.toString(), 0);
   }
 
   private static ModelFamily family(Storage storage) {
@@ -114,37 +127,12 @@ public record LoadedModel(Generator generator, Tokenizer tokenizer, String origi
 
   /** Scalars of the model. */
   public long parameters() {
-    return generator.params().stream().mapToLong(param -> param.shape().elements()).sum();
-  }
-
-  /**
-   * Continues a text.
-   *
-   * @param prompt may be empty: the text then starts after a document separator
-   * @param tokens number of tokens to write; fewer if the model ends the document
-   * @return the continuation without the prompt, printable: control characters other than line
-   *     breaks and tabs, and bytes that are no UTF-8, appear as U+FFFD
-   */
-  public String generate(String prompt, int tokens, Sampling sampling) {
-    int[] ids = tokenizer.encode(prompt.getBytes(StandardCharsets.UTF_8));
-    int[] start = ids.length == 0 ? new int[] {tokenizer.separator()} : ids;
-    int[] written =
-        generator.sample(
-            start, tokens, sampling, tokenizer.vocabularySize(), tokenizer.separator());
-    return printable(tokenizer.decode(written));
-  }
-
-  static String printable(String text) {
-    StringBuilder clean = new StringBuilder(text.length());
-    text.codePoints()
-        .map(c -> Character.isISOControl(c) && c != '\n' && c != '\t' && c != '\r' ? 0xFFFD : c)
-        .forEach(clean::appendCodePoint);
-    return clean.toString();
+    return programs.params().stream().mapToLong(param -> param.shape().elements()).sum();
   }
 
   @Override
   public void close() {
-    generator.close();
+    programs.close();
     tokenizer.close();
   }
 }

@@ -1,32 +1,45 @@
 package dev.kindling.worker.generate;
 
-import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Memory;
-import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.model.Full;
+import dev.kindling.worker.model.KeyValueCache;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
-import java.util.Map;
 
-/** The forward pass over one sequence of at most {@code length} tokens. */
+/**
+ * The forward pass over one sequence of at most {@code length} tokens, which may leave its keys and
+ * values in the cache.
+ */
 final class Window {
+  /** Instead of a sequence of the cache: nothing is kept. */
+  static final int NOT_KEPT = -1;
+
   private final int length;
+  private final int context;
   private final Graph graph;
 
-  Window(ModelFamily family, int length) {
+  /**
+   * @param sequences of the cache, each of {@code context} tokens
+   */
+  Window(ModelFamily family, int length, int sequences, int context) {
     this.length = length;
+    this.context = context;
     GraphBuilder b = new GraphBuilder();
     Value tokens = b.input(name("tokens"), Shape.of(length), DType.I32);
     Value positions = b.input(name("positions"), Shape.of(length), DType.I32);
-    b.output(
-        name("logits"),
-        family.logits(b, new ModelInputs(tokens, positions, null, length), new Full()));
+    Value places = b.input(name("places"), Shape.of(length), DType.I32);
+    Value last = b.input(name("last"), Shape.of(1), DType.I32);
+    KeyValueCache cache = new KeyValueCache(sequences, context, places, null);
+    ModelInputs in = new ModelInputs(tokens, positions, null, length, cache);
+    // One row of the logits leaves the device: a vocabulary of 128,000 is 0.5 MB a row.
+    b.output(name("logits"), b.embedding(family.logits(b, in, new Full()), last));
     graph = b.build();
   }
 
@@ -38,25 +51,30 @@ final class Window {
     return graph;
   }
 
-  Program compile(Backend backend, Memory memory) {
-    return backend.compile(graph, memory, Map.of());
-  }
-
-  /** Places the tokens at the start; causal attention keeps what follows out of their logits. */
-  void fill(Memory memory, int[] text, int from, int to) {
+  /**
+   * Places the tokens at the start; causal attention keeps what follows out of their logits.
+   *
+   * @param sequence of the cache that keeps them, or {@link #NOT_KEPT}
+   */
+  void fill(Memory memory, int[] text, int from, int to, int sequence) {
     Span ids = memory.span(name("tokens"));
     Span positions = memory.span(name("positions"));
+    Span places = memory.span(name("places"));
     for (int i = 0; i < length; i++) {
-      ids.putInt(i, from + i < to ? text[from + i] : 0);
+      boolean real = from + i < to;
+      ids.putInt(i, real ? text[from + i] : 0);
       positions.putInt(i, i);
+      boolean kept = real && sequence != NOT_KEPT;
+      places.putInt(i, kept ? sequence * context + i : CrossEntropy.IGNORED);
     }
+    memory.span(name("last")).putInt(0, to - from - 1);
   }
 
-  /** The logits that follow the token at this index, as many as {@code target} holds. */
-  void read(Memory memory, int index, int vocabulary, float[] target) {
+  /** The logits that follow the last token, as many as {@code target} holds. */
+  void read(Memory memory, float[] target) {
     Span logits = memory.span(name("logits"));
     for (int id = 0; id < target.length; id++) {
-      target[id] = logits.getFloat((long) index * vocabulary + id);
+      target[id] = logits.getFloat(id);
     }
   }
 

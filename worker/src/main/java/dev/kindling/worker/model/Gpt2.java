@@ -106,7 +106,7 @@ public record Gpt2(
     AttentionShape shape = new AttentionShape(heads, heads, width / heads, in.sequence());
     Value packed = projection.project(b, conv(name + ".c_attn", width, 3 * width, initStd), x);
     List<Value> qkv = b.splitColumns(packed, width, width, width);
-    Value mixed = b.attention(qkv.get(0), qkv.get(1), qkv.get(2), in.segments(), shape);
+    Value mixed = in.attend(b, name, qkv.get(0), qkv.get(1), qkv.get(2), shape);
     return projection.project(b, conv(name + ".c_proj", width, width, residualStd()), mixed);
   }
 

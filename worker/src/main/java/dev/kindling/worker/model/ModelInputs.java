@@ -1,5 +1,6 @@
 package dev.kindling.worker.model;
 
+import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Shape;
@@ -7,15 +8,23 @@ import dev.kindling.kernels.graph.Value;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a model reads: T tokens laid out as T / sequence sequences of equal length.
+ * What a model reads, and how its attention reaches the tokens before: T tokens laid out as T /
+ * sequence sequences of equal length, or the newest token of each of T sequences in a cache.
  *
  * @param tokens token ids, I32 [T]
  * @param positions position of each token within its document or sequence, I32 [T]
  * @param segments document number of each token, I32 [T]; attention stays within equal numbers.
  *     Null: attention spans the whole sequence
- * @param sequence tokens per sequence
+ * @param sequence tokens per sequence; for newest tokens the rows that each sequence has in the
+ *     cache
+ * @param cache where keys and values of generation are kept; null in training
  */
-public record ModelInputs(Value tokens, Value positions, @Nullable Value segments, int sequence) {
+public record ModelInputs(
+    Value tokens,
+    Value positions,
+    @Nullable Value segments,
+    int sequence,
+    @Nullable KeyValueCache cache) {
 
   /** Name of the input variable of the token ids. */
   public static final String TOKENS = "tokens";
@@ -25,6 +34,25 @@ public record ModelInputs(Value tokens, Value positions, @Nullable Value segment
 
   /** Name of the input variable of the document numbers. */
   public static final String SEGMENTS = "segments";
+
+  public ModelInputs(Value tokens, Value positions, @Nullable Value segments, int sequence) {
+    this(tokens, positions, segments, sequence, null);
+  }
+
+  /**
+   * Causal attention of a block, in the form that these inputs ask for. The only way in which a
+   * family may let tokens see each other.
+   *
+   * @param block name of the attention block, different for each
+   * @param q [T, H * C], k and v [T, K * C], positions already in them
+   * @return [T, H * C]
+   */
+  public Value attend(
+      GraphBuilder b, String block, Value q, Value k, Value v, AttentionShape shape) {
+    return cache == null
+        ? b.attention(q, k, v, segments, shape)
+        : cache.attend(b, block, q, k, v, shape);
+  }
 
   /** Declares the input variables of {@code tokens} tokens in sequences of {@code sequence}. */
   public static ModelInputs declare(

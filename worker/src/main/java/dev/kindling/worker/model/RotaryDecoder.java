@@ -153,7 +153,7 @@ sealed interface RotaryDecoder extends ModelFamily permits Llama, Mistral, Qwen2
     k = b.rope(k, in.positions(), headWidth(), frequencies);
     AttentionShape shape =
         new AttentionShape(heads(), keyHeads(), headWidth(), in.sequence(), window());
-    Value mixed = b.attention(q, k, v, in.segments(), shape);
+    Value mixed = in.attend(b, name, q, k, v, shape);
     return projection.project(b, weight(name + ".o_proj", mixed, width(), false), mixed);
   }
 

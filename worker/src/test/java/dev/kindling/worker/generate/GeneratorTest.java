@@ -13,7 +13,9 @@ import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Philox;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.ModelFamily;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -34,7 +36,11 @@ class GeneratorTest {
           1e-5);
 
   private static Generator filled(Backend backend, int window) {
-    Generator generator = new Generator(MODEL, window, backend);
+    return filled(backend, window, 1);
+  }
+
+  private static Generator filled(Backend backend, int window, int sequences) {
+    Generator generator = new Generator(MODEL, window, sequences, backend);
     for (Param param : generator.params()) {
       Span weight = generator.weight(param.name());
       for (long i = 0; i < param.shape().elements(); i++) {
@@ -45,7 +51,13 @@ class GeneratorTest {
   }
 
   private static int[] sample(Generator generator, Sampling sampling, int tokens) {
-    return generator.sample(new int[] {3, 1, 4}, tokens, sampling, 11, -1);
+    return sample(generator, tokens, sampling, 11, -1, 3, 1, 4);
+  }
+
+  private static int[] sample(
+      Generator generator, int tokens, Sampling sampling, int choices, int end, int... prompt) {
+    SampleRequest request = SampleRequest.of(prompt, tokens, sampling, choices, end);
+    return generator.sample(request, (index, id) -> {}).get(0);
   }
 
   @Test
@@ -88,7 +100,7 @@ class GeneratorTest {
 
   private static float[] logits(Generator generator, int[] text, int place) {
     float[] logits = new float[11];
-    generator.forward(text, place, logits);
+    generator.forward(text, place, Window.NOT_KEPT, logits);
     return logits;
   }
 
@@ -98,43 +110,35 @@ class GeneratorTest {
         Generator generator = filled(backend, 8)) {
       int[] free = sample(generator, Sampling.of(2.0, 5), 60);
       int end = free[7];
-      int[] ended = generator.sample(new int[] {3, 1, 4}, 60, Sampling.of(2.0, 5), 11, end);
+      int[] ended = sample(generator, 60, Sampling.of(2.0, 5), 11, end, 3, 1, 4);
       assertThat(ended).hasSizeLessThanOrEqualTo(7).doesNotContain(end);
       assertThat(ended).containsExactly(Arrays.copyOf(free, ended.length));
-      int[] few = generator.sample(new int[] {3, 1, 4}, 60, Sampling.of(2.0, 5), 2, -1);
+      int[] few = sample(generator, 60, Sampling.of(2.0, 5), 2, -1, 3, 1, 4);
       assertThat(few).containsOnly(0, 1);
     }
   }
 
+  /** Sequences end at different places, beyond the context too, and four share three rooms. */
   @Test
-  void drawsFollowTheSoftmaxAndItsCuts() {
-    float[] logits = {0f, 1f, 3f, 3f, -2f};
-    assertThat(new TokenChoice(Sampling.greedy()).pick(logits, 0)).isEqualTo(2);
-    double[] weights = new double[logits.length];
-    for (int i = 0; i < logits.length; i++) {
-      weights[i] = Math.exp(logits[i] / 2.0);
-    }
-    follows(logits, new Sampling(2.0, 0, 1, 99), weights);
-    follows(
-        logits,
-        new Sampling(2.0, 3, 1, 98),
-        new double[] {0, weights[1], weights[2], weights[3], 0});
-    // The two likeliest hold 72 in 100.
-    follows(logits, new Sampling(2.0, 0, 0.7, 97), new double[] {0, 0, weights[2], weights[3], 0});
-  }
-
-  private static void follows(float[] logits, Sampling sampling, double[] weights) {
-    int draws = 20_000;
-    int[] counts = new int[logits.length];
-    TokenChoice choice = new TokenChoice(sampling);
-    for (int place = 0; place < draws; place++) {
-      counts[choice.pick(logits, place)]++;
-    }
-    double sum = Arrays.stream(weights).sum();
-    for (int i = 0; i < logits.length; i++) {
-      double expected = weights[i] / sum;
-      assertThat(counts[i] / (double) draws)
-          .isEqualTo(expected, within(weights[i] == 0 ? 0 : 0.02));
+  void promptsSampledTogetherGiveWhatEachGivesAlone() {
+    List<int[]> prompts =
+        List.of(new int[] {3, 1, 4}, new int[] {5}, new int[45], new int[] {9, 2, 6, 5, 3});
+    Sampling sampling = Sampling.of(0.7, 11);
+    try (Backend backend = Backend.cpu(new CpuOptions(2, MatmulKind.JAVA));
+        Generator alone = filled(backend, 40, 1);
+        Generator together = filled(backend, 40, 3)) {
+      List<List<Integer>> heard = new ArrayList<>();
+      prompts.forEach(prompt -> heard.add(new ArrayList<>()));
+      List<int[]> texts =
+          together.sample(
+              new SampleRequest(prompts, 50, sampling, 11, 7), (p, id) -> heard.get(p).add(id));
+      for (int i = 0; i < prompts.size(); i++) {
+        assertThat(texts.get(i)).isEqualTo(sample(alone, 50, sampling, 11, 7, prompts.get(i)));
+        assertThat(heard.get(i))
+            .containsExactlyElementsOf(Arrays.stream(texts.get(i)).boxed().toList());
+      }
+      assertThat(together.sample(new SampleRequest(List.of(), 5, sampling, 11, 7), (p, id) -> {}))
+          .isEmpty();
     }
   }
 
@@ -142,22 +146,24 @@ class GeneratorTest {
   void badPromptsAndSettingsAreRefused() {
     try (Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
         Generator generator = filled(backend, 8)) {
-      assertThatThrownBy(() -> generator.sample(new int[0], 1, Sampling.greedy(), 11, -1))
+      assertThatThrownBy(() -> sample(generator, 1, Sampling.greedy(), 11, -1))
           .isInstanceOf(PlanException.class);
-      assertThatThrownBy(() -> generator.sample(new int[] {11}, 1, Sampling.greedy(), 11, -1))
+      assertThatThrownBy(() -> sample(generator, 1, Sampling.greedy(), 11, -1, 11))
           .isInstanceOf(PlanException.class)
           .hasMessage("prompt: expected token ids below 11, found 11");
+      SampleRequest two =
+          new SampleRequest(List.of(new int[] {1}, new int[] {-1}), 1, Sampling.greedy(), 11, -1);
+      assertThatThrownBy(() -> generator.sample(two, (index, id) -> {}))
+          .isInstanceOf(PlanException.class)
+          .hasMessage("prompt 1: expected token ids below 11, found -1");
+      assertThatThrownBy(() -> new Generator(MODEL, 8, 0, backend))
+          .isInstanceOf(PlanException.class)
+          .hasMessage("sequences: expected 1 or more, found 0");
     }
     assertThatThrownBy(() -> new Sampling(-1, -2, 0, 1))
         .hasMessage(
             "temperature: expected a number of 0 or more, found -1.0\n"
                 + "top_k: expected 0 or more, found -2\n"
                 + "top_p: expected a number in (0, 1], found 0.0");
-  }
-
-  @Test
-  void textForATerminalHoldsNoControlCharacters() {
-    assertThat(LoadedModel.printable("a\u001b[2J\tb\r\n\u0000"))
-        .isEqualTo("a\uFFFD[2J\tb\r\n\uFFFD");
   }
 }

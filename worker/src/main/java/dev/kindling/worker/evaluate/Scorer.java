@@ -17,6 +17,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 
 /**
  * What a model makes of token sequences, one at a time: a forward pass over the shortest window of
@@ -75,8 +77,13 @@ public final class Scorer implements ModelPrograms {
    * first from the token at that place alone.
    */
   public Loss window(int[] stream, int at) {
+    return window(stream, at, place -> true);
+  }
+
+  /** As above, of those tokens alone whose places count. */
+  public Loss window(int[] stream, int at, IntPredicate counts) {
     int count = Math.min(context, stream.length - 1 - at);
-    return run(stream, at, count, at + 1);
+    return run(stream, at, count, counts);
   }
 
   /**
@@ -95,13 +102,17 @@ public final class Scorer implements ModelPrograms {
     int[] stream = new int[kept + continuation.length];
     System.arraycopy(prompt, prompt.length - kept, stream, 0, kept);
     System.arraycopy(continuation, 0, stream, kept, continuation.length);
-    return run(stream, 0, stream.length - 1, kept);
+    return run(stream, 0, stream.length - 1, place -> place >= kept);
   }
 
-  private Loss run(int[] stream, int at, int count, int first) {
+  private Loss run(int[] stream, int at, int count, IntPredicate counts) {
+    long targets = IntStream.rangeClosed(at + 1, at + count).filter(counts).count();
+    if (targets == 0) {
+      return Loss.NONE;
+    }
     ScoringWindow window =
         windows.stream().filter(w -> w.length() >= count).findFirst().orElseThrow();
-    window.fill(memory, stream, at, count, first);
+    window.fill(memory, stream, at, count, counts);
     programs
         .computeIfAbsent(window.graph(), graph -> backend.compile(graph, memory, Map.of()))
         .run();
@@ -109,7 +120,7 @@ public final class Scorer implements ModelPrograms {
     if (!Float.isFinite(nats)) {
       throw new CheckpointException("expected a finite loss, found " + nats + ": broken weights");
     }
-    return new Loss(nats, at + count + 1 - first);
+    return new Loss(nats, targets);
   }
 
   @Override

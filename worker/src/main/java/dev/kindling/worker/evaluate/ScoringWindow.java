@@ -11,6 +11,7 @@ import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
+import java.util.function.IntPredicate;
 
 /** The loss of one sequence of at most {@code length} tokens. */
 final class ScoringWindow {
@@ -40,9 +41,9 @@ final class ScoringWindow {
    * Places {@code count} tokens of the stream, from {@code at} on, each with the one behind it as
    * its target. Causal attention keeps what follows the last one out of their losses.
    *
-   * @param first the first token of the stream that counts as a target
+   * @param counts which tokens of the stream count as targets, by their places
    */
-  void fill(Memory memory, int[] stream, int at, int count, int first) {
+  void fill(Memory memory, int[] stream, int at, int count, IntPredicate counts) {
     Span tokens = memory.span(name("tokens"));
     Span positions = memory.span(name("positions"));
     Span targets = memory.span(name("targets"));
@@ -50,8 +51,8 @@ final class ScoringWindow {
       boolean real = i < count;
       tokens.putInt(i, real ? stream[at + i] : 0);
       positions.putInt(i, i);
-      boolean counts = real && at + i + 1 >= first;
-      targets.putInt(i, counts ? stream[at + i + 1] : CrossEntropy.IGNORED);
+      boolean target = real && counts.test(at + i + 1);
+      targets.putInt(i, target ? stream[at + i + 1] : CrossEntropy.IGNORED);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.kindling.worker.evaluate;
 
 import dev.kindling.worker.data.DataException;
+import dev.kindling.worker.data.ExampleFlags;
 import dev.kindling.worker.data.Manifest;
 import dev.kindling.worker.data.SequenceReader;
 import dev.kindling.worker.data.SplitName;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.Consumer;
+import java.util.function.IntPredicate;
 
 /**
  * Loss over texts; every token counts once. A document is read behind a document separator, which
@@ -26,7 +28,8 @@ import java.util.function.Consumer;
  *
  * <p>A prepared set is read as training reads it, record by record of its held-out side, or of the
  * other one where nothing is held out: separators count, what follows one does not where documents
- * are masked, and its bytes are those that its tokens have in the mean of the side.
+ * are masked, of examples only the answers do, and its bytes are those that its tokens have in the
+ * mean of the side.
  */
 public final class TextEvaluation {
   private static final long TEXT_BYTES_MAX = 1L << 30;
@@ -121,13 +124,13 @@ public final class TextEvaluation {
     int[] stream = new int[ids.length + 1];
     stream[0] = tokenizer.separator();
     System.arraycopy(ids, 0, stream, 1, ids.length);
-    stream(stream);
+    stream(stream, place -> true);
     bytes += utf8.length;
   }
 
-  private void stream(int[] stream) {
+  private void stream(int[] stream, IntPredicate counts) {
     for (int at = 0; at + 1 < stream.length; at += scorer.context()) {
-      loss = loss.plus(scorer.window(stream, at));
+      loss = loss.plus(scorer.window(stream, at, counts));
       progress.accept(loss);
     }
   }
@@ -145,26 +148,46 @@ public final class TextEvaluation {
     boolean held = shards.part(SplitName.VALIDATION).sequences() > 0;
     SplitName side = held ? SplitName.VALIDATION : SplitName.TRAIN;
     int[] record = new int[manifest.sequenceLength() + 1];
+    byte[] flags = new byte[record.length];
     try (SequenceReader reader = SequenceReader.open(shards, side)) {
       for (long sequence = 0; sequence < reader.sequences(); sequence++) {
-        reader.read(sequence, record);
-        record(record, manifest);
+        if (manifest.examples()) {
+          reader.read(sequence, record, flags);
+          examples(record, flags);
+        } else {
+          reader.read(sequence, record);
+          documents(record, manifest);
+        }
       }
     }
     Manifest.Part part = shards.part(side);
     bytes = Math.round(loss.tokens() * ((double) part.textBytes() / part.tokens()));
   }
 
-  private void record(int[] record, Manifest manifest) {
+  /** Examples do not see each other, and only their answers count. */
+  private void examples(int[] record, byte[] flags) {
+    int from = 0;
+    for (int k = 1; k <= record.length; k++) {
+      if (k == record.length || ExampleFlags.begins(flags[k])) {
+        int first = from;
+        stream(
+            Arrays.copyOfRange(record, from, k),
+            place -> ExampleFlags.counts(flags[first + place]));
+        from = k;
+      }
+    }
+  }
+
+  private void documents(int[] record, Manifest manifest) {
     int from = 0;
     for (int k = 0; manifest.maskDocuments() && k < record.length; k++) {
       if (record[k] == manifest.separator()) {
-        stream(Arrays.copyOfRange(record, from, k + 1));
+        stream(Arrays.copyOfRange(record, from, k + 1), place -> true);
         from = k + 1;
       }
     }
     if (from < record.length) {
-      stream(Arrays.copyOfRange(record, from, record.length));
+      stream(Arrays.copyOfRange(record, from, record.length), place -> true);
     }
   }
 }

@@ -8,11 +8,13 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.worker.data.Bytes;
+import dev.kindling.worker.data.Chat;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Preparation;
 import dev.kindling.worker.data.Text;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.Tokenizer;
+import dev.kindling.worker.data.TooLong;
 import dev.kindling.worker.data.WorkPool;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -168,5 +171,33 @@ class TextEvaluationTest {
       assertThat(found.loss().nats()).isEqualTo(expected, within(1e-4));
       assertThat(found.bytes()).isEqualTo(8);
     }
+  }
+
+  /** Of two pairs only completions and the separators behind them: s t 0 and y z 0. */
+  @Test
+  void ofExamplesOnlyTheAnswersCount() throws IOException {
+    Path pairs =
+        write(
+            "pairs.jsonl",
+            "{\"prompt\": \"pqr\", \"completion\": \"st\"}\n"
+                + "{\"prompt\": \"a\", \"completion\": \"yz\"}\n");
+    Chat spec =
+        new Chat(
+            List.of(pairs.toString()),
+            Optional.empty(),
+            TooLong.DROP,
+            dev.kindling.worker.data.BadLines.FAIL,
+            List.of(),
+            0);
+    TokenShards shards =
+        Preparation.prepareBelow(
+            spec,
+            new Bytes(),
+            12,
+            folder.resolve("prepared"),
+            WorkPool.sequential((phase, done, total) -> {}));
+    TextLoss found = evaluate(shards.folder(), BadLines.FAIL);
+    assertThat(found.loss().tokens()).isEqualTo(6);
+    assertThat(found.loss().nats()).isEqualTo(3 * RISE + 3 * OTHER, within(1e-4));
   }
 }

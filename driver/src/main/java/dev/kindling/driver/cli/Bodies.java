@@ -7,35 +7,25 @@ import dev.kindling.driver.data.SparkWorkPool;
 import dev.kindling.driver.experiment.ChildStarter;
 import dev.kindling.driver.experiment.Experiment;
 import dev.kindling.driver.launch.Progress;
-import dev.kindling.driver.launch.RunMirror;
 import dev.kindling.driver.launch.SparkApplication;
 import dev.kindling.driver.launch.StopSwitch;
 import dev.kindling.driver.launch.TrainingRun;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
-import dev.kindling.kernels.graph.PlanException;
-import dev.kindling.worker.checkpoint.CheckpointException;
-import dev.kindling.worker.checkpoint.CheckpointStore;
-import dev.kindling.worker.checkpoint.Generation;
-import dev.kindling.worker.checkpoint.HuggingFaceExport;
-import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.Preparation;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.WorkPool;
 import dev.kindling.worker.generate.TextGenerator;
-import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.LauncherKind;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.SourceFiles;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
 import java.io.Serializable;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 
@@ -53,7 +43,13 @@ public final class Bodies implements CommandBodies {
     progress.say("run folder " + runDir);
     FinalSample sample = new FinalSample(runDir, progress);
     TrainingRun.DataSource data =
-        (p, spark) -> sample.promptsFrom(prepared(p, spark, preparedBeside(runDir), progress));
+        (p, spark) ->
+            sample.promptsFrom(
+                prepared(
+                    p.withModel(p.model(), SourceFiles.tokenizer(runDir, p.tokenizer())),
+                    spark,
+                    preparedBeside(runDir),
+                    progress));
     String configYaml = PlanReader.toYaml(plan.withoutSecrets());
     int code =
         new WitnessedRun(
@@ -221,24 +217,8 @@ public final class Bodies implements CommandBodies {
   }
 
   @Override
-  public int export(String runDir, String target, PrintWriter out) throws Exception {
-    StorageLocation run = StorageLocation.of(runDir);
-    if (!run.open(Map.of()).exists(RunMirror.CONFIG)) {
-      throw new PlanException(runDir + " holds no run (no " + RunMirror.CONFIG + ")");
-    }
-    CheckpointStore store =
-        CheckpointStore.open(run.resolve(WorkerTask.CHECKPOINTS).open(Map.of()), 2);
-    List<String> refusals = new ArrayList<>();
-    Generation newest =
-        store
-            .newestValid(refusals)
-            .orElseThrow(() -> new CheckpointException(runDir + " holds no checkpoint"));
-    refusals.forEach(line -> out.println("not used: " + line));
-    TrainPlan plan = PlanReader.fromYaml(newest.facts().config());
-    String config = ExplainPage.graphs(plan).model().huggingFaceConfig();
-    HuggingFaceExport.write(
-        store, newest, new HuggingFaceExport.Companions(config, tokenizer(plan)), Path.of(target));
-    out.println("wrote step " + newest.step() + " of " + runDir + " to " + target);
+  public int export(ExportRequest request, PrintWriter out) throws Exception {
+    new ModelExport(request, out).run();
     return ExitCodes.DONE;
   }
 
@@ -247,15 +227,5 @@ public final class Bodies implements CommandBodies {
     RunDiff diff = RunDiff.of(Path.of(left), Path.of(right));
     diff.lines().forEach(out::println);
     return diff.same() ? ExitCodes.DONE : ExitCodes.DIFFERENT;
-  }
-
-  /** The tokenizer's own file travels with the model; bytes need none. */
-  private static Map<String, Path> tokenizer(TrainPlan plan) {
-    if (!(plan.tokenizer() instanceof Huggingface tokenizer)) {
-      return Map.of();
-    }
-    Path path = Path.of(tokenizer.path());
-    return Map.of(
-        "tokenizer.json", Files.isDirectory(path) ? path.resolve("tokenizer.json") : path);
   }
 }

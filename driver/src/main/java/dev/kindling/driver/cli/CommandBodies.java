@@ -1,10 +1,12 @@
 package dev.kindling.driver.cli;
 
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.checkpoint.SafetensorsType;
 import dev.kindling.worker.generate.Sampling;
 import dev.kindling.worker.plan.TrainPlan;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /** What the commands do once their words are understood. Each returns an exit code. */
 public interface CommandBodies {
@@ -34,7 +36,7 @@ public interface CommandBodies {
   int eval(EvalRequest request, PrintWriter out, PrintWriter err) throws Exception;
 
   /** Writes a Hugging Face model directory. */
-  int export(String runDir, String target, PrintWriter out) throws Exception;
+  int export(ExportRequest request, PrintWriter out) throws Exception;
 
   /** Compares two run folders. */
   int diffRuns(String left, String right, PrintWriter out) throws Exception;
@@ -52,4 +54,12 @@ public interface CommandBodies {
       }
     }
   }
+
+  /**
+   * Words of {@code export}.
+   *
+   * @param source run folder or Hugging Face model directory
+   * @param dtype of the weights written; empty for that of the source, fp32 if there is none
+   */
+  record ExportRequest(String source, String target, Optional<SafetensorsType> dtype) {}
 }

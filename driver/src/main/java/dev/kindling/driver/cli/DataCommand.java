@@ -2,6 +2,7 @@ package dev.kindling.driver.cli;
 
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.worker.plan.PlanReader;
+import dev.kindling.worker.pretrained.PretrainedPlan;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -48,7 +49,8 @@ final class DataCommand implements Callable<Integer> {
       @Mixin SetOptions sets)
       throws Exception {
     return bodies.dataPrepare(
-        PlanReader.read(ConfigDocument.read(config), sets.assignments()).value(),
+        PretrainedPlan.describe(PlanReader.read(ConfigDocument.read(config), sets.assignments()))
+            .value(),
         spec.commandLine().getOut());
   }
 

@@ -4,6 +4,7 @@ import dev.kindling.configs.yaml.Bound;
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.PretrainedPlan;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -30,7 +31,8 @@ final class ExplainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Bound<TrainPlan> bound = PlanReader.read(ConfigDocument.read(config), sets.assignments());
+    Bound<TrainPlan> bound =
+        PretrainedPlan.describe(PlanReader.read(ConfigDocument.read(config), sets.assignments()));
     spec.commandLine().getOut().print(new ExplainPage(bound).text());
     return ExitCodes.DONE;
   }

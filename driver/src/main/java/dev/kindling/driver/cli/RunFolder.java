@@ -7,10 +7,14 @@ import dev.kindling.driver.experiment.RunHistory;
 import dev.kindling.driver.launch.RunMirror;
 import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.loop.WorkerTask;
+import dev.kindling.worker.model.Huggingface;
 import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.PretrainedPlan;
+import dev.kindling.worker.pretrained.SourceFiles;
 import dev.kindling.worker.store.OwnerLock;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageLocation;
@@ -168,7 +172,8 @@ public final class RunFolder implements AutoCloseable {
               + String.join(", ", lost)
               + ", found the words that a run folder has in their places");
     }
-    TrainPlan plan = given.absolute();
+    TrainPlan plan = PretrainedPlan.pin(given.absolute());
+    SourceFiles.keep(plan, folder, plan.spark().conf());
     write(plan);
     return new RunRequest(plan, folder, files, false, progress, secrets(plan), () -> {});
   }
@@ -195,8 +200,17 @@ public final class RunFolder implements AutoCloseable {
     if (older) {
       protect(); // That version kept them here.
     }
+    requireSource(after);
     Runnable firstStep = before.equals(after) && !older ? () -> {} : () -> write(after);
     return new RunRequest(after, folder, files, true, progress, warnings, firstStep);
+  }
+
+  /** A run that starts afresh must find its model directory as it was. */
+  private void requireSource(TrainPlan plan) {
+    if (plan.model() instanceof Huggingface
+        && CheckpointStore.open(checkpoints(plan), 2).neverCommitted()) {
+      PretrainedPlan.pin(plan);
+    }
   }
 
   private Storage checkpoints(TrainPlan plan) {

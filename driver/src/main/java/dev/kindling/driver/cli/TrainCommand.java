@@ -3,6 +3,7 @@ package dev.kindling.driver.cli;
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.PretrainedPlan;
 import dev.kindling.worker.store.StorageLocation;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -37,7 +38,9 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    TrainPlan plan = PlanReader.read(ConfigDocument.read(config), options.assignments()).value();
+    TrainPlan plan =
+        PretrainedPlan.describe(PlanReader.read(ConfigDocument.read(config), options.assignments()))
+            .value();
     String dir = runDir.orElseGet(() -> RunFolder.freshName(config));
     try (RunFolder folder = RunFolder.own(StorageLocation.of(dir), plan.spark().conf())) {
       return options.run(folder.start(plan, options.progress()), bodies);

@@ -63,7 +63,7 @@ final class RecordingBodies implements CommandBodies {
   }
 
   @Override
-  public int export(String runDir, String target, PrintWriter out) {
+  public int export(ExportRequest request, PrintWriter out) {
     return done();
   }
 }

@@ -7,32 +7,42 @@ import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageOutput;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Writes the weights of a generation as a Hugging Face model directory. Everything is written
- * beside the target and forced to disk, then one rename makes the directory appear; a failure
- * leaves no directory. Weights stream through one small buffer.
+ * Writes weights as a Hugging Face model directory. Everything is written beside the target and
+ * forced to disk, then one rename makes the directory appear; a failure leaves no directory.
+ * Weights stream through two small buffers.
  */
 public final class HuggingFaceExport {
   /** Beyond this size weights are split, as the Hub's own tools do. */
-  static final long SHARD_BYTES = 5_000_000_000L;
+  public static final long SHARD_BYTES = 5_000_000_000L;
 
   private static final int PIECE_BYTES = 1 << 20;
 
-  private HuggingFaceExport() {}
+  private final ExportedTensors tensors;
+  private final Map<String, SafetensorsType> dtypes;
+  private final long shardBytes;
+
+  private HuggingFaceExport(
+      ExportedTensors tensors, Map<String, SafetensorsType> dtypes, long shardBytes) {
+    this.tensors = tensors;
+    this.dtypes = dtypes;
+    this.shardBytes = shardBytes;
+  }
 
   /**
    * What stands beside the weights.
@@ -40,34 +50,36 @@ public final class HuggingFaceExport {
    * @param config text of {@code config.json}
    * @param files further files by their name in the directory, for example {@code tokenizer.json}
    */
-  public record Companions(String config, Map<String, Path> files) {}
+  public record Companions(String config, Map<String, byte[]> files) {}
 
-  /**
-   * Exports a verified generation.
-   *
-   * @param target a folder that is absent or empty
-   * @throws CheckpointException if the target holds anything, or a byte of the weights is not what
-   *     the commit says
-   */
-  public static void write(
-      CheckpointStore store, Generation generation, Companions companions, Path target) {
-    write(store, generation, companions, target, SHARD_BYTES);
+  /** The verified weights of a generation, to be closed. */
+  public static ExportedTensors of(CheckpointStore store, Generation generation) {
+    return new GenerationTensors(store, generation);
   }
 
-  static void write(
-      CheckpointStore store,
-      Generation generation,
+  /**
+   * Exports weights.
+   *
+   * @param dtypes by the names of tensors, in what type to write them; others stay as they are
+   * @param shardBytes beyond this size weights are split into several files
+   * @param target a folder that is absent or empty
+   * @throws CheckpointException if the target holds anything, a byte of the weights is not what it
+   *     should be, or a weight is too large for the type in which it is to be written
+   */
+  public static void write(
+      ExportedTensors tensors,
+      Map<String, SafetensorsType> dtypes,
       Companions companions,
-      Path target,
-      long shardBytes) {
+      long shardBytes,
+      Path target) {
     Path absolute = target.toAbsolutePath().normalize();
+    HuggingFaceExport export = new HuggingFaceExport(tensors, dtypes, shardBytes);
     try {
       requireEmpty(absolute);
       BuildFolder.sweep(absolute);
       try (BuildFolder building = BuildFolder.beside(absolute)) {
         Path staging = building.path().resolve("model");
-        Storage storage = new LocalStorage(staging);
-        fill(storage, store, generation, companions, shardBytes);
+        export.fill(new LocalStorage(staging), companions);
         Failpoint.EXPORT_PUBLISH.before();
         Files.move(staging, absolute, StandardCopyOption.ATOMIC_MOVE);
         Failpoint.EXPORT_PUBLISH.after();
@@ -94,35 +106,26 @@ public final class HuggingFaceExport {
     }
   }
 
-  private static void fill(
-      Storage storage,
-      CheckpointStore store,
-      Generation generation,
-      Companions companions,
-      long shardBytes)
-      throws IOException {
+  private void fill(Storage storage, Companions companions) throws IOException {
     put(
         storage,
         "config.json",
         ByteBuffer.wrap(companions.config().getBytes(StandardCharsets.UTF_8)));
-    for (Map.Entry<String, Path> file : companions.files().entrySet()) {
-      put(storage, file.getKey(), ByteBuffer.wrap(Files.readAllBytes(file.getValue())));
+    for (Map.Entry<String, byte[]> file : companions.files().entrySet()) {
+      put(storage, file.getKey(), ByteBuffer.wrap(file.getValue()));
     }
-    List<List<StoredTensor>> shards = shards(generation, shardBytes);
+    List<List<ExportedTensors.Stored>> shards = shards();
     Map<String, String> fileOf = new TreeMap<>();
     long bytes = 0;
-    try (Source source = new Source(store, generation)) {
-      for (int i = 0; i < shards.size(); i++) {
-        String name =
-            shards.size() == 1
-                ? "model.safetensors"
-                : String.format(
-                    Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
-        copy(source, shards.get(i), storage, name);
-        for (StoredTensor tensor : shards.get(i)) {
-          fileOf.put(tensor.name(), name);
-          bytes += tensor.bytes();
-        }
+    for (int i = 0; i < shards.size(); i++) {
+      String name =
+          shards.size() == 1
+              ? "model.safetensors"
+              : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
+      copy(shards.get(i), storage, name);
+      for (ExportedTensors.Stored tensor : shards.get(i)) {
+        fileOf.put(tensor.name(), name);
+        bytes += written(tensor).bytes();
       }
     }
     Failpoint.EXPORT_INDEX.before();
@@ -139,96 +142,84 @@ public final class HuggingFaceExport {
     }
   }
 
-  private static List<List<StoredTensor>> shards(Generation generation, long shardBytes) {
-    List<List<StoredTensor>> shards = new ArrayList<>();
-    List<StoredTensor> shard = new ArrayList<>();
+  private SafetensorsWriter.Declared written(ExportedTensors.Stored tensor) {
+    SafetensorsType dtype = dtypes.getOrDefault(tensor.name(), tensor.dtype());
+    return new SafetensorsWriter.Declared(tensor.name(), dtype, tensor.dims());
+  }
+
+  private List<List<ExportedTensors.Stored>> shards() {
+    List<List<ExportedTensors.Stored>> shards = new ArrayList<>();
+    List<ExportedTensors.Stored> shard = new ArrayList<>();
     long bytes = 0;
-    for (StoredTensor tensor : generation.tensors(PartKind.MODEL).values()) {
-      if (!shard.isEmpty() && bytes + tensor.bytes() > shardBytes) {
+    for (ExportedTensors.Stored tensor : tensors.tensors()) {
+      long more = written(tensor).bytes();
+      if (!shard.isEmpty() && bytes + more > shardBytes) {
         shards.add(List.copyOf(shard));
         shard.clear();
         bytes = 0;
       }
       shard.add(tensor);
-      bytes += tensor.bytes();
+      bytes += more;
     }
     shards.add(List.copyOf(shard));
     return shards;
   }
 
-  private static void copy(Source source, List<StoredTensor> tensors, Storage storage, String name)
+  private void copy(List<ExportedTensors.Stored> shard, Storage storage, String name)
       throws IOException {
-    List<SafetensorsWriter.Declared> declared = new ArrayList<>();
-    for (StoredTensor tensor : tensors) {
-      declared.add(new SafetensorsWriter.Declared(tensor.name(), tensor.dtype(), tensor.dims()));
-    }
+    List<SafetensorsWriter.Declared> declared = shard.stream().map(this::written).toList();
+    ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer cast = ByteBuffer.allocate(2 * PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     try (SafetensorsWriter writer =
         new SafetensorsWriter(storage, name, declared, Map.of("format", "pt"))) {
-      ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES);
-      for (StoredTensor tensor : tensors) {
-        SafetensorsFile file = source.fileOf(tensor.name());
+      for (int i = 0; i < shard.size(); i++) {
+        ExportedTensors.Stored tensor = shard.get(i);
+        MessageDigest digest = Hashing.sha256();
         for (long at = 0; at < tensor.bytes(); at += PIECE_BYTES) {
           piece.clear().limit((int) Math.min(PIECE_BYTES, tensor.bytes() - at));
-          file.readBytes(file.entry(tensor.name()), at, piece);
-          writer.append(tensor.name(), piece.flip());
+          tensors.read(tensor, at, piece);
+          digest.update(piece.flip().duplicate());
+          FloatCast.cast(tensor.dtype(), piece, declared.get(i).dtype(), cast.clear());
+          requireFinite(tensor, at / tensor.dtype().bytes(), declared.get(i).dtype(), cast.flip());
+          writer.append(tensor.name(), cast);
         }
+        requireSame(name, tensor, HexFormat.of().formatHex(digest.digest()));
       }
-      requireSame(name, tensors, writer.finish().tensors());
+      writer.finish();
     }
   }
 
-  private static void requireSame(
-      String name, List<StoredTensor> expected, List<StoredTensor> found) {
-    for (int i = 0; i < expected.size(); i++) {
-      if (!expected.get(i).sha256().equals(found.get(i).sha256())) {
+  /** A number that another type cannot hold would be an infinity, which no model survives. */
+  private static void requireFinite(
+      ExportedTensors.Stored tensor, long first, SafetensorsType dtype, ByteBuffer cast) {
+    if (dtype == tensor.dtype() || dtype == SafetensorsType.F32) {
+      return;
+    }
+    for (int i = 0; i < cast.limit() / dtype.bytes(); i++) {
+      if (!Float.isFinite(FloatCast.widened(dtype, cast.getShort(i * dtype.bytes())))) {
         throw new CheckpointException(
-            name
-                + ": tensor "
-                + expected.get(i).name()
-                + ": expected sha256 "
-                + expected.get(i).sha256()
-                + ", found "
-                + found.get(i).sha256());
+            "tensor "
+                + tensor.name()
+                + ": element "
+                + (first + i)
+                + ": expected a number that "
+                + dtype
+                + " can hold, found one that is too large or none");
       }
     }
   }
 
-  /**
-   * The model parts of a generation; one is open at a time, since neighbours in name are mostly
-   * neighbours in a part.
-   */
-  private static final class Source implements AutoCloseable {
-    private final CheckpointStore store;
-    private final Map<String, PartDescriptor> partOf = new TreeMap<>();
-    private @Nullable PartDescriptor openPart;
-    private @Nullable SafetensorsFile openFile;
-
-    Source(CheckpointStore store, Generation generation) {
-      this.store = store;
-      for (PartDescriptor part : generation.manifest().parts(PartKind.MODEL)) {
-        part.tensors().forEach(tensor -> partOf.put(tensor.name(), part));
-      }
-    }
-
-    SafetensorsFile fileOf(String tensor) throws IOException {
-      PartDescriptor part = Objects.requireNonNull(partOf.get(tensor));
-      SafetensorsFile file = openFile;
-      if (file == null || !part.equals(openPart)) {
-        close();
-        file = store.reader().open(part);
-        openFile = file;
-        openPart = part;
-      }
-      return file;
-    }
-
-    @Override
-    public void close() {
-      SafetensorsFile file = openFile;
-      openFile = null;
-      if (file != null) {
-        file.close();
-      }
+  private static void requireSame(String name, ExportedTensors.Stored tensor, String found) {
+    String expected = tensor.sha256().orElse(found);
+    if (!expected.equals(found)) {
+      throw new CheckpointException(
+          name
+              + ": tensor "
+              + tensor.name()
+              + ": expected sha256 "
+              + expected
+              + ", found "
+              + found);
     }
   }
 }

@@ -40,7 +40,12 @@ public final class SafetensorsFile implements Closeable {
     }
   }
 
-  static SafetensorsFile of(StorageInput input, String name) throws IOException {
+  /**
+   * Takes over an open input, which is closed if its header is refused.
+   *
+   * @param name that errors show
+   */
+  public static SafetensorsFile of(StorageInput input, String name) throws IOException {
     try {
       return new SafetensorsFile(input, SafetensorsHeader.read(input, name));
     } catch (IOException | RuntimeException broken) {
@@ -88,7 +93,7 @@ public final class SafetensorsFile implements Closeable {
       read(tensor, target);
       return;
     }
-    if (entry.dtype() != SafetensorsType.BF16 && entry.dtype() != SafetensorsType.F16) {
+    if (!FloatCast.knows(entry.dtype())) {
       throw new CheckpointException(
           header.file()
               + ": tensor "
@@ -112,36 +117,18 @@ public final class SafetensorsFile implements Closeable {
       piece.clear().limit((int) Math.min(COPY_BYTES, entry.bytes() - at));
       readBytes(entry, at, piece);
       piece.flip();
-      while (piece.hasRemaining()) {
-        short bits = piece.getShort();
-        out.putFloat(
-            entry.dtype() == SafetensorsType.BF16
-                ? Float.intBitsToFloat(bits << 16)
-                : ofHalf(bits));
-      }
+      FloatCast.cast(entry.dtype(), piece, SafetensorsType.F32, out);
     }
   }
 
   /** Fills the buffer's remaining space with a tensor's bytes from {@code offset}. */
-  void readBytes(TensorEntry entry, long offset, ByteBuffer target) {
+  public void readBytes(TensorEntry entry, long offset, ByteBuffer target) {
     try {
       input.readFully(header.dataStart() + entry.begin() + offset, target);
     } catch (IOException broken) {
       throw new CheckpointException(
           header.file() + ": tensor " + entry.name() + ": " + broken.getMessage(), broken);
     }
-  }
-
-  /** IEEE binary16 to binary32, exact for every value; subnormals are scaled, not flushed. */
-  static float ofHalf(short half) {
-    int sign = (half & 0x8000) << 16;
-    int exponent = (half >> 10) & 0x1f;
-    int fraction = half & 0x3ff;
-    if (exponent == 0) {
-      return Float.intBitsToFloat(sign | Float.floatToRawIntBits(fraction * 0x1p-24f));
-    }
-    int wide = exponent == 31 ? 255 : exponent + 112;
-    return Float.intBitsToFloat(sign | (wide << 23) | (fraction << 13));
   }
 
   @Override

@@ -1,13 +1,11 @@
 package dev.kindling.worker.generate;
 
 import dev.kindling.kernels.graph.Param;
-import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.NamedSpan;
 import dev.kindling.worker.checkpoint.PartKind;
-import dev.kindling.worker.checkpoint.SafetensorsFile;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Huggingface;
@@ -16,11 +14,11 @@ import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.store.JsonReader;
-import dev.kindling.worker.store.LocalStorage;
-import dev.kindling.worker.store.Storage;
+import dev.kindling.worker.pretrained.ModelDirectory;
+import dev.kindling.worker.pretrained.PretrainedPlan;
+import dev.kindling.worker.pretrained.PretrainedWeights;
+import dev.kindling.worker.pretrained.SourceFiles;
 import dev.kindling.worker.store.StorageLocation;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,8 +34,6 @@ import java.util.Optional;
  */
 public record LoadedModel<P extends ModelPrograms>(
     P programs, Tokenizer tokenizer, String origin, long step) implements AutoCloseable {
-  private static final String WEIGHTS = "model.safetensors";
-  private static final int CONFIG_BYTES_MAX = 1 << 20;
 
   /** A window of 131,072 tokens, which some promise, would take the memory of this machine. */
   private static final int DIRECTORY_CONTEXT_MAX = 1024;
@@ -58,7 +54,7 @@ public record LoadedModel<P extends ModelPrograms>(
    */
   public static <P extends ModelPrograms> LoadedModel<P> open(
       StorageLocation folder, Maker<P> maker) {
-    Optional<Path> directory = folder.path().filter(p -> Files.exists(p.resolve("config.json")));
+    Optional<Path> directory = folder.path().filter(ModelDirectory::isOne);
     if (directory.isPresent()) {
       return ofDirectory(directory.get(), maker);
     }
@@ -75,7 +71,7 @@ public record LoadedModel<P extends ModelPrograms>(
   private static <P extends ModelPrograms> LoadedModel<P> ofRun(
       CheckpointStore store, Generation generation, StorageLocation folder, Maker<P> maker) {
     TrainPlan plan = PlanReader.fromYaml(generation.facts().config());
-    Tokenizer tokenizer = Tokenizer.open(plan.tokenizer());
+    Tokenizer tokenizer = Tokenizer.open(SourceFiles.tokenizer(folder, plan.tokenizer()));
     ModelFamily model = plan.model().withVocabulary(tokenizer.vocabularySize());
     P programs = maker.make(model, plan.sequenceLength());
     List<NamedSpan> targets = new ArrayList<>();
@@ -89,28 +85,17 @@ public record LoadedModel<P extends ModelPrograms>(
   }
 
   private static <P extends ModelPrograms> LoadedModel<P> ofDirectory(Path folder, Maker<P> maker) {
-    Storage storage = new LocalStorage(folder);
-    ModelFamily model = family(storage);
-    int vocabulary = model.vocabulary().orElse(0);
-    Tokenizer tokenizer = Tokenizer.open(tokenizer(folder, vocabulary));
-    P programs = maker.make(model, Math.min(model.context(), DIRECTORY_CONTEXT_MAX));
-    try (SafetensorsFile weights = SafetensorsFile.open(storage, WEIGHTS)) {
+    ModelDirectory directory = ModelDirectory.open(folder);
+    ModelFamily model = directory.family();
+    Tokenizer tokenizer = Tokenizer.open(tokenizer(folder, model.vocabulary().orElse(0)));
+    PretrainedPlan.requireRows(directory, tokenizer);
+    try (PretrainedWeights weights = PretrainedWeights.open(directory)) {
+      P programs = maker.make(model, Math.min(model.context(), DIRECTORY_CONTEXT_MAX));
       for (Param param : programs.params()) {
-        Span target = programs.weight(param.name());
-        weights.readFloats(param.name(), target);
+        weights.fill(param, 0, programs.weight(param.name()));
         programs.filled(param.name());
       }
-    }
-    return new LoadedModel<>(programs, tokenizer, folder.toString(), 0);
-  }
-
-  private static ModelFamily family(Storage storage) {
-    try {
-      byte[] config = storage.read("config.json", CONFIG_BYTES_MAX);
-      return ModelFamily.ofHuggingFace(
-          JsonReader.read(config, "config.json").asObject("config.json"));
-    } catch (IOException e) {
-      throw new CheckpointException(storage.location() + "/config.json: cannot be read: " + e, e);
+      return new LoadedModel<>(programs, tokenizer, folder.toString(), 0);
     }
   }
 

@@ -8,12 +8,15 @@ import dev.kindling.worker.checkpoint.TrainState;
 import dev.kindling.worker.data.SkippedBatches;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
+import dev.kindling.worker.model.Huggingface;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.PretrainedPlan;
+import dev.kindling.worker.pretrained.PretrainedWeights;
 import dev.kindling.worker.step.StepProgram;
 import java.util.List;
 import java.util.Optional;
 
-/** Where steps begin: at fresh weights, at the newest checkpoint, or before a spike. */
+/** Where steps begin: at first weights, at the newest checkpoint, or before a spike. */
 final class StartPoint {
   private final TrainPlan plan;
   private final RunIdentity identity;
@@ -44,7 +47,7 @@ final class StartPoint {
   private Progress at(Optional<TrainState> restored) {
     if (restored.isEmpty()) {
       program.memory().clear(Role.STATE);
-      program.fill(plan.seed());
+      fill();
       return new Progress(0, 0, List.of(), plan.globalBatch());
     }
     TrainState state = restored.get();
@@ -64,6 +67,17 @@ final class StartPoint {
       progress.log().restore(state.reports()).forEach(events::emit);
     }
     return progress;
+  }
+
+  /** Every rank reads of a model directory what it holds, and nothing else. */
+  private void fill() {
+    if (plan.model() instanceof Huggingface model) {
+      try (PretrainedWeights weights = PretrainedPlan.weights(model)) {
+        program.fill(weights);
+      }
+    } else {
+      program.fill(plan.seed());
+    }
   }
 
   /**

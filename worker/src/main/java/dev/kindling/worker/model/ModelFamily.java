@@ -14,7 +14,7 @@ import java.util.Optional;
  * <p>A family is written once. Training, evaluation and generation build different programs from
  * the same sentence, and {@link #parameters} is what the sentence asks for, not a second list.
  */
-public sealed interface ModelFamily permits Gpt2, RotaryDecoder {
+public sealed interface ModelFamily extends ModelSpec permits Gpt2, RotaryDecoder {
 
   /** Model width D. */
   int width();
@@ -28,16 +28,18 @@ public sealed interface ModelFamily permits Gpt2, RotaryDecoder {
   /** Longest sequence in tokens. */
   int context();
 
-  /** Rows of the embedding table V; empty until {@link #withVocabulary}. */
+  /** Rows of the embedding table V; empty until {@link ModelSpec#withVocabulary}. */
   Optional<Integer> vocabulary();
 
-  /**
-   * The family with its vocabulary fixed: the tokenizer's where none is configured. A larger
-   * configured vocabulary stays (rows that no token uses).
-   *
-   * @throws PlanException if the configured vocabulary is too small
-   */
-  ModelFamily withVocabulary(int tokenizerVocabulary);
+  @Override
+  default Optional<ModelFamily> family() {
+    return Optional.of(this);
+  }
+
+  @Override
+  default ModelFamily absolute() {
+    return this;
+  }
 
   /**
    * Writes the forward pass.

@@ -37,6 +37,8 @@ public record PlanChange(String path, String before, String after, Verdict verdi
           "spark",
           "launcher",
           "data.cache",
+          // A directory that was moved: what it held when the run began is in model.sha256.
+          "model.path",
           "guard.hash_every_steps");
   private static final String ABSENT = "(absent)";
 

@@ -9,6 +9,7 @@ import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataSpec;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.ModelSpec;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -29,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * @param threads CPU threads per rank; 0 = cores of the machine / ranks on it, 1 in exact mode
  */
 public record TrainPlan(
-    ModelFamily model,
+    ModelSpec model,
     DataSpec data,
     TokenizerSpec tokenizer,
     UpdateRule optimizer,
@@ -140,16 +141,17 @@ public record TrainPlan(
    */
   private static void crossField(
       Expectation errors,
-      @Nullable ModelFamily model,
+      @Nullable ModelSpec model,
       @Nullable Schedule schedule,
       long steps,
       int sequenceLength,
       Threads threads) {
     if (model != null) {
+      int context = model.family().map(ModelFamily::context).orElse(Integer.MAX_VALUE);
       errors.that(
-          sequenceLength <= model.context(),
+          sequenceLength <= context,
           "sequence_length",
-          "at most model.context " + model.context(),
+          "at most model.context " + context,
           sequenceLength);
     }
     if (schedule != null) {
@@ -206,17 +208,17 @@ public record TrainPlan(
 
   /** The same run from any working folder: relative input paths become absolute. */
   public TrainPlan absolute() {
-    return with(data.absolute(), tokenizer.absolute(), ranks, spark);
+    return with(model.absolute(), data.absolute(), tokenizer.absolute(), ranks, spark);
   }
 
   /** The same run as others may see it: what Spark settings hide is a word. */
   public TrainPlan withoutSecrets() {
-    return with(data, tokenizer, ranks, spark.withoutSecrets());
+    return with(model, data, tokenizer, ranks, spark.withoutSecrets());
   }
 
   /** The same run with {@code secrets} where {@link #withoutSecrets} left words; others go. */
   public TrainPlan withSecrets(Map<String, String> secrets) {
-    return with(data, tokenizer, ranks, spark.withSecrets(secrets));
+    return with(model, data, tokenizer, ranks, spark.withSecrets(secrets));
   }
 
   /**
@@ -226,7 +228,7 @@ public record TrainPlan(
   public Optional<TrainPlan> onAtMost(int slots) {
     for (int fewer = slots; fewer >= recovery.fewest(ranks, determinism); fewer--) {
       try {
-        return Optional.of(with(data, tokenizer, fewer, spark));
+        return Optional.of(with(model, data, tokenizer, fewer, spark));
       } catch (IllegalArgumentException indivisible) {
         continue;
       }
@@ -234,10 +236,23 @@ public record TrainPlan(
     return Optional.empty();
   }
 
+  /**
+   * The same run of a model that is known better, with a tokenizer.
+   *
+   * @throws IllegalArgumentException if they do not fit the rest, as {@code key: what is wrong}
+   */
+  public TrainPlan withModel(ModelSpec known, TokenizerSpec fitting) {
+    return with(known, data, fitting, ranks, spark);
+  }
+
   private TrainPlan with(
-      DataSpec newData, TokenizerSpec newTokenizer, int newRanks, SparkSpec newSpark) {
+      ModelSpec newModel,
+      DataSpec newData,
+      TokenizerSpec newTokenizer,
+      int newRanks,
+      SparkSpec newSpark) {
     return new TrainPlan(
-        model,
+        newModel,
         newData,
         newTokenizer,
         optimizer,

@@ -208,13 +208,18 @@ public final class StepProgram implements AutoCloseable {
     }
   }
 
-  /** First values of all weights, the same for any number of ranks. All ranks together. */
+  /** Random first values of all weights, as {@link #fill(FirstValues)}. */
   public void fill(long seed) {
+    fill((param, from, target) -> Initialization.fill(param, seed, from, target));
+  }
+
+  /** First values of all weights, the same for any number of ranks. All ranks together. */
+  public void fill(FirstValues values) {
     Failpoint.FRESH_WEIGHTS.before();
     List<Held> weights = weights();
     for (int i = 0; i < weights.size(); i++) {
       Held held = weights.get(i);
-      Initialization.fill(params().get(i), seed, held.from(), memory.span(held.name()));
+      values.fill(params().get(i), held.from(), memory.span(held.name()));
       memory.publish(held.name());
       memory.release(held.name());
     }

@@ -2,12 +2,15 @@ package dev.kindling.worker.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonReader;
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +21,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class HuggingFaceExportTest {
+  private static final byte[] TOKENIZER = "{\"version\":\"1.0\"}".getBytes(StandardCharsets.UTF_8);
+
   @TempDir Path folder;
   private CheckpointStore store;
   private Generation generation;
@@ -28,10 +33,19 @@ class HuggingFaceExportTest {
     store = TinyRun.open(folder.resolve("run"));
     TinyRun.save(store, store.claimEpoch(), 4, 2);
     generation = store.newestValid(new ArrayList<>()).orElseThrow();
-    Path tokenizer = Files.writeString(folder.resolve("t.json"), "{\"version\":\"1.0\"}");
     companions =
         new HuggingFaceExport.Companions(
-            "{\"model_type\":\"llama\"}\n", Map.of("tokenizer.json", tokenizer));
+            "{\"model_type\":\"llama\"}\n", Map.of("tokenizer.json", TOKENIZER));
+  }
+
+  private void export(HuggingFaceExport.Companions beside, long shardBytes, Path target) {
+    try (ExportedTensors tensors = HuggingFaceExport.of(store, generation)) {
+      HuggingFaceExport.write(tensors, Map.of(), beside, shardBytes, target);
+    }
+  }
+
+  private void export(Path target) {
+    export(companions, HuggingFaceExport.SHARD_BYTES, target);
   }
 
   private static void assertWeights(Path target, String file, NamedSpan expected) {
@@ -46,10 +60,11 @@ class HuggingFaceExportTest {
   @Test
   void aSmallModelIsOneFileBesideItsConfiguration() throws IOException {
     Path target = folder.resolve("out/model");
-    HuggingFaceExport.write(store, generation, companions, target);
+    export(target);
     assertThat(TinyRun.files(target).stream().map(f -> target.relativize(f).toString()))
         .containsExactly("config.json", "model.safetensors", "tokenizer.json");
     assertThat(Files.readString(target.resolve("config.json"))).isEqualTo(companions.config());
+    assertThat(target.resolve("tokenizer.json")).hasBinaryContent(TOKENIZER);
     for (NamedSpan tensor : TinyRun.tensors(PartKind.MODEL, 4)) {
       assertWeights(target, "model.safetensors", tensor);
     }
@@ -59,7 +74,7 @@ class HuggingFaceExportTest {
   @Test
   void aLargeModelIsSplitAndIndexed() throws IOException {
     Path target = Files.createDirectories(folder.resolve("empty"));
-    HuggingFaceExport.write(store, generation, companions, target, 120);
+    export(companions, 120, target);
     Json.Obj index =
         JsonReader.read(Files.readAllBytes(target.resolve("model.safetensors.index.json")), "index")
             .asObject("index");
@@ -72,10 +87,62 @@ class HuggingFaceExportTest {
   }
 
   @Test
+  void weightsAreRoundedToTheTypeThatIsAskedFor() {
+    Path target = folder.resolve("out/narrow");
+    String name = "model.norm.weight";
+    try (ExportedTensors tensors = HuggingFaceExport.of(store, generation)) {
+      HuggingFaceExport.write(
+          tensors, Map.of(name, SafetensorsType.BF16), companions, 1000, target);
+    }
+    NamedSpan norm = TinyRun.tensors(PartKind.MODEL, 4).get(2);
+    try (SafetensorsFile weights =
+            SafetensorsFile.open(new LocalStorage(target), "model.safetensors");
+        Span found = Span.allocate(norm.span().bytes())) {
+      assertThat(weights.entry(name).dtype()).isEqualTo(SafetensorsType.BF16);
+      assertThat(weights.entry("model.embed_tokens.weight").dtype()).isEqualTo(SafetensorsType.F32);
+      weights.readFloats(name, found);
+      for (int i = 0; i < 4; i++) {
+        float exact = norm.span().getFloat(i);
+        assertThat(found.getFloat(i)).isNotEqualTo(exact).isCloseTo(exact, within(exact / 256));
+      }
+    }
+  }
+
+  @Test
+  void aNumberThatTheTypeCannotHoldIsRefused() {
+    ExportedTensors one =
+        new ExportedTensors() {
+          @Override
+          public List<Stored> tensors() {
+            return List.of(
+                new Stored("w", SafetensorsType.F32, List.of(3L), java.util.Optional.empty()));
+          }
+
+          @Override
+          public void read(Stored tensor, long offset, ByteBuffer target) {
+            target.putFloat(1f).putFloat(-65520f).putFloat(2f);
+          }
+
+          @Override
+          public void close() {}
+        };
+    Path target = folder.resolve("out/half");
+    assertThatThrownBy(
+            () ->
+                HuggingFaceExport.write(
+                    one, Map.of("w", SafetensorsType.F16), companions, 1000, target))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessage(
+            "tensor w: element 1: expected a number that F16 can hold, found one that is too large"
+                + " or none");
+    assertThat(target).doesNotExist();
+  }
+
+  @Test
   void nothingIsOverwritten() throws IOException {
     Path target = Files.createDirectories(folder.resolve("full"));
     Files.writeString(target.resolve("mine"), "x");
-    assertThatThrownBy(() -> HuggingFaceExport.write(store, generation, companions, target))
+    assertThatThrownBy(() -> export(target))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("absent or empty folder");
     assertThat(TinyRun.files(target)).hasSize(1);
@@ -86,7 +153,7 @@ class HuggingFaceExportTest {
     CheckpointStoreTest.flip(
         folder.resolve("run/data/e0000000001/s000000000004-3f9a/model-00002-of-00002.safetensors"));
     Path target = folder.resolve("out/model");
-    assertThatThrownBy(() -> HuggingFaceExport.write(store, generation, companions, target))
+    assertThatThrownBy(() -> export(target))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("model-00002-of-00002.safetensors");
     assertThat(Files.list(folder.resolve("out"))).isEmpty();
@@ -95,10 +162,8 @@ class HuggingFaceExportTest {
   @Test
   void aNameThatLeavesTheDirectoryIsRefused() {
     HuggingFaceExport.Companions hostile =
-        new HuggingFaceExport.Companions(
-            "{}", Map.of("../tokenizer.json", folder.resolve("t.json")));
-    assertThatThrownBy(
-            () -> HuggingFaceExport.write(store, generation, hostile, folder.resolve("out/model")))
+        new HuggingFaceExport.Companions("{}", Map.of("../tokenizer.json", TOKENIZER));
+    assertThatThrownBy(() -> export(hostile, 120, folder.resolve("out/model")))
         .hasMessageContaining("..");
     assertThat(folder.resolve("out/tokenizer.json")).doesNotExist();
     assertThat(folder.resolve("out/model")).doesNotExist();

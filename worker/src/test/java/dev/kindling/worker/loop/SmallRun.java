@@ -11,6 +11,7 @@ import dev.kindling.worker.event.WorkerEvent;
 import dev.kindling.worker.launch.Launcher;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.PretrainedPlan;
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -71,9 +72,10 @@ public final class SmallRun {
         Files.writeString(text.resolve("f" + file + ".txt"), words);
       }
       TrainPlan plan =
-          PlanReader.read(
-                  ConfigDocument.parse(String.format(CONFIG, text) + settings, "small.yaml"),
-                  List.of(sets))
+          PretrainedPlan.describe(
+                  PlanReader.read(
+                      ConfigDocument.parse(String.format(CONFIG, text) + settings, "small.yaml"),
+                      List.of(sets)))
               .value();
       TokenShards shards =
           Preparation.prepare(

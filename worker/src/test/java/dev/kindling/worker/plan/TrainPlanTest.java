@@ -248,7 +248,7 @@ exp.yaml:7:15 global_batch: expected a multiple of logical_shards * micro_batch 
         .isEqualTo(
 """
 exp.yaml:1:1 modle: unknown key "modle" (did you mean "model"?)
-exp.yaml:2:15 model.type: expected one of gpt2, llama, found "lama" (did you mean "llama"?)
+exp.yaml:2:15 model.type: expected one of gpt2, llama, mistral, qwen2, qwen3, huggingface, found "lama" (did you mean "llama"?)
 exp.yaml:3:7 data.paths: missing required key
 exp.yaml:3:20 data.path: unknown key "path" (did you mean "paths"?)
 exp.yaml:4:30 optimizer.lr: expected a number above 0, found -1.0

@@ -1,0 +1,119 @@
+package dev.kindling.driver.cli;
+
+import dev.kindling.driver.launch.RunMirror;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.checkpoint.CheckpointException;
+import dev.kindling.worker.checkpoint.CheckpointStore;
+import dev.kindling.worker.checkpoint.ExportedTensors;
+import dev.kindling.worker.checkpoint.Generation;
+import dev.kindling.worker.checkpoint.HuggingFaceExport;
+import dev.kindling.worker.checkpoint.PartKind;
+import dev.kindling.worker.checkpoint.SafetensorsType;
+import dev.kindling.worker.data.Huggingface;
+import dev.kindling.worker.data.TokenizerSpec;
+import dev.kindling.worker.loop.WorkerTask;
+import dev.kindling.worker.plan.PlanReader;
+import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.ModelDirectory;
+import dev.kindling.worker.pretrained.PretrainedWeights;
+import dev.kindling.worker.pretrained.SourceFiles;
+import dev.kindling.worker.store.StorageLocation;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** Writes model directories: of the newest checkpoint of a run, or of another model directory. */
+final class ModelExport {
+  private final CommandBodies.ExportRequest request;
+  private final PrintWriter out;
+
+  ModelExport(CommandBodies.ExportRequest request, PrintWriter out) {
+    this.request = request;
+    this.out = out;
+  }
+
+  void run() throws IOException {
+    StorageLocation source = StorageLocation.of(request.source());
+    if (source.open(Map.of()).exists(RunMirror.CONFIG)) {
+      ofRun(source);
+      return;
+    }
+    Path folder =
+        source
+            .path()
+            .filter(ModelDirectory::isOne)
+            .orElseThrow(
+                () ->
+                    new PlanException(
+                        request.source()
+                            + " holds no run (no "
+                            + RunMirror.CONFIG
+                            + ") and no model (no config.json)"));
+    ofDirectory(folder);
+  }
+
+  private void ofDirectory(Path folder) {
+    try (PretrainedWeights weights = PretrainedWeights.open(ModelDirectory.open(folder))) {
+      SourceFiles files = SourceFiles.of(folder, weights, true);
+      write(weights, files, files.others());
+    }
+    out.println("wrote the weights of " + request.source() + " to " + request.target());
+  }
+
+  private void write(ExportedTensors weights, SourceFiles files, Map<String, byte[]> others) {
+    HuggingFaceExport.write(
+        weights,
+        files.dtypes(request.dtype()),
+        new HuggingFaceExport.Companions(files.config(request.dtype()), others),
+        HuggingFaceExport.SHARD_BYTES,
+        Path.of(request.target()));
+  }
+
+  private void ofRun(StorageLocation run) throws IOException {
+    CheckpointStore store =
+        CheckpointStore.open(run.resolve(WorkerTask.CHECKPOINTS).open(Map.of()), 2);
+    List<String> refusals = new ArrayList<>();
+    Generation newest =
+        store
+            .newestValid(refusals)
+            .orElseThrow(() -> new CheckpointException(run + " holds no checkpoint"));
+    refusals.forEach(line -> out.println("not used: " + line));
+    TrainPlan plan = PlanReader.fromYaml(newest.facts().config());
+    boolean pretrained = plan.model() instanceof dev.kindling.worker.model.Huggingface;
+    Optional<SourceFiles> kept = pretrained ? SourceFiles.kept(run) : Optional.empty();
+    try (ExportedTensors weights = HuggingFaceExport.of(store, newest)) {
+      SourceFiles files = kept.isPresent() ? kept.get() : described(plan, newest);
+      Map<String, byte[]> others = new LinkedHashMap<>(files.others());
+      if (!others.containsKey("tokenizer.json")) {
+        others.putAll(tokenizer(plan.tokenizer()));
+      }
+      write(weights, files, others);
+    }
+    out.println("wrote step " + newest.step() + " of " + run + " to " + request.target());
+  }
+
+  /** What stands beside the weights of a run that began at random ones, which are in fp32. */
+  private static SourceFiles described(TrainPlan plan, Generation newest) {
+    Map<String, SafetensorsType> dtypes = new TreeMap<>();
+    newest.tensors(PartKind.MODEL).forEach((name, tensor) -> dtypes.put(name, tensor.dtype()));
+    String config = ExplainPage.graphs(plan).model().huggingFaceConfig();
+    return SourceFiles.described(config, dtypes);
+  }
+
+  /** The tokenizer's own file travels with the model; bytes need none. */
+  private static Map<String, byte[]> tokenizer(TokenizerSpec spec) throws IOException {
+    if (!(spec instanceof Huggingface tokenizer)) {
+      return Map.of();
+    }
+    Path path = Path.of(tokenizer.path());
+    Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
+    return Map.of("tokenizer.json", Files.readAllBytes(file));
+  }
+}

@@ -93,12 +93,12 @@ public final class Bodies implements CommandBodies {
    * Beside the run folders, where every rank that reaches one reaches the other. Prepared sets are
    * local files: with a run folder elsewhere the working directory must be one that ranks share.
    */
-  private static Path preparedBeside(StorageLocation runDir) {
+  static Path preparedBeside(StorageLocation runDir) {
     Path run = runDir.path().orElse(RUNS.resolve("any"));
     return run.toAbsolutePath().normalize().resolveSibling("prepared");
   }
 
-  private static TokenShards prepared(
+  static TokenShards prepared(
       TrainPlan plan, Optional<SparkApplication> spark, Path root, Progress progress) {
     TokenShards shards = made(plan, spark, root, progress);
     if (shards.manifest().leftOut().any()) {

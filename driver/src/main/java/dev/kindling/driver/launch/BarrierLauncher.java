@@ -10,8 +10,10 @@ import dev.kindling.worker.loop.WorkerAssignment;
 import dev.kindling.worker.loop.WorkerResult;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -41,6 +43,10 @@ public final class BarrierLauncher implements Launcher {
 
   /** Fifteen reports missed. */
   private static final long SILENT_MILLIS = 3_000;
+
+  /** How Spark remembers the job group of a thread. */
+  private static final List<String> JOB_GROUP =
+      List.of("spark.jobGroup.id", "spark.job.description", "spark.job.interruptOnCancel");
 
   private final SparkApplication application;
   private final RankBody body;
@@ -80,14 +86,28 @@ public final class BarrierLauncher implements Launcher {
         };
     spark.sc().addSparkListener(listener);
     ControlPoint.open(run, ledger);
+    Map<String, String> group = jobGroup(spark);
     spark.setJobGroup(run, "training, attempt " + assignment.attempt(), true);
     try {
       return collect(submit(spark, run, ranks, assignment), spark, run, ledger);
     } finally {
       spark.clearJobGroup();
+      group.forEach(spark::setLocalProperty);
       ControlPoint.close(run);
       spark.sc().removeSparkListener(listener);
     }
+  }
+
+  /** The thread may be one of a program that groups its own jobs. */
+  private static Map<String, String> jobGroup(JavaSparkContext spark) {
+    Map<String, String> set = new HashMap<>();
+    for (String key : JOB_GROUP) {
+      String value = spark.getLocalProperty(key);
+      if (value != null) {
+        set.put(key, value);
+      }
+    }
+    return set;
   }
 
   private void awaitSlots(int ranks, StopSignal stop) throws InterruptedException {

@@ -28,7 +28,8 @@ import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * The one Spark context of a command. It starts on a thread of its own while the caller plans,
- * reads and compiles; whoever needs it first waits.
+ * reads and compiles; whoever needs it first waits. Or the context of a program that trains among
+ * other things, which stays as it is.
  */
 public final class SparkApplication implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SparkApplication.class);
@@ -37,10 +38,18 @@ public final class SparkApplication implements AutoCloseable {
   private final CompletableFuture<JavaSparkContext> context;
   private final SlotWait slots;
   private final ExecutorPool executors = new ExecutorPool(new Registered());
+  private final boolean own;
   private volatile boolean failed;
 
-  private SparkApplication(SparkConf conf, SparkSpec spec, Device device) {
+  private SparkApplication(
+      SparkConf conf,
+      SparkSpec spec,
+      Device device,
+      CompletableFuture<JavaSparkContext> context,
+      boolean own) {
     this.conf = conf;
+    this.context = context;
+    this.own = own;
     slots =
         new SlotWait(
             new SlotWait.Terms(
@@ -49,8 +58,12 @@ public final class SparkApplication implements AutoCloseable {
                 device == Device.CUDA ? FailureKind.DEVICE : FailureKind.CONFIGURATION,
                 GpuSettings.hint(conf, device)),
             this::presentSlots);
-    context =
+  }
+
+  private static SparkApplication started(SparkConf conf, SparkSpec spec, Device device) {
+    CompletableFuture<JavaSparkContext> context =
         CompletableFuture.supplyAsync(() -> new JavaSparkContext(conf), SparkApplication::run);
+    return new SparkApplication(conf, spec, device, context, true);
   }
 
   private static void run(Runnable start) {
@@ -67,7 +80,7 @@ public final class SparkApplication implements AutoCloseable {
   public static SparkApplication start(SparkSpec spec, int ranks) {
     Workers workers = new Workers(ranks, Device.CPU);
     SparkConf conf = SparkSettings.of(new SparkConf(), spec, workers, applicationJar());
-    return new SparkApplication(conf, spec, Device.CPU);
+    return started(conf, spec, Device.CPU);
   }
 
   /**
@@ -79,7 +92,20 @@ public final class SparkApplication implements AutoCloseable {
   static SparkApplication startForRanks(SparkSpec spec, Workers workers) {
     SparkConf conf = SparkSettings.of(new SparkConf(), spec, workers, applicationJar());
     refuseIfTooSmall(conf, workers.ranks());
-    return new SparkApplication(conf, spec, workers.device());
+    return started(conf, spec, workers.device());
+  }
+
+  /**
+   * As {@link #startForRanks}, in a context that a program made for itself and will stop itself.
+   *
+   * @throws AttemptFailedException of kind CONFIGURATION if its settings are none for ranks
+   */
+  static SparkApplication within(JavaSparkContext context, SparkSpec spec, Workers workers) {
+    SparkConf conf = context.getConf();
+    SessionSettings.require(conf, spec, workers.device());
+    refuseIfTooSmall(conf, workers.ranks());
+    return new SparkApplication(
+        conf, spec, workers.device(), CompletableFuture.completedFuture(context), false);
   }
 
   /** Why a run with the settings that spark-submit made would be refused as open to strangers. */
@@ -203,6 +229,9 @@ public final class SparkApplication implements AutoCloseable {
 
   @Override
   public void close() {
+    if (!own) {
+      return;
+    }
     JavaSparkContext started;
     try {
       started = context.join();

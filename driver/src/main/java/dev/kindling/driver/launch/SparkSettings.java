@@ -60,6 +60,7 @@ final class SparkSettings {
     SparkSecurity.complete(conf);
     defaults(spec, (long) workers.ranks() * executorCores(conf)).forEach(conf::setIfMissing);
     append(conf, "spark.plugins", ",", KindlingPlugin.class.getName());
+    conf.set(KindlingPlugin.ALONE, "true");
     // Counters for jstat are a mapped file, and a JVM may wait for the disk when it writes there.
     append(
         conf,

@@ -24,6 +24,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,12 +67,26 @@ public final class TrainingRun {
   private final DataSource data;
   private final Progress progress;
   private final StopSwitch stop;
+  private final Optional<JavaSparkContext> session;
 
   public TrainingRun(Order order, DataSource data, Progress progress, StopSwitch stop) {
+    this(order, data, progress, stop, Optional.empty());
+  }
+
+  /**
+   * @param session a context of this JVM for ranks that are Spark tasks; it is not stopped
+   */
+  public TrainingRun(
+      Order order,
+      DataSource data,
+      Progress progress,
+      StopSwitch stop,
+      Optional<JavaSparkContext> session) {
     this.order = order;
     this.data = data;
     this.progress = progress;
     this.stop = stop;
+    this.session = session;
   }
 
   /**
@@ -88,10 +103,7 @@ public final class TrainingRun {
     if (order.resume()) {
       requireCheckpoint(store);
     }
-    SparkApplication spark =
-        plan.launcher() == LauncherKind.SPARK
-            ? SparkApplication.startForRanks(plan.spark(), new Workers(plan.ranks(), plan.device()))
-            : null;
+    SparkApplication spark = plan.launcher() == LauncherKind.SPARK ? application(plan) : null;
     try (Launcher launcher = launcher(spark)) {
       new DeviceCheck().require(plan, spark == null || !spark.slotsMayBeMissing());
       // Before hours of preparation. An embedded master starts beside it, and will have them.
@@ -112,6 +124,13 @@ public final class TrainingRun {
       }
       return stop.exitCode();
     }
+  }
+
+  private SparkApplication application(TrainPlan plan) {
+    Workers workers = new Workers(plan.ranks(), plan.device());
+    return session
+        .map(context -> SparkApplication.within(context, plan.spark(), workers))
+        .orElseGet(() -> SparkApplication.startForRanks(plan.spark(), workers));
   }
 
   private int attempts(Launcher launcher, EpochClaim epochs, Path dataDir)

@@ -15,6 +15,9 @@ import org.apache.spark.api.plugin.SparkPlugin;
 
 /** Named in {@code spark.plugins}; Spark creates one per side. */
 public final class KindlingPlugin implements SparkPlugin {
+  /** Set where executors exist for nothing but our ranks; a program's own session has none. */
+  public static final String ALONE = "spark.kindling.alone";
+
   @Override
   public DriverPlugin driverPlugin() {
     return new DriverSide();
@@ -60,8 +63,10 @@ public final class KindlingPlugin implements SparkPlugin {
   private static final class ExecutorSide implements ExecutorPlugin {
     @Override
     public void init(PluginContext context, Map<String, String> extraConf) {
-      // In local mode the executor is the driver's JVM, whose signals belong to the command line.
-      if (!"driver".equals(context.executorID())) {
+      // In local mode the executor is the driver's JVM, whose signals belong to the command line;
+      // beside the jobs of a program, whose classes and signals belong to it.
+      boolean alone = context.conf().getBoolean(ALONE, false);
+      if (alone && !"driver".equals(context.executorID())) {
         SerialFilter.refuseAllButSpark();
         ExecutorSignals.install();
       }

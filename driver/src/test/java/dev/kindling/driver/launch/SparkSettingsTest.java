@@ -38,6 +38,7 @@ class SparkSettingsTest {
     assertThat(conf.get("spark.authenticate")).isEqualTo("true");
     assertThat(conf.get("spark.authenticate.secret")).hasSize(64);
     assertThat(conf.get("spark.task.reaper.killTimeout")).isEqualTo("5s");
+    assertThat(conf.get("spark.kindling.alone")).isEqualTo("true");
     assertThat(conf.get("spark.executor.extraJavaOptions")).doesNotContain("secret");
     assertThat(SparkSettings.totalSlots(conf)).hasValue(2);
   }

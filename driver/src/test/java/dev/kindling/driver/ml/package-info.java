@@ -1,0 +1,3 @@
+/** Mirrors the main package. */
+@org.jspecify.annotations.NullMarked
+package dev.kindling.driver.ml;

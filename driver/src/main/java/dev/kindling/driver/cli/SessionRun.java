@@ -5,6 +5,7 @@ import dev.kindling.driver.launch.StopSwitch;
 import dev.kindling.driver.launch.TrainingRun;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.SourceFiles;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -52,7 +53,8 @@ public record SessionRun(JavaSparkContext spark, PrintWriter err) {
     TrainingRun.DataSource data =
         (p, application) -> {
           files.write(runDir);
-          return Bodies.prepared(p, application, Bodies.preparedBeside(runDir), quiet).folder();
+          TrainPlan read = p.withModel(p.model(), SourceFiles.tokenizer(runDir, p.tokenizer()));
+          return Bodies.prepared(read, application, Bodies.preparedBeside(runDir), quiet).folder();
         };
     String configYaml = PlanReader.toYaml(plan.withoutSecrets());
     new WitnessedRun(

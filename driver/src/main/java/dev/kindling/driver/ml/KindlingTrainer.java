@@ -6,6 +6,7 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.data.Jsonl;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.PretrainedPlan;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
@@ -138,7 +139,7 @@ public final class KindlingTrainer extends Estimator<KindlingModel>
     assignments.add(
         "data={type: jsonl, field: %s, paths: [%s]}".formatted(DatasetFiles.FIELD, path));
     assignments.addAll(List.of(getOrDefault(sets)));
-    TrainPlan plan = PlanReader.read(document, assignments).value();
+    TrainPlan plan = PretrainedPlan.describe(PlanReader.read(document, assignments)).value();
     boolean ours =
         plan.data() instanceof Jsonl jsonl && jsonl.paths().equals(List.of(texts.toString()));
     if (!ours) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.configs.yaml.ConfigException;
 import dev.kindling.driver.cli.Bodies;
+import dev.kindling.driver.cli.Kindling;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
@@ -204,7 +205,16 @@ class KindlingTrainerTest {
     List<Map<Integer, Object>> texts = new ArrayList<>();
     for (String name : List.of("first", "second")) {
       BuildFolder.delete(directory);
-      new Bodies().export(run(name), directory.toString(), new PrintWriter(Writer.nullWriter()));
+      int code =
+          Kindling.execute(
+              new Bodies(),
+              new PrintWriter(Writer.nullWriter()),
+              new PrintWriter(Writer.nullWriter()),
+              "export",
+              run(name),
+              "--to",
+              directory.toString());
+      assertThat(code).isZero();
       KindlingModel ofRun = new KindlingModel().setPath(run(name)).setTokens(12);
       KindlingModel ofDirectory = new KindlingModel().setPath(directory.toString()).setTokens(12);
       Map<Integer, Object> expected = column(ofRun.transform(few), "output");

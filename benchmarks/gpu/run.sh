@@ -3,7 +3,7 @@
 # Usage: run.sh KIT OUT [STAGE...]
 #   KIT     folder with the parts of pack.sh (at any depth)
 #   OUT     gets log files, results.txt (RESULT lines) and results.json
-#   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides, for a kit that was
+#   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides padding and, for a kit that was
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
 #           3 on two GPUs), collectives (two GPUs against the CPU, a kill, a hang, speed), kills (kill -9 of executors),
 #           checkpoints (what one every ten steps costs)
@@ -181,6 +181,7 @@ for stage in $stages; do
       ;;
     host) bench host gpu-host ;;
     attention) bench attention gpu-attention ;;
+    padding) bench padding gpu-padding gpt2 32 1024 ;;
     losses)
       # The script against our fp32 first: whoever is wrong there is not bf16.
       bench losses-tiny-cpu gpu-losses tiny 2 128 --folder "$out/losses-tiny.data" --device cpu &&

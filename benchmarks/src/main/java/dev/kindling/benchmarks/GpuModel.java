@@ -54,8 +54,13 @@ record GpuModel(
    * GPU takes them: gradients of matrices in bf16.
    */
   StepGraphs graphs(int micro, int sequence, double lr) {
+    return graphs(micro, sequence, lr, false);
+  }
+
+  /** The same, where {@code masked} with examples that do not see each other. */
+  StepGraphs graphs(int micro, int sequence, double lr, boolean masked) {
     AdamW rule = new AdamW(lr, 0.9, 0.95, 1e-8, 0.1, 1.0);
-    StepShape shape = new StepShape(Math.multiplyExact(micro, sequence), sequence, false, 1, 1);
+    StepShape shape = new StepShape(Math.multiplyExact(micro, sequence), sequence, masked, 1, 1);
     return new StepGraphs(family(sequence), new Full(), rule, shape).withNarrowGradients();
   }
 }

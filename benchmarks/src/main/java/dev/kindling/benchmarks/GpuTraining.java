@@ -33,7 +33,11 @@ final class GpuTraining implements AutoCloseable {
    *     fit
    */
   GpuTraining(GpuModel model, int micro, int sequence, boolean captured) {
-    StepGraphs graphs = model.graphs(micro, sequence, LEARNING_RATE);
+    this(model, model.graphs(micro, sequence, LEARNING_RATE), captured);
+  }
+
+  /** As above, for other sentences of the model's step. */
+  GpuTraining(GpuModel model, StepGraphs graphs, boolean captured) {
     backend = new CudaBackend(new CudaOptions(0, Precision.BF16, captured, true), line -> {});
     program = StepProgram.compile(graphs, backend, alone);
     for (Param param : program.params()) {
@@ -59,6 +63,16 @@ final class GpuTraining implements AutoCloseable {
     if (update < program.stepsInFlight()) {
       fillRandom();
     }
+    submitInputs();
+  }
+
+  /** Where the inputs of the next step go. */
+  StepInputs inputs() {
+    return program.inputs();
+  }
+
+  /** Begins a step on what was put there. */
+  void submitInputs() {
     program.submit(++update, 1.0, false);
   }
 

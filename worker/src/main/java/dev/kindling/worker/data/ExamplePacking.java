@@ -14,14 +14,14 @@ import java.util.TreeMap;
  *
  * <p>What is packed is known when all lengths are: about 30 bytes an example on the driver.
  */
-final class ExamplePacking {
+public final class ExamplePacking {
   private ExamplePacking() {}
 
   /**
    * @param lengths tokens of each example, none above {@code capacity}
    * @return per sequence the numbers of its examples, ascending
    */
-  static List<int[]> bestFit(int[] lengths, int capacity) {
+  public static List<int[]> bestFit(int[] lengths, int capacity) {
     int[] sequenceOf = new int[lengths.length];
     TreeMap<Integer, Deque<Integer>> byRoom = new TreeMap<>();
     int sequences = 0;

@@ -33,18 +33,25 @@ final class YamlReader {
   private final Position origin;
   private final Map<Anchor, Sized> anchors = new HashMap<>();
   private int nodes;
+  private Position last;
 
   private YamlReader(Iterator<Event> events, Position origin) {
     this.events = events;
     this.origin = origin;
+    this.last = origin;
   }
 
   /** Reads one document; {@code origin} is the place of the text's first character. */
   static YamlNode read(String text, Position origin) {
     LoadSettings settings =
         LoadSettings.builder().setLabel(origin.file()).setParseComments(false).build();
+    YamlReader reader = new YamlReader(new Parse(settings).parseString(text).iterator(), origin);
     try {
-      return new YamlReader(new Parse(settings).parseString(text).iterator(), origin).document();
+      return reader.document();
+    } catch (NumberFormatException e) {
+      // The library lets the numbers of its escapes through unchecked.
+      throw new ConfigException(
+          reader.last, "YAML syntax error here or behind: malformed escape: " + e.getMessage());
     } catch (MarkedYamlEngineException e) {
       Position where =
           e.getProblemMark().map(m -> at(origin, m.getLine(), m.getColumn())).orElse(origin);
@@ -87,6 +94,7 @@ final class YamlReader {
 
   private YamlNode node(Event event, int depth) {
     Position where = position(event);
+    last = where;
     if (depth > MAX_DEPTH) {
       throw new ConfigException(where, "nested deeper than " + MAX_DEPTH + " levels");
     }

@@ -177,6 +177,7 @@ class RecordBinderTest {
   void refusesWhatIsNotOneSmallYamlDocument() {
     assertThat(refused("name: [A\nseats: 2\n")).startsWith("cafe.yaml:2:6 YAML syntax error");
     assertThat(refused("name: A\n\tseats: 2\n")).startsWith("cafe.yaml:2:1 YAML syntax error");
+    assertThat(refused("name: A\nseats: \"\\x")).startsWith("cafe.yaml:2:").contains("YAML syntax");
     assertThat(refused("a: 1\n---\nb: 2\n"))
         .isEqualTo("cafe.yaml:2:1 expected one YAML document, found a second one");
     assertThat(refused("name: !!java.net.URL x\n")).contains("tags are not supported");

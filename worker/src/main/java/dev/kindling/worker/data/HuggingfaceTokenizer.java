@@ -106,6 +106,7 @@ final class HuggingfaceTokenizer implements Tokenizer {
       Map<String, Integer> ids = new HashMap<>();
       Json.Obj root =
           JsonReader.read(json, "tokenizer.json", JsonReader.Limits.FOREIGN).asObject("tokenizer");
+      requireNumbers(root);
       Json vocabulary = root.object("model").get("vocab");
       if (vocabulary instanceof Json.Arr pieces) {
         for (int id = 0; id < pieces.items().size(); id++) {
@@ -124,6 +125,21 @@ final class HuggingfaceTokenizer implements Tokenizer {
     } catch (JsonException e) {
       throw new DataException(
           file + ": not a tokenizer.json: byte " + e.offset() + ": " + e.reason(), e);
+    }
+  }
+
+  /** The library ends the process when it meets a number in its settings that it cannot hold. */
+  private static void requireNumbers(Json value) {
+    if (value instanceof Json.Obj object) {
+      object.members().values().forEach(HuggingfaceTokenizer::requireNumbers);
+    } else if (value instanceof Json.Arr array) {
+      array.items().forEach(HuggingfaceTokenizer::requireNumbers);
+    } else if (value instanceof Json.Num number
+        && !Double.isFinite(Double.parseDouble(number.text()))) {
+      throw new JsonException(
+          number.place().file(),
+          number.place().offset(),
+          "expected a finite number, found " + number.text());
     }
   }
 
@@ -172,7 +188,7 @@ final class HuggingfaceTokenizer implements Tokenizer {
 
   @Override
   public int[] encode(byte[] utf8) {
-    long[] wide = rust.encode(new String(utf8, StandardCharsets.UTF_8), false, false).getIds();
+    long[] wide = idsOf(new String(utf8, StandardCharsets.UTF_8));
     int[] ids = new int[wide.length];
     for (int i = 0; i < ids.length; i++) {
       ids[i] = Math.toIntExact(wide[i]);
@@ -209,7 +225,25 @@ final class HuggingfaceTokenizer implements Tokenizer {
     for (int i = 0; i < ids.length; i++) {
       wide[i] = ids[i];
     }
-    return rust.decode(wide, false);
+    try {
+      return rust.decode(wide, false);
+    } catch (RuntimeException refused) {
+      throw new DataException(
+          "the tokenizer cannot decode " + ids.length + " ids: " + refused.getMessage(), refused);
+    }
+  }
+
+  private long[] idsOf(String text) {
+    try {
+      return rust.encode(text, false, false).getIds();
+    } catch (RuntimeException refused) {
+      throw new DataException(
+          "the tokenizer cannot encode a text of "
+              + text.length()
+              + " characters: "
+              + refused.getMessage(),
+          refused);
+    }
   }
 
   @Override

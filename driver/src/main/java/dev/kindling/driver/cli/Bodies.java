@@ -20,7 +20,7 @@ import dev.kindling.worker.generate.TextGenerator;
 import dev.kindling.worker.plan.LauncherKind;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.pretrained.SourceFiles;
+import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
 import java.io.Serializable;
@@ -46,7 +46,7 @@ public final class Bodies implements CommandBodies {
         (p, spark) ->
             sample.promptsFrom(
                 prepared(
-                    p.withModel(p.model(), SourceFiles.tokenizer(runDir, p.tokenizer())),
+                    p.withModel(p.model(), CompanionFiles.tokenizer(runDir, p.tokenizer())),
                     spark,
                     preparedBeside(runDir),
                     progress));

@@ -1,6 +1,6 @@
 package dev.kindling.driver.cli;
 
-import dev.kindling.worker.evaluate.BadLines;
+import dev.kindling.worker.data.BadLines;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;

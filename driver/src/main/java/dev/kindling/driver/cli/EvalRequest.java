@@ -1,7 +1,7 @@
 package dev.kindling.driver.cli;
 
 import dev.kindling.kernels.graph.PlanException;
-import dev.kindling.worker.evaluate.BadLines;
+import dev.kindling.worker.data.BadLines;
 import java.nio.file.Path;
 import java.util.Optional;
 

@@ -14,9 +14,9 @@ import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.pretrained.ModelDirectory;
 import dev.kindling.worker.pretrained.PretrainedWeights;
-import dev.kindling.worker.pretrained.SourceFiles;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -61,13 +61,13 @@ final class ModelExport {
 
   private void ofDirectory(Path folder) {
     try (PretrainedWeights weights = PretrainedWeights.open(ModelDirectory.open(folder))) {
-      SourceFiles files = SourceFiles.of(folder, weights, true);
+      CompanionFiles files = CompanionFiles.of(folder, weights, true);
       write(weights, files, files.others());
     }
     out.println("wrote the weights of " + request.source() + " to " + request.target());
   }
 
-  private void write(ExportedTensors weights, SourceFiles files, Map<String, byte[]> others) {
+  private void write(ExportedTensors weights, CompanionFiles files, Map<String, byte[]> others) {
     HuggingFaceExport.write(
         weights,
         files.dtypes(request.dtype()),
@@ -87,9 +87,9 @@ final class ModelExport {
     refusals.forEach(line -> out.println("not used: " + line));
     TrainPlan plan = PlanReader.fromYaml(newest.facts().config());
     boolean pretrained = plan.model() instanceof dev.kindling.worker.model.Huggingface;
-    Optional<SourceFiles> kept = pretrained ? SourceFiles.kept(run) : Optional.empty();
+    Optional<CompanionFiles> kept = pretrained ? CompanionFiles.kept(run) : Optional.empty();
     try (ExportedTensors weights = HuggingFaceExport.of(store, newest)) {
-      SourceFiles files = kept.isPresent() ? kept.get() : described(plan, newest);
+      CompanionFiles files = kept.isPresent() ? kept.get() : described(plan, newest);
       Map<String, byte[]> others = new LinkedHashMap<>(files.others());
       if (!others.containsKey("tokenizer.json")) {
         others.putAll(tokenizer(plan.tokenizer()));
@@ -100,11 +100,11 @@ final class ModelExport {
   }
 
   /** What stands beside the weights of a run that began at random ones, which are in fp32. */
-  private static SourceFiles described(TrainPlan plan, Generation newest) {
+  private static CompanionFiles described(TrainPlan plan, Generation newest) {
     Map<String, SafetensorsType> dtypes = new TreeMap<>();
     newest.tensors(PartKind.MODEL).forEach((name, tensor) -> dtypes.put(name, tensor.dtype()));
     String config = ExplainPage.graphs(plan).model().huggingFaceConfig();
-    return SourceFiles.described(config, dtypes);
+    return CompanionFiles.described(config, dtypes);
   }
 
   /** The tokenizer's own file travels with the model; bytes need none. */

@@ -13,8 +13,8 @@ import dev.kindling.worker.model.Huggingface;
 import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.pretrained.PretrainedPlan;
-import dev.kindling.worker.pretrained.SourceFiles;
 import dev.kindling.worker.store.OwnerLock;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageLocation;
@@ -173,7 +173,7 @@ public final class RunFolder implements AutoCloseable {
               + ", found the words that a run folder has in their places");
     }
     TrainPlan plan = PretrainedPlan.pin(given.absolute());
-    SourceFiles.keep(plan, folder, plan.spark().conf());
+    CompanionFiles.keep(plan, folder, plan.spark().conf());
     write(plan);
     return new RunRequest(plan, folder, files, false, progress, secrets(plan), () -> {});
   }

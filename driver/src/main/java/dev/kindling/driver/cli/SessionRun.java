@@ -5,7 +5,7 @@ import dev.kindling.driver.launch.StopSwitch;
 import dev.kindling.driver.launch.TrainingRun;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.pretrained.SourceFiles;
+import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -53,7 +53,7 @@ public record SessionRun(JavaSparkContext spark, PrintWriter err) {
     TrainingRun.DataSource data =
         (p, application) -> {
           files.write(runDir);
-          TrainPlan read = p.withModel(p.model(), SourceFiles.tokenizer(runDir, p.tokenizer()));
+          TrainPlan read = p.withModel(p.model(), CompanionFiles.tokenizer(runDir, p.tokenizer()));
           return Bodies.prepared(read, application, Bodies.preparedBeside(runDir), quiet).folder();
         };
     String configYaml = PlanReader.toYaml(plan.withoutSecrets());

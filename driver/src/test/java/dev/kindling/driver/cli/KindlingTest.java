@@ -3,10 +3,10 @@ package dev.kindling.driver.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.configs.yaml.ConfigDocument;
+import dev.kindling.worker.data.BadLines;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.Text;
-import dev.kindling.worker.evaluate.BadLines;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import java.io.IOException;

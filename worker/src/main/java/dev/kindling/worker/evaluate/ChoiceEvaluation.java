@@ -1,5 +1,6 @@
 package dev.kindling.worker.evaluate;
 
+import dev.kindling.worker.data.BadLines;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.store.JsonException;

@@ -14,10 +14,10 @@ import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.pretrained.ModelDirectory;
 import dev.kindling.worker.pretrained.PretrainedPlan;
 import dev.kindling.worker.pretrained.PretrainedWeights;
-import dev.kindling.worker.pretrained.SourceFiles;
 import dev.kindling.worker.store.StorageLocation;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,7 +71,7 @@ public record LoadedModel<P extends ModelPrograms>(
   private static <P extends ModelPrograms> LoadedModel<P> ofRun(
       CheckpointStore store, Generation generation, StorageLocation folder, Maker<P> maker) {
     TrainPlan plan = PlanReader.fromYaml(generation.facts().config());
-    Tokenizer tokenizer = Tokenizer.open(SourceFiles.tokenizer(folder, plan.tokenizer()));
+    Tokenizer tokenizer = Tokenizer.open(CompanionFiles.tokenizer(folder, plan.tokenizer()));
     ModelFamily model = plan.model().withVocabulary(tokenizer.vocabularySize());
     P programs = maker.make(model, plan.sequenceLength());
     List<NamedSpan> targets = new ArrayList<>();

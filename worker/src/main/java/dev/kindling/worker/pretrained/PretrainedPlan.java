@@ -41,7 +41,7 @@ public final class PretrainedPlan {
     boolean chosen =
         !ValueOrigin.DEFAULT.equals(
             read.origins().getOrDefault("tokenizer.type", ValueOrigin.DEFAULT));
-    boolean offered = Files.exists(directory.folder().resolve(SourceFiles.TOKENIZER));
+    boolean offered = Files.exists(directory.folder().resolve(CompanionFiles.TOKENIZER));
     TokenizerSpec tokenizer =
         chosen || !offered
             ? plan.tokenizer()

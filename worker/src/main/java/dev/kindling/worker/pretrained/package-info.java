@@ -6,7 +6,7 @@
  * <p>Read first: {@link dev.kindling.worker.pretrained.ModelDirectory}, {@link
  * dev.kindling.worker.pretrained.PretrainedWeights}, {@link
  * dev.kindling.worker.pretrained.PretrainedPlan}, {@link
- * dev.kindling.worker.pretrained.SourceFiles}.
+ * dev.kindling.worker.pretrained.CompanionFiles}.
  *
  * <p>Must not depend on a launcher, on the loop or on the network, and knows no model family.
  */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.worker.data.BadLines;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Tokenizer;

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.worker.data.BadLines;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.Chat;
 import dev.kindling.worker.data.DataException;

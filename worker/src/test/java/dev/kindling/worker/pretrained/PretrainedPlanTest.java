@@ -154,10 +154,10 @@ class PretrainedPlanTest {
     Files.writeString(folder.path.resolve("generation_config.json"), "{\"a\":1}");
     Files.writeString(folder.path.resolve("tokenizer_config.json"), "{\"b\":2}");
     StorageLocation run = new StorageLocation(temporary.resolve("run").toString());
-    assertThat(SourceFiles.kept(run)).isEmpty();
+    assertThat(CompanionFiles.kept(run)).isEmpty();
     TrainPlan plan = PretrainedPlan.pin(described(folder.path));
-    SourceFiles.keep(plan, run, Map.of());
-    SourceFiles kept = SourceFiles.kept(run).orElseThrow();
+    CompanionFiles.keep(plan, run, Map.of());
+    CompanionFiles kept = CompanionFiles.kept(run).orElseThrow();
     assertThat(kept.files().keySet())
         .as("the tokenizer is another one")
         .containsExactly("config.json", "generation_config.json");
@@ -166,18 +166,19 @@ class PretrainedPlanTest {
     // Once more with the directory's own tokenizer, then without some files.
     Files.writeString(folder.path.resolve("tokenizer.json"), "{}");
     TrainPlan own = described(folder.path);
-    SourceFiles.keep(own, run, Map.of());
-    assertThat(SourceFiles.kept(run).orElseThrow().files().keySet())
+    CompanionFiles.keep(own, run, Map.of());
+    assertThat(CompanionFiles.kept(run).orElseThrow().files().keySet())
         .contains("tokenizer.json", "tokenizer_config.json");
-    assertThat(SourceFiles.tokenizer(run, own.tokenizer())).isEqualTo(own.tokenizer());
+    assertThat(CompanionFiles.tokenizer(run, own.tokenizer())).isEqualTo(own.tokenizer());
     Files.delete(folder.path.resolve("tokenizer.json"));
-    assertThat(SourceFiles.tokenizer(run, own.tokenizer()))
+    assertThat(CompanionFiles.tokenizer(run, own.tokenizer()))
         .isEqualTo(
             new dev.kindling.worker.data.Huggingface(
                 run.text() + "/pretrained/tokenizer.json", Optional.empty()));
     Files.delete(folder.path.resolve("generation_config.json"));
-    SourceFiles.keep(plan, run, Map.of());
-    assertThat(SourceFiles.kept(run).orElseThrow().files().keySet()).containsExactly("config.json");
-    assertThat(SourceFiles.tokenizer(run, own.tokenizer())).isEqualTo(own.tokenizer());
+    CompanionFiles.keep(plan, run, Map.of());
+    assertThat(CompanionFiles.kept(run).orElseThrow().files().keySet())
+        .containsExactly("config.json");
+    assertThat(CompanionFiles.tokenizer(run, own.tokenizer())).isEqualTo(own.tokenizer());
   }
 }

@@ -40,7 +40,7 @@ class RoundTripTest {
 
   private static void export(Path from, Optional<SafetensorsType> dtype, long shard, Path to) {
     try (PretrainedWeights weights = PretrainedWeights.open(ModelDirectory.open(from))) {
-      SourceFiles files = SourceFiles.of(from, weights, true);
+      CompanionFiles files = CompanionFiles.of(from, weights, true);
       HuggingFaceExport.write(
           weights,
           files.dtypes(dtype),

@@ -30,7 +30,7 @@ import java.util.TreeMap;
  * @param files contents by name, config.json among them
  * @param dtypes types by the names of parameters
  */
-public record SourceFiles(Map<String, byte[]> files, Map<String, SafetensorsType> dtypes) {
+public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsType> dtypes) {
   /** Inside the run folder. */
   public static final String FOLDER = "pretrained";
 
@@ -57,7 +57,7 @@ public record SourceFiles(Map<String, byte[]> files, Map<String, SafetensorsType
           "tokenizer.model",
           "spiece.model");
 
-  public SourceFiles {
+  public CompanionFiles {
     files = Collections.unmodifiableMap(new LinkedHashMap<>(files));
     dtypes = Collections.unmodifiableMap(new TreeMap<>(dtypes));
   }
@@ -67,7 +67,7 @@ public record SourceFiles(Map<String, byte[]> files, Map<String, SafetensorsType
    *
    * @param tokenizer whether to take the files of its tokenizer too
    */
-  public static SourceFiles of(Path folder, PretrainedWeights weights, boolean tokenizer) {
+  public static CompanionFiles of(Path folder, PretrainedWeights weights, boolean tokenizer) {
     Map<String, byte[]> files = new LinkedHashMap<>();
     try {
       for (String name : tokenizer ? ALL : OF_MODEL) {
@@ -76,13 +76,13 @@ public record SourceFiles(Map<String, byte[]> files, Map<String, SafetensorsType
     } catch (IOException unreadable) {
       throw new CheckpointException(folder + ": cannot be read: " + unreadable, unreadable);
     }
-    return new SourceFiles(files, weights.dtypes());
+    return new CompanionFiles(files, weights.dtypes());
   }
 
   /** Those of a model that has no directory yet. */
-  public static SourceFiles described(String config, Map<String, SafetensorsType> dtypes) {
+  public static CompanionFiles described(String config, Map<String, SafetensorsType> dtypes) {
     byte[] text = config.getBytes(StandardCharsets.UTF_8);
-    return new SourceFiles(Map.of(ModelDirectory.CONFIG, text), dtypes);
+    return new CompanionFiles(Map.of(ModelDirectory.CONFIG, text), dtypes);
   }
 
   private static void take(Path folder, String name, Map<String, byte[]> files) throws IOException {
@@ -105,7 +105,7 @@ public record SourceFiles(Map<String, byte[]> files, Map<String, SafetensorsType
     boolean tokenizer = isTokenizerOf(plan.tokenizer(), folder);
     Storage storage = run.open(settings);
     try (PretrainedWeights weights = PretrainedPlan.weights(model)) {
-      SourceFiles source = of(folder, weights, tokenizer);
+      CompanionFiles source = of(folder, weights, tokenizer);
       Map<String, String> names = new TreeMap<>();
       source.dtypes().forEach((name, dtype) -> names.put(name, dtype.name()));
       storage.replace(FOLDER + "/" + DTYPES, Json.strings(names).bytes());
@@ -132,7 +132,7 @@ public record SourceFiles(Map<String, byte[]> files, Map<String, SafetensorsType
   }
 
   /** Those that a run keeps; empty for a run that began at random weights. */
-  public static Optional<SourceFiles> kept(StorageLocation run) {
+  public static Optional<CompanionFiles> kept(StorageLocation run) {
     Storage storage = run.open(Map.of());
     Map<String, byte[]> files = new LinkedHashMap<>();
     try {
@@ -143,7 +143,8 @@ public record SourceFiles(Map<String, byte[]> files, Map<String, SafetensorsType
         return Optional.empty();
       }
       String file = FOLDER + "/" + DTYPES;
-      return Optional.of(new SourceFiles(files, dtypes(storage.read(file, FILE_BYTES_MAX), file)));
+      return Optional.of(
+          new CompanionFiles(files, dtypes(storage.read(file, FILE_BYTES_MAX), file)));
     } catch (IOException failed) {
       throw new CheckpointException(run.resolve(FOLDER) + ": " + failed, failed);
     }

@@ -14,6 +14,7 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.worker.data.Preparation;
+import dev.kindling.worker.data.ThreadWorkPool;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.WorkPool;
 import dev.kindling.worker.generate.TextGenerator;
@@ -115,8 +116,8 @@ public final class Bodies implements CommandBodies {
       TrainPlan plan, Optional<SparkApplication> spark, Path root, Progress progress) {
     WorkPool.Progress lines =
         (phase, done, total) -> {
-          if (done == total) {
-            progress.say("data: " + phase + " " + total + "/" + total);
+          if (done * 10 / total != (done - 1) * 10 / total) {
+            progress.say("data: " + phase + " " + done + "/" + total);
           }
         };
     if (QueryRows.needed(plan.data()) && spark.isEmpty()) {
@@ -126,7 +127,7 @@ public final class Bodies implements CommandBodies {
     WorkPool pool =
         spark
             .<WorkPool>map(s -> new LatePool(() -> new SparkWorkPool(s.context(), lines)))
-            .orElseGet(() -> WorkPool.sequential(lines));
+            .orElseGet(() -> ThreadWorkPool.ofCores(lines));
     if (QueryRows.needed(plan.data())) {
       return QueryRows.prepareBelow(
           spark.orElseThrow().context(),

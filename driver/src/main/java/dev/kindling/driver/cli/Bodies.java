@@ -6,13 +6,12 @@ import dev.kindling.driver.data.QueryRows;
 import dev.kindling.driver.data.SparkWorkPool;
 import dev.kindling.driver.experiment.ChildStarter;
 import dev.kindling.driver.experiment.Experiment;
+import dev.kindling.driver.launch.ModelPlace;
+import dev.kindling.driver.launch.PlacedModel;
 import dev.kindling.driver.launch.Progress;
 import dev.kindling.driver.launch.SparkApplication;
 import dev.kindling.driver.launch.StopSwitch;
 import dev.kindling.driver.launch.TrainingRun;
-import dev.kindling.kernels.backend.Backend;
-import dev.kindling.kernels.backend.CpuOptions;
-import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.worker.data.Preparation;
 import dev.kindling.worker.data.ThreadWorkPool;
 import dev.kindling.worker.data.TokenShards;
@@ -28,6 +27,7 @@ import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /** The commands' bodies as the rooms offer them. */
@@ -42,7 +42,7 @@ public final class Bodies implements CommandBodies {
     StopSwitch stop = new StopSwitch(progress::say);
     stop.install();
     progress.say("run folder " + runDir);
-    FinalSample sample = new FinalSample(runDir, progress);
+    FinalSample sample = new FinalSample(runDir, plan.device(), progress);
     TrainingRun.DataSource data =
         (p, spark) ->
             sample.promptsFrom(
@@ -189,20 +189,27 @@ public final class Bodies implements CommandBodies {
   }
 
   @Override
-  public int generate(GenerateRequest request, PrintWriter out) {
-    int cores = Runtime.getRuntime().availableProcessors();
-    try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
-        TextGenerator model = TextGenerator.open(StorageLocation.of(request.model()), 1, backend)) {
+  public int generate(GenerateRequest request, PrintWriter out, PrintWriter err) {
+    ModelSource source = request.model();
+    Consumer<String> notices = line -> err.println("generate: " + line);
+    try (PlacedModel<TextGenerator> placed =
+        PlacedModel.open(
+            ModelPlace.here(source.device()),
+            notices,
+            backend ->
+                TextGenerator.open(source.folder(), source.context(), 1, backend, notices))) {
       out.print(request.prompt());
       out.flush();
-      model.generate(
-          request.prompt(),
-          request.tokens(),
-          request.sampling(),
-          piece -> {
-            out.print(piece);
-            out.flush();
-          });
+      placed
+          .model()
+          .generate(
+              request.prompt(),
+              request.tokens(),
+              request.sampling(),
+              piece -> {
+                out.print(piece);
+                out.flush();
+              });
       out.println();
     }
     return ExitCodes.DONE;
@@ -210,10 +217,7 @@ public final class Bodies implements CommandBodies {
 
   @Override
   public int eval(EvalRequest request, PrintWriter out, PrintWriter err) {
-    int cores = Runtime.getRuntime().availableProcessors();
-    try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS))) {
-      new EvalReport(request, out, err).run(backend);
-    }
+    new EvalReport(request, out, err).run();
     return ExitCodes.DONE;
   }
 

@@ -25,8 +25,12 @@ public interface CommandBodies {
   /** Shows what a prepared set holds. */
   int dataInspect(String path, PrintWriter out) throws Exception;
 
-  /** Samples text from a model directory or run folder, shown as it comes. */
-  int generate(GenerateRequest request, PrintWriter out) throws Exception;
+  /**
+   * Samples text from a model directory or run folder, shown as it comes.
+   *
+   * @param err hears where the model runs
+   */
+  int generate(GenerateRequest request, PrintWriter out, PrintWriter err) throws Exception;
 
   /**
    * Measures a model on texts or questions.
@@ -44,10 +48,9 @@ public interface CommandBodies {
   /**
    * Words of {@code generate}.
    *
-   * @param model Hugging Face model directory or run folder
    * @param tokens number of tokens to add, at least 1
    */
-  record GenerateRequest(String model, String prompt, int tokens, Sampling sampling) {
+  record GenerateRequest(ModelSource model, String prompt, int tokens, Sampling sampling) {
     public GenerateRequest {
       if (tokens < 1) {
         throw new PlanException("--tokens: expected 1 or more, found " + tokens);

@@ -5,9 +5,9 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code eval MODEL_OR_RUN --data PATH} and {@code --choices FILE.jsonl}. */
@@ -18,10 +18,7 @@ import picocli.CommandLine.Spec;
 final class EvalCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(
-      paramLabel = "MODEL_OR_RUN",
-      description = "Hugging Face model directory or run folder.")
-  private String model;
+  @Mixin private ModelOptions model = new ModelOptions();
 
   @Option(
       names = "--data",
@@ -65,7 +62,7 @@ final class EvalCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     return bodies.eval(
-        new EvalRequest(model, data, field, choices, badLines, json),
+        new EvalRequest(model.source(), data, field, choices, badLines, json),
         spec.commandLine().getOut(),
         spec.commandLine().getErr());
   }

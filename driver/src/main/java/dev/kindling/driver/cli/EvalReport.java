@@ -1,5 +1,7 @@
 package dev.kindling.driver.cli;
 
+import dev.kindling.driver.launch.ModelPlace;
+import dev.kindling.driver.launch.PlacedModel;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.evaluate.ChoiceEvaluation;
@@ -10,7 +12,6 @@ import dev.kindling.worker.evaluate.TextEvaluation;
 import dev.kindling.worker.evaluate.TextLoss;
 import dev.kindling.worker.generate.LoadedModel;
 import dev.kindling.worker.store.Json;
-import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -39,16 +40,26 @@ final class EvalReport {
     this.err = err;
   }
 
-  void run(Backend backend) {
-    try (LoadedModel<Scorer> model =
-        LoadedModel.open(
-            StorageLocation.of(request.model()),
-            (family, context) -> new Scorer(family, context, backend))) {
-      figures.put("model", request.model()).put("step", model.step());
+  void run() {
+    ModelSource source = request.model();
+    try (PlacedModel<LoadedModel<Scorer>> placed =
+        PlacedModel.open(ModelPlace.here(source.device()), this::notice, this::load)) {
+      LoadedModel<Scorer> model = placed.model();
+      figures.put("model", source.path()).put("step", model.step());
+      figures.put("context", model.programs().context()).put("device", placed.backend().name());
       request.data().ifPresent(path -> texts(model, path));
       request.choices().ifPresent(path -> choices(model, path));
     }
     request.json().ifPresent(this::write);
+  }
+
+  private LoadedModel<Scorer> load(Backend backend) {
+    ModelSource source = request.model();
+    return LoadedModel.open(
+        source.folder(),
+        source.context(),
+        this::notice,
+        (family, context) -> new Scorer(family, context, backend));
   }
 
   private void texts(LoadedModel<Scorer> model, Path data) {

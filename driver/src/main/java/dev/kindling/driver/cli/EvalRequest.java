@@ -8,12 +8,11 @@ import java.util.Optional;
 /**
  * Words of {@code eval}: data, choices or both.
  *
- * @param model Hugging Face model directory or run folder
  * @param field member of a JSON line that holds the text
  * @param json file for the figures
  */
 public record EvalRequest(
-    String model,
+    ModelSource model,
     Optional<Path> data,
     String field,
     Optional<Path> choices,

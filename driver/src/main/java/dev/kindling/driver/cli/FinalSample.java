@@ -1,9 +1,10 @@
 package dev.kindling.driver.cli;
 
+import dev.kindling.driver.launch.DeviceChoice;
+import dev.kindling.driver.launch.ModelPlace;
+import dev.kindling.driver.launch.PlacedModel;
 import dev.kindling.driver.launch.Progress;
 import dev.kindling.kernels.backend.Backend;
-import dev.kindling.kernels.backend.CpuOptions;
-import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.worker.data.ExampleFlags;
 import dev.kindling.worker.data.SequenceReader;
 import dev.kindling.worker.data.SplitName;
@@ -12,6 +13,7 @@ import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.event.Sample;
 import dev.kindling.worker.generate.Sampling;
 import dev.kindling.worker.generate.TextGenerator;
+import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.store.StorageLocation;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -26,17 +28,22 @@ final class FinalSample {
   private static final int TOKENS = 240;
   private static final int TOKENS_MIN = 24;
 
-  /** A token behind the end of the window is a forward pass over all of it here, on the CPU. */
+  /** On the CPU a token behind the end of the window is a forward pass over all of it. */
   private static final long PARAMETERS_OF_A_FULL_SAMPLE = 10_000_000;
 
   private static final Sampling SAMPLING = new Sampling(0.7, 0, 0.95, 1);
 
   private final StorageLocation runDir;
+  private final Device device;
   private final Progress progress;
   private Optional<TokenShards> shards = Optional.empty();
 
-  FinalSample(StorageLocation runDir, Progress progress) {
+  /**
+   * @param device of the run; the driver of a cluster may have no GPU
+   */
+  FinalSample(StorageLocation runDir, Device device, Progress progress) {
     this.runDir = runDir;
+    this.device = device;
     this.progress = progress;
   }
 
@@ -47,15 +54,21 @@ final class FinalSample {
   }
 
   void show() {
-    int cores = Runtime.getRuntime().availableProcessors();
-    try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.OPENBLAS));
-        TextGenerator model = TextGenerator.open(runDir, 1, backend)) {
+    DeviceChoice choice = device == Device.CUDA ? DeviceChoice.AUTO : DeviceChoice.CPU;
+    try (PlacedModel<TextGenerator> placed =
+        PlacedModel.open(ModelPlace.here(choice), line -> {}, this::load)) {
+      TextGenerator model = placed.model();
       String prompt = shards.map(FinalSample::prompt).orElse("");
-      String text = model.generate(prompt, tokens(model.parameters()), SAMPLING);
+      int tokens = placed.device() == Device.CUDA ? TOKENS : tokens(model.parameters());
+      String text = model.generate(prompt, tokens, SAMPLING);
       progress.emit(new Sample(0, model.step(), prompt, text));
     } catch (RuntimeException e) {
       progress.say("no sample of text: " + e.getMessage());
     }
+  }
+
+  private TextGenerator load(Backend backend) {
+    return TextGenerator.open(runDir, Optional.empty(), 1, backend, line -> {});
   }
 
   private static int tokens(long parameters) {

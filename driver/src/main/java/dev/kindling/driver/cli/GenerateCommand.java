@@ -4,9 +4,9 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.generate.Sampling;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code generate MODEL_OR_RUN --prompt TEXT}. */
@@ -17,10 +17,7 @@ import picocli.CommandLine.Spec;
 final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(
-      paramLabel = "MODEL_OR_RUN",
-      description = "Hugging Face model directory or run folder.")
-  private String model;
+  @Mixin private ModelOptions model = new ModelOptions();
 
   @Option(names = "--prompt", required = true, paramLabel = "TEXT", description = "Text to go on.")
   private String prompt;
@@ -65,8 +62,9 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     return bodies.generate(
-        new CommandBodies.GenerateRequest(model, prompt, tokens, sampling()),
-        spec.commandLine().getOut());
+        new CommandBodies.GenerateRequest(model.source(), prompt, tokens, sampling()),
+        spec.commandLine().getOut(),
+        spec.commandLine().getErr());
   }
 
   private Sampling sampling() {

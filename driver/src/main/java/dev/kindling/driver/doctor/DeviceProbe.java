@@ -5,6 +5,7 @@ import java.io.File;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.CodeSource;
 import java.util.ArrayList;
@@ -17,7 +18,19 @@ import java.util.concurrent.TimeUnit;
 public final class DeviceProbe {
   private static final long SECONDS = 60;
 
+  /** What the kernel's driver shows, in a container too; WSL has the other one. */
+  private static final List<Path> DRIVERS = List.of(Path.of("/dev/nvidiactl"), Path.of("/dev/dxg"));
+
   private DeviceProbe() {}
+
+  /**
+   * Whether this machine may have a usable GPU at all; costs nothing. {@link #run} says whether it
+   * has one.
+   */
+  public static boolean hasDriver() {
+    return DRIVERS.stream().anyMatch(Files::exists)
+        && CudaBindings.complete(DeviceProbe.class.getClassLoader());
+  }
 
   /** Facts of this machine, with the environment and class path of this process. */
   public static DeviceFacts run() throws InterruptedException {

@@ -1,5 +1,6 @@
 package dev.kindling.driver.ml;
 
+import dev.kindling.driver.launch.DeviceChoice;
 import dev.kindling.worker.store.StorageLocation;
 import java.util.Arrays;
 import org.apache.spark.ml.Model;
@@ -45,6 +46,8 @@ public final class KindlingModel extends Model<KindlingModel> implements Default
   private final DoubleParam topP;
   private final LongParam seed;
   private final IntParam batchSize;
+  private final IntParam context;
+  private final Param<String> device;
 
   public KindlingModel() {
     this(Identifiable$.MODULE$.randomUID("kindlingModel"));
@@ -87,6 +90,20 @@ public final class KindlingModel extends Model<KindlingModel> implements Default
     batchSize =
         new IntParam(
             this, "batchSize", "rows that are worked on together", ParamValidators.gtEq(1));
+    context =
+        new IntParam(
+            this,
+            "context",
+            "tokens that the model sees at once; 0: the sequence length of a run, of a model"
+                + " directory its context up to 1024",
+            ParamValidators.gtEq(0));
+    device =
+        new Param<>(
+            this,
+            "device",
+            "auto (the GPU that Spark gave to task or executor, in local mode the first one, if it"
+                + " is usable for the model; else the CPU), cpu or cuda",
+            ParamValidators.inArray(DeviceChoice.words()));
     setDefault(task, TextTask.GENERATE.word());
     setDefault(inputCol, "text");
     setDefault(outputCol, "output");
@@ -96,6 +113,8 @@ public final class KindlingModel extends Model<KindlingModel> implements Default
     setDefault(topP, 1.0);
     setDefault(seed, 1L);
     setDefault(batchSize, DEFAULT_BATCH);
+    setDefault(context, 0);
+    setDefault(device, DeviceChoice.AUTO.word());
   }
 
   /** Reads a stage that was saved: its params, of which the path must still lead to the model. */
@@ -136,7 +155,9 @@ public final class KindlingModel extends Model<KindlingModel> implements Default
         (int) getOrDefault(topK),
         (double) getOrDefault(topP),
         (long) getOrDefault(seed),
-        (int) getOrDefault(batchSize));
+        (int) getOrDefault(batchSize),
+        (int) getOrDefault(context),
+        DeviceChoice.of(getOrDefault(device)));
   }
 
   /**
@@ -223,6 +244,14 @@ public final class KindlingModel extends Model<KindlingModel> implements Default
     return batchSize;
   }
 
+  public IntParam context() {
+    return context;
+  }
+
+  public Param<String> device() {
+    return device;
+  }
+
   public KindlingModel setPath(String value) {
     return with(path, value);
   }
@@ -266,6 +295,16 @@ public final class KindlingModel extends Model<KindlingModel> implements Default
 
   public KindlingModel setBatchSize(int value) {
     return with(batchSize, value);
+  }
+
+  /** Tokens that the model sees at once; 0 for the default. */
+  public KindlingModel setContext(int value) {
+    return with(context, value);
+  }
+
+  /** One of {@code auto}, {@code cpu}, {@code cuda}. */
+  public KindlingModel setDevice(String value) {
+    return with(device, value);
   }
 
   private <T> KindlingModel with(Param<T> param, T value) {

@@ -1,5 +1,6 @@
 package dev.kindling.driver.ml;
 
+import dev.kindling.driver.launch.ModelPlace;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -83,16 +84,17 @@ record RowBatches(ModelRequest request, int text, int prompt)
     private List<@Nullable Object> of(List<PromptedText> texts) {
       TextModel loaded = model;
       if (loaded == null) {
-        ModelRequest.Key key = request.key(threads());
+        TaskContext task = TaskContext.get();
+        ModelRequest.Key key =
+            request.key(ModelPlace.ofTask(request.device(), task, threads()));
         loaded = ModelCache.SHARED.acquire(key);
         model = loaded;
         // The task may end before its rows do: a limit, a failure, a kill.
-        TaskContext.get()
-            .<Void>addTaskCompletionListener(
-                context -> {
-                  ModelCache.SHARED.release(key);
-                  return null;
-                });
+        task.<Void>addTaskCompletionListener(
+            context -> {
+              ModelCache.SHARED.release(key);
+              return null;
+            });
       }
       return loaded.results(request, texts);
     }

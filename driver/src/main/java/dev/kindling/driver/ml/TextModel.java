@@ -1,18 +1,21 @@
 package dev.kindling.driver.ml;
 
-import dev.kindling.kernels.backend.Backend;
-import dev.kindling.kernels.backend.CpuOptions;
-import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.driver.launch.PlacedModel;
 import dev.kindling.worker.evaluate.Loss;
 import dev.kindling.worker.evaluate.TextScorer;
 import dev.kindling.worker.generate.TextGenerator;
 import dev.kindling.worker.store.StorageLocation;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A loaded model at work on rows. */
 interface TextModel extends AutoCloseable {
+  Logger LOG = LoggerFactory.getLogger(TextModel.class);
+
   /**
    * One result for each text, in their order; null where there is no token to score.
    *
@@ -30,39 +33,42 @@ interface TextModel extends AutoCloseable {
    *     not the model's
    */
   static TextModel open(ModelRequest.Key key) {
-    Backend backend = Backend.cpu(new CpuOptions(key.threads(), MatmulKind.OPENBLAS));
-    try {
-      StorageLocation folder = StorageLocation.of(key.path());
-      return key.sequences() > 0
-          ? new Generating(TextGenerator.open(folder, key.sequences(), backend), backend)
-          : new Scoring(TextScorer.open(folder, backend), backend);
-    } catch (RuntimeException | Error failed) {
-      backend.close();
-      throw failed;
-    }
+    StorageLocation folder = StorageLocation.of(key.path());
+    Optional<Integer> context = Optional.of(key.context()).filter(tokens -> tokens > 0);
+    return key.sequences() > 0
+        ? new Generating(
+            PlacedModel.open(
+                key.place(),
+                LOG::info,
+                backend ->
+                    TextGenerator.open(folder, context, key.sequences(), backend, LOG::info)))
+        : new Scoring(
+            PlacedModel.open(
+                key.place(), LOG::info, backend -> TextScorer.open(folder, context, backend)));
   }
 
   /** Goes on with texts. */
-  record Generating(TextGenerator generator, Backend backend) implements TextModel {
+  record Generating(PlacedModel<TextGenerator> placed) implements TextModel {
     @Override
     public synchronized List<@Nullable Object> results(
         ModelRequest request, List<PromptedText> texts) {
       List<String> prompts = texts.stream().map(PromptedText::text).toList();
-      return new ArrayList<>(generator.generate(prompts, request.tokens(), request.sampling()));
+      return new ArrayList<>(
+          placed.model().generate(prompts, request.tokens(), request.sampling()));
     }
 
     @Override
     public void close() {
-      generator.close();
-      backend.close();
+      placed.close();
     }
   }
 
   /** Says how likely texts are. */
-  record Scoring(TextScorer scorer, Backend backend) implements TextModel {
+  record Scoring(PlacedModel<TextScorer> placed) implements TextModel {
     @Override
     public synchronized List<@Nullable Object> results(
         ModelRequest request, List<PromptedText> texts) {
+      TextScorer scorer = placed.model();
       List<@Nullable Object> results = new ArrayList<>();
       for (PromptedText text : texts) {
         Loss loss =
@@ -78,8 +84,7 @@ interface TextModel extends AutoCloseable {
 
     @Override
     public void close() {
-      scorer.close();
-      backend.close();
+      placed.close();
     }
   }
 }

@@ -71,6 +71,7 @@ public final class KindlingPlugin implements SparkPlugin {
         ExecutorSignals.install();
       }
       LogTap.install();
+      ExecutorGpus.connect(context);
       RankLink.connect(context);
     }
   }

@@ -3,6 +3,7 @@ package dev.kindling.driver.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.configs.yaml.ConfigDocument;
+import dev.kindling.driver.launch.DeviceChoice;
 import dev.kindling.worker.data.BadLines;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Huggingface;
@@ -250,13 +251,16 @@ class KindlingTest {
     assertThat(run("eval", "run", "--choices", "q.jsonl", "--bad-lines", "ask")).isEqualTo(2);
     assertThat(errors()).contains("--bad-lines").contains("ask").contains("FAIL, SKIP");
     assertThat(bodies.evaluations).isEmpty();
-    assertThat(run("eval", "run", "--data", "a.txt", "--bad-lines", "skip", "--json", "b.json"))
-        .as(errors())
-        .isZero();
+    assertThat(run("eval", "run", "--data", "a.txt", "--device", "gpu")).isEqualTo(2);
+    assertThat(errors()).contains("--device").contains("gpu").contains("AUTO, CPU, CUDA");
+    assertThat(bodies.evaluations).isEmpty();
+    String words =
+        "eval run --data a.txt --bad-lines skip --json b.json --device cpu --context 64";
+    assertThat(run(words.split(" "))).as(errors()).isZero();
     assertThat(bodies.evaluations)
         .containsExactly(
             new EvalRequest(
-                "run",
+                new ModelSource("run", DeviceChoice.CPU, Optional.of(64)),
                 Optional.of(Path.of("a.txt")),
                 "text",
                 Optional.empty(),

@@ -52,7 +52,7 @@ final class RecordingBodies implements CommandBodies {
   }
 
   @Override
-  public int generate(GenerateRequest request, PrintWriter out) {
+  public int generate(GenerateRequest request, PrintWriter out, PrintWriter err) {
     return done();
   }
 

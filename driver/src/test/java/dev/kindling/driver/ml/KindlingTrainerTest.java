@@ -29,6 +29,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -147,7 +148,8 @@ class KindlingTrainerTest {
             Backend.cpu(
                 new CpuOptions(Runtime.getRuntime().availableProcessors(), MatmulKind.OPENBLAS));
         TextGenerator generator =
-            TextGenerator.open(new StorageLocation(run("first")), 1, backend)) {
+            TextGenerator.open(
+                new StorageLocation(run("first")), Optional.empty(), 1, backend, line -> {})) {
       for (Row row : prompts().collectAsList()) {
         alone.put(
             row.getInt(0),
@@ -180,8 +182,10 @@ class KindlingTrainerTest {
     try (Backend backend =
             Backend.cpu(
                 new CpuOptions(Runtime.getRuntime().availableProcessors(), MatmulKind.OPENBLAS));
-        TextScorer first = TextScorer.open(new StorageLocation(run("first")), backend);
-        TextScorer second = TextScorer.open(new StorageLocation(run("second")), backend)) {
+        TextScorer first =
+            TextScorer.open(new StorageLocation(run("first")), Optional.empty(), backend);
+        TextScorer second =
+            TextScorer.open(new StorageLocation(run("second")), Optional.empty(), backend)) {
       for (Row row : both.collectAsList()) {
         if (row.getInt(0) == 4) {
           assertThat(row.isNullAt(2) && row.isNullAt(3)).isTrue();

@@ -38,6 +38,8 @@ public final class Scorer implements ModelPrograms {
    * @param model with its vocabulary fixed
    * @param context tokens that the model sees at once, at most its own context
    * @param backend stays open as long as this scorer
+   * @throws dev.kindling.kernels.backend.DeviceException if the device has no kernel for the model,
+   *     or too little memory
    */
   public Scorer(ModelFamily model, int context, Backend backend) {
     this.backend = backend;
@@ -48,7 +50,9 @@ public final class Scorer implements ModelPrograms {
     windows.add(new ScoringWindow(model, context));
     Set<Variable> variables = new LinkedHashSet<>();
     windows.forEach(window -> variables.addAll(window.graph().variables()));
-    memory = backend.allocate(List.copyOf(variables));
+    memory =
+        backend.allocate(
+            List.copyOf(variables), windows.stream().map(ScoringWindow::graph).toList());
   }
 
   @Override

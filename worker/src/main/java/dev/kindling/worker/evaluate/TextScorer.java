@@ -4,6 +4,7 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.worker.generate.LoadedModel;
 import dev.kindling.worker.store.StorageLocation;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 
 /**
  * What a model makes of single texts. A text is read as {@link TextEvaluation} reads a document, a
@@ -20,13 +21,19 @@ public final class TextScorer implements AutoCloseable {
   /**
    * Loads a run folder (its newest valid checkpoint) or a Hugging Face model directory.
    *
+   * @param context tokens that the model sees at once; default as {@link LoadedModel#open}
    * @param backend stays open as long as this scorer
    * @throws dev.kindling.worker.checkpoint.CheckpointException if there are no weights, or they are
    *     not the model's
    */
-  public static TextScorer open(StorageLocation folder, Backend backend) {
+  public static TextScorer open(
+      StorageLocation folder, Optional<Integer> context, Backend backend) {
     return new TextScorer(
-        LoadedModel.open(folder, (family, context) -> new Scorer(family, context, backend)));
+        LoadedModel.open(
+            folder,
+            context,
+            line -> {},
+            (family, tokens) -> new Scorer(family, tokens, backend)));
   }
 
   /** Loss of a text behind a document separator; of an empty one {@link Loss#NONE}. */

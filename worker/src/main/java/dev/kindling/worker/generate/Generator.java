@@ -57,6 +57,8 @@ public final class Generator implements ModelPrograms {
    * @param context tokens that the model sees at once, at most its own context
    * @param sequences that are sampled together; each takes a cache of {@code context} tokens
    * @param backend stays open as long as this generator
+   * @throws dev.kindling.kernels.backend.DeviceException if the device has no kernel for the model,
+   *     or too little memory
    */
   public Generator(ModelFamily model, int context, int sequences, Backend backend) {
     if (sequences < 1) {
@@ -74,7 +76,9 @@ public final class Generator implements ModelPrograms {
     newest = new NewestTokens(model, sequences, context);
     Set<Variable> variables = new LinkedHashSet<>(newest.graph().variables());
     windows.forEach(window -> variables.addAll(window.graph().variables()));
-    memory = backend.allocate(List.copyOf(variables));
+    List<Graph> graphs = new ArrayList<>(List.of(newest.graph()));
+    windows.forEach(window -> graphs.add(window.graph()));
+    memory = backend.allocate(List.copyOf(variables), graphs);
   }
 
   @Override

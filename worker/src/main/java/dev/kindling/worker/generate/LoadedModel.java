@@ -1,6 +1,8 @@
 package dev.kindling.worker.generate;
 
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.memory.Closing;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.Generation;
@@ -25,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * Programs of a model with its weights, and its tokenizer.
@@ -36,13 +39,13 @@ public record LoadedModel<P extends ModelPrograms>(
     P programs, Tokenizer tokenizer, String origin, long step) implements AutoCloseable {
 
   /** A window of 131,072 tokens, which some promise, would take the memory of this machine. */
-  private static final int DIRECTORY_CONTEXT_MAX = 1024;
+  private static final int UNASKED_CONTEXT_MAX = 1024;
 
   /** Builds what is wanted of a model. */
   public interface Maker<P> {
     /**
      * @param model with its vocabulary fixed
-     * @param context tokens that it sees at once: the run's, at most 1,024 of a model directory
+     * @param context tokens that it sees at once
      */
     P make(ModelFamily model, int context);
   }
@@ -50,13 +53,20 @@ public record LoadedModel<P extends ModelPrograms>(
   /**
    * Loads a run folder (its newest valid checkpoint) or a local Hugging Face model directory.
    *
+   * @param context tokens that the model sees at once; by default the sequence length of a run, the
+   *     context of a model directory up to 1,024
+   * @param notices hears it if the default is less than the context of a model directory
    * @throws CheckpointException if there are no weights, or they are not the model's
+   * @throws PlanException if the context is longer than the model's
    */
   public static <P extends ModelPrograms> LoadedModel<P> open(
-      StorageLocation folder, Maker<P> maker) {
+      StorageLocation folder,
+      Optional<Integer> context,
+      Consumer<String> notices,
+      Maker<P> maker) {
     Optional<Path> directory = folder.path().filter(ModelDirectory::isOne);
     if (directory.isPresent()) {
-      return ofDirectory(directory.get(), maker);
+      return ofDirectory(directory.get(), context, notices, maker);
     }
     CheckpointStore store = CheckpointStore.open(folder.resolve("checkpoints").open(Map.of()), 2);
     List<String> refusals = new ArrayList<>();
@@ -65,38 +75,83 @@ public record LoadedModel<P extends ModelPrograms>(
       throw new CheckpointException(
           folder + ": expected a run folder with a checkpoint or a model directory, found neither");
     }
-    return ofRun(store, newest.get(), folder, maker);
+    return ofRun(store, newest.get(), folder, context, maker);
   }
 
   private static <P extends ModelPrograms> LoadedModel<P> ofRun(
-      CheckpointStore store, Generation generation, StorageLocation folder, Maker<P> maker) {
+      CheckpointStore store,
+      Generation generation,
+      StorageLocation folder,
+      Optional<Integer> context,
+      Maker<P> maker) {
     TrainPlan plan = PlanReader.fromYaml(generation.facts().config());
     Tokenizer tokenizer = Tokenizer.open(CompanionFiles.tokenizer(folder, plan.tokenizer()));
     ModelFamily model = plan.model().withVocabulary(tokenizer.vocabularySize());
-    P programs = maker.make(model, plan.sequenceLength());
-    List<NamedSpan> targets = new ArrayList<>();
-    for (Param param : programs.params()) {
-      targets.add(new NamedSpan(param.name(), param.shape(), programs.weight(param.name())));
-    }
-    store.load(generation, PartKind.MODEL, targets);
-    programs.params().forEach(param -> programs.filled(param.name()));
+    P programs = maker.make(model, asked(model, context).orElse(plan.sequenceLength()));
+    filling(
+        programs,
+        () -> {
+          List<NamedSpan> targets = new ArrayList<>();
+          for (Param param : programs.params()) {
+            targets.add(new NamedSpan(param.name(), param.shape(), programs.weight(param.name())));
+          }
+          store.load(generation, PartKind.MODEL, targets);
+          programs.params().forEach(param -> programs.filled(param.name()));
+        });
     String origin = "step " + generation.step() + " of " + folder;
     return new LoadedModel<>(programs, tokenizer, origin, generation.step());
   }
 
-  private static <P extends ModelPrograms> LoadedModel<P> ofDirectory(Path folder, Maker<P> maker) {
+  private static <P extends ModelPrograms> LoadedModel<P> ofDirectory(
+      Path folder, Optional<Integer> context, Consumer<String> notices, Maker<P> maker) {
     ModelDirectory directory = ModelDirectory.open(folder);
     ModelFamily model = directory.family();
     Tokenizer tokenizer = Tokenizer.open(tokenizer(folder, model.vocabulary().orElse(0)));
     PretrainedPlan.requireRows(directory, tokenizer);
     try (PretrainedWeights weights = PretrainedWeights.open(directory)) {
-      P programs = maker.make(model, Math.min(model.context(), DIRECTORY_CONTEXT_MAX));
-      for (Param param : programs.params()) {
-        weights.fill(param, 0, programs.weight(param.name()));
-        programs.filled(param.name());
-      }
+      int tokens = asked(model, context).orElseGet(() -> unasked(model, notices));
+      P programs = maker.make(model, tokens);
+      filling(
+          programs,
+          () -> {
+            for (Param param : programs.params()) {
+              weights.fill(param, 0, programs.weight(param.name()));
+              programs.filled(param.name());
+            }
+          });
       return new LoadedModel<>(programs, tokenizer, folder.toString(), 0);
     }
+  }
+
+  /** A backend must not be closed before the memory of its programs. */
+  private static void filling(ModelPrograms programs, Runnable fill) {
+    try {
+      fill.run();
+    } catch (RuntimeException | Error failure) {
+      Closing.after(failure, programs);
+      throw failure;
+    }
+  }
+
+  private static Optional<Integer> asked(ModelFamily model, Optional<Integer> context) {
+    context.ifPresent(
+        tokens -> {
+          if (tokens < 1 || tokens > model.context()) {
+            throw new PlanException(
+                "context: expected 1 to %d tokens (the model's), found %d"
+                    .formatted(model.context(), tokens));
+          }
+        });
+    return context;
+  }
+
+  private static int unasked(ModelFamily model, Consumer<String> notices) {
+    if (model.context() > UNASKED_CONTEXT_MAX) {
+      notices.accept(
+          "context: %d of the model's %d tokens; --context N takes more"
+              .formatted(UNASKED_CONTEXT_MAX, model.context()));
+    }
+    return Math.min(model.context(), UNASKED_CONTEXT_MAX);
   }
 
   private static TokenizerSpec tokenizer(Path folder, int vocabulary) {

@@ -34,7 +34,7 @@ final class NewestTokens {
     Value places = b.input(PLACES, Shape.of(sequences), DType.I32);
     Value lengths = b.input(LENGTHS, Shape.of(sequences), DType.I32);
     KeyValueCache cache = new KeyValueCache(sequences, context, places, lengths);
-    ModelInputs in = new ModelInputs(tokens, positions, null, context, cache);
+    ModelInputs in = new ModelInputs(tokens, positions, null, context, cache, null);
     b.output(LOGITS, family.logits(b, in, new Full()));
     graph = b.build();
   }

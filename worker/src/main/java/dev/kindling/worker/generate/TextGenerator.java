@@ -6,6 +6,7 @@ import dev.kindling.worker.store.StorageLocation;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -22,15 +23,25 @@ public final class TextGenerator implements AutoCloseable {
   /**
    * Loads a run folder (its newest valid checkpoint) or a local Hugging Face model directory.
    *
+   * @param context tokens that the model sees at once; default as {@link LoadedModel#open}
    * @param sequences prompts that are worked on together
    * @param backend stays open as long as this generator
+   * @param notices hears, a line each, what a person should know
    * @throws dev.kindling.worker.checkpoint.CheckpointException if there are no weights, or they are
    *     not the model's
    */
-  public static TextGenerator open(StorageLocation folder, int sequences, Backend backend) {
+  public static TextGenerator open(
+      StorageLocation folder,
+      Optional<Integer> context,
+      int sequences,
+      Backend backend,
+      Consumer<String> notices) {
     return new TextGenerator(
         LoadedModel.open(
-            folder, (family, context) -> new Generator(family, context, sequences, backend)));
+            folder,
+            context,
+            notices,
+            (family, tokens) -> new Generator(family, tokens, sequences, backend)));
   }
 
   /** Step of the run, 0 for a model directory. */

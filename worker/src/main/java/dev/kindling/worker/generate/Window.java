@@ -21,6 +21,11 @@ final class Window {
   /** Instead of a sequence of the cache: nothing is kept. */
   static final int NOT_KEPT = -1;
 
+  /** Of windows of every length: an OUTPUT travels with every run. */
+  private static final String LAST = "window/last";
+
+  private static final String LOGITS = "window/logits";
+
   private final int length;
   private final int context;
   private final Graph graph;
@@ -35,11 +40,10 @@ final class Window {
     Value tokens = b.input(name("tokens"), Shape.of(length), DType.I32);
     Value positions = b.input(name("positions"), Shape.of(length), DType.I32);
     Value places = b.input(name("places"), Shape.of(length), DType.I32);
-    Value last = b.input(name("last"), Shape.of(1), DType.I32);
+    Value last = b.input(LAST, Shape.of(1), DType.I32);
     KeyValueCache cache = new KeyValueCache(sequences, context, places, null);
-    ModelInputs in = new ModelInputs(tokens, positions, null, length, cache);
-    // One row of the logits leaves the device: a vocabulary of 128,000 is 0.5 MB a row.
-    b.output(name("logits"), b.embedding(family.logits(b, in, new Full()), last));
+    ModelInputs in = new ModelInputs(tokens, positions, null, length, cache, last);
+    b.output(LOGITS, family.logits(b, in, new Full()));
     graph = b.build();
   }
 
@@ -67,12 +71,12 @@ final class Window {
       boolean kept = real && sequence != NOT_KEPT;
       places.putInt(i, kept ? sequence * context + i : CrossEntropy.IGNORED);
     }
-    memory.span(name("last")).putInt(0, to - from - 1);
+    memory.span(LAST).putInt(0, to - from - 1);
   }
 
   /** The logits that follow the last token, as many as {@code target} holds. */
   void read(Memory memory, float[] target) {
-    Span logits = memory.span(name("logits"));
+    Span logits = memory.span(LOGITS);
     for (int id = 0; id < target.length; id++) {
       target[id] = logits.getFloat(id);
     }

@@ -4,9 +4,7 @@ import dev.kindling.comm.rendezvous.FingerprintCheck;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CpuOptions;
-import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.MatmulKind;
-import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
@@ -178,17 +176,8 @@ public final class WorkerTask {
   }
 
   private Backend backend() {
-    return switch (plan.device()) {
-      case CPU -> Backend.cpu(options());
-      case CUDA ->
-          Backend.cuda(
-              new CudaOptions(
-                  context.gpuOrdinal(),
-                  Precision.BF16,
-                  true,
-                  plan.determinism() != Determinism.EXACT),
-              this::say);
-    };
+    boolean measured = plan.determinism() != Determinism.EXACT;
+    return plan.device().open(options(), context.gpuOrdinal(), measured, this::say);
   }
 
   private CpuOptions options() {

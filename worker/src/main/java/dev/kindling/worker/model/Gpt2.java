@@ -94,7 +94,7 @@ public record Gpt2(
       normed = norm(b, projection, name + ".ln_2", x);
       x = b.add(x, mlp(b, projection, name + ".mlp", normed));
     }
-    x = norm(b, projection, "transformer.ln_f", x);
+    x = in.wanted(b, norm(b, projection, "transformer.ln_f", x));
     return tieEmbeddings
         ? b.linear(x, projection.read(b, tokens))
         : projection.project(

@@ -46,7 +46,7 @@ public sealed interface ModelFamily extends ModelSpec permits Gpt2, RotaryDecode
    *
    * @param in token ids and positions of T tokens
    * @param projection how the parameters take part
-   * @return logits, fp32 [T, V]
+   * @return logits, fp32 [T, V], or [R, V] of the R tokens that {@code in} wants them of
    * @throws PlanException without a vocabulary, or for a sequence longer than the context
    */
   Value logits(GraphBuilder b, ModelInputs in, Projection projection);

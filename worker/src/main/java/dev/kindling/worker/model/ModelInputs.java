@@ -18,13 +18,15 @@ import org.jspecify.annotations.Nullable;
  * @param sequence tokens per sequence; for newest tokens the rows that each sequence has in the
  *     cache
  * @param cache where keys and values of generation are kept; null in training
+ * @param rows which of the T tokens logits are wanted of, I32 [R]. Null: of all
  */
 public record ModelInputs(
     Value tokens,
     Value positions,
     @Nullable Value segments,
     int sequence,
-    @Nullable KeyValueCache cache) {
+    @Nullable KeyValueCache cache,
+    @Nullable Value rows) {
 
   /** Name of the input variable of the token ids. */
   public static final String TOKENS = "tokens";
@@ -36,7 +38,7 @@ public record ModelInputs(
   public static final String SEGMENTS = "segments";
 
   public ModelInputs(Value tokens, Value positions, @Nullable Value segments, int sequence) {
-    this(tokens, positions, segments, sequence, null);
+    this(tokens, positions, segments, sequence, null, null);
   }
 
   /**
@@ -52,6 +54,17 @@ public record ModelInputs(
     return cache == null
         ? b.attention(q, k, v, segments, shape)
         : cache.attend(b, block, q, k, v, shape);
+  }
+
+  /**
+   * What the head is to see. A head over all tokens of a long window costs more time and memory
+   * than the blocks below it.
+   *
+   * @param x [T, D], its last norm included
+   * @return [R, D], all of x where all logits are wanted
+   */
+  public Value wanted(GraphBuilder b, Value x) {
+    return rows == null ? x : b.embedding(x, rows);
   }
 
   /** Declares the input variables of {@code tokens} tokens in sequences of {@code sequence}. */

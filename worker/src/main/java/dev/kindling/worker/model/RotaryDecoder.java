@@ -131,7 +131,7 @@ sealed interface RotaryDecoder extends ModelFamily permits Llama, Mistral, Qwen2
       normed = norm(b, projection, name + ".post_attention_layernorm", x, width());
       x = b.add(x, mlp(b, projection, name + ".mlp", normed));
     }
-    x = norm(b, projection, "model.norm", x, width());
+    x = in.wanted(b, norm(b, projection, "model.norm", x, width()));
     return tieEmbeddings()
         ? b.linear(x, projection.read(b, table))
         : projection.project(b, weight("lm_head", x, rows, false), x);

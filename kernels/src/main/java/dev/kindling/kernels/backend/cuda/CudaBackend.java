@@ -57,6 +57,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Memory allocate(List<Variable> variables) {
+    device.makeCurrent();
     return new CudaMemory(engine, new RoleArenas(variables, bf16()));
   }
 
@@ -73,6 +74,7 @@ public final class CudaBackend implements Backend {
               available,
               device));
     }
+    device.makeCurrent();
     CudaMemory memory = new CudaMemory(engine, RoleArenas.of(variables, programs, bf16()));
     memory.workspace(needed.activations());
     engine.scratch(needed.scratch());
@@ -103,6 +105,8 @@ public final class CudaBackend implements Backend {
       throw new PlanException("memory of another backend: " + memory);
     }
     GraphCheck.check(graph);
+    // Another thread may have opened it: products are tried out here.
+    device.makeCurrent();
     Layout layout = Layout.of(graph, options.precision(), GroupRules.ALL);
     return new CudaProgram(graph, layout, engine, own, communicators, options.captured());
   }

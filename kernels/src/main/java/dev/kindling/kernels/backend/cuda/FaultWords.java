@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  * error instead of in a wrong loss, at no cost of its own.
  */
 final class FaultWords {
-  private static final int CAPACITY = 32;
+  /** Four a window of a generator; their lengths double from 32 tokens to the context. */
+  private static final int CAPACITY = 64;
 
   /** Bytes behind the output arena. */
   static final int BYTES = CAPACITY * Integer.BYTES;

@@ -65,6 +65,6 @@ class FaultWordsTest {
     }
     assertThatThrownBy(() -> words.word("Embedding: token id at position", ALL, 1000))
         .isInstanceOf(DeviceException.class)
-        .hasMessageContaining("at most 32");
+        .hasMessageContaining("at most 64");
   }
 }

@@ -131,6 +131,26 @@ class EvalReportTest {
   }
 
   @Test
+  void theContextIsTheRunsUnlessAnotherIsAskedFor() throws IOException {
+    Path figures = folder.resolve("figures.json");
+    String[] words = {"eval", run, "--data", held.toString(), "--json", figures.toString()};
+    assertThat(kindling(words)).isZero();
+    assertThat(number(json(figures), "context")).isEqualTo(32);
+    double usual = number(json(figures).object("data"), "loss");
+    assertThat(kindling(with(words, "--context", "8", "--device", "cpu"))).isZero();
+    assertThat(number(json(figures), "context")).isEqualTo(8);
+    assertThat(number(json(figures).object("data"), "loss")).isNotEqualTo(usual);
+    assertThat(json(figures).text("device")).startsWith("cpu/");
+    assertThat(err.toString()).isEmpty();
+    assertThat(kindling(with(words, "--context", "4096"))).isEqualTo(2);
+    assertThat(err.toString()).contains("context: expected 1 to 2048 tokens (the model's), found");
+  }
+
+  private static String[] with(String[] words, String... more) {
+    return Stream.concat(Stream.of(words), Stream.of(more)).toArray(String[]::new);
+  }
+
+  @Test
   void whatCannotBeMeasuredIsNamed() {
     assertThat(kindling("eval", run, "--data", "none.txt")).isEqualTo(3);
     assertThat(err.toString()).contains("none.txt: cannot be read");

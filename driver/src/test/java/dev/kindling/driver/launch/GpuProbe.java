@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaSparkContext;
 
 /**
@@ -73,6 +74,15 @@ public final class GpuProbe {
     SparkApplication spark = SparkApplication.startForRanks(spec, new Workers(ranks, Device.CUDA));
     JavaSparkContext context = spark.context();
     out.println("ordinary stage " + context.parallelize(java.util.List.of(1, 2, 3, 4), 4).count());
+    context.parallelize(java.util.List.of(1, 2, 3, 4), 4).map(GpuProbe::place).collect().stream()
+        .map("model of a task: "::concat)
+        .forEach(out::println);
     return spark;
+  }
+
+  /** Where a task that claims no GPU puts a model. */
+  private static String place(int ignored) {
+    ModelPlace place = ModelPlace.ofTask(DeviceChoice.AUTO, TaskContext.get(), 1);
+    return place.device() + " " + place.gpu();
   }
 }

@@ -20,6 +20,8 @@ class GpuSchedulingTest {
       assertThat(driver.await(SECONDS)).as(driver.text()).isZero();
       List<String> lines = driver.text().lines().toList();
       assertThat(lines).contains("ordinary stage 4");
+      List<String> models = lines.stream().filter(line -> line.startsWith("model of")).toList();
+      assertThat(models).hasSize(4).allMatch(line -> line.matches("model of a task: AUTO [01]"));
       List<String> ranks = lines.stream().filter(line -> line.startsWith("rank ")).toList();
       assertThat(ranks).hasSize(2).allMatch(line -> line.endsWith("noPointerGC true, bindings 4"));
       assertThat(ranks.stream().map(line -> line.replaceFirst(".*gpu (\\d),.*", "$1")))

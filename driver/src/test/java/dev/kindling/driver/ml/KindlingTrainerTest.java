@@ -232,10 +232,11 @@ class KindlingTrainerTest {
   void stagesAreSavedAndRead() throws IOException {
     String saved = folder.resolve("saved").toString();
     KindlingModel told = model.copy(new ParamMap()).setTopK(7).setTemperature(0.5);
+    told.setDevice("cpu").setContext(16);
     assertThat(told.parent()).isSameAs(model.parent());
     told.save(saved + "/model");
     KindlingModel read = KindlingModel.load(saved + "/model");
-    assertThat(read.explainParams()).isEqualTo(told.explainParams()).contains("current: 7");
+    assertThat(read.explainParams()).isEqualTo(told.explainParams()).contains("current: 7", "current: cpu", "current: 16");
     trainer("third").setSets("steps=3", "seed=4").save(saved + "/trainer");
     KindlingTrainer trainer = KindlingTrainer.load(saved + "/trainer");
     assertThat(trainer.getOrDefault(trainer.sets())).containsExactly("steps=3", "seed=4");
@@ -258,6 +259,7 @@ class KindlingTrainerTest {
     assertThatThrownBy(() -> stage.setPromptCol("text").transform(prompts()))
         .hasMessageStartingWith("promptCol: expected none with task generate");
     assertThatThrownBy(() -> stage.setTask("sing")).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> stage.setDevice("gpu")).isInstanceOf(IllegalArgumentException.class);
     String nothing = folder.resolve("nothing").toString();
     assertThatThrownBy(() -> new KindlingModel().setPath(nothing).transform(prompts()))
         .isInstanceOf(CheckpointException.class)

@@ -3,7 +3,7 @@
 # Usage: run.sh KIT OUT [STAGE...]
 #   KIT     folder with the parts of pack.sh (at any depth)
 #   OUT     gets log files, results.txt (RESULT lines) and results.json
-#   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides padding and, for a kit that was
+#   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides padding, generate and, for a kit that was
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
 #           3 on two GPUs), collectives (two GPUs against the CPU, a kill, a hang, speed), kills (kill -9 of executors),
 #           checkpoints (what one every ten steps costs)
@@ -11,6 +11,8 @@
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
 #   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
+#   GENERATE models of the stage generate; default gpt2 llama1b. With prepared data it also trains RECIPES' first one for 20 steps and
+#           puts the run to work on GPU and CPU
 #   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
 #   KILLS   of the stage kills; default 10
 #   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none
@@ -124,6 +126,30 @@ PYTHON
   rm -rf "${work:?}/run"
 }
 
+works() { # a short run at work on GPU and CPU: the losses of a text, and what it writes
+  local recipe=${RECIPES:-gpt2-124m} work=$out/runs text device
+  recipe=${recipe%% *}
+  text=$(find "$kit" -name run.sh | head -n 1)
+  mkdir -p "$work" && [ -d "$work/prepared" ] || cp -r "$kit/prepared" "$work/"
+  rm -rf "$work/works"
+  chmod +x "$kit/kindling/bin/kindling"
+  JAVA_HOME=$jre attempt generate-train "$kit/kindling/bin/kindling" train "$kit/recipes/$recipe.yaml" --set launcher=processes \
+    --set steps=20 --run-dir "$work/works" --progress plain || return 1
+  for device in cuda cpu auto; do
+    JAVA_HOME=$jre attempt "generate-eval-$device" "$kit/kindling/bin/kindling" eval "$work/works" --device "$device" \
+      --data "$text" --json "$out/generate-eval-$device.json" &&
+      python3 - "$device" "$out/generate-eval-$device.json" <<'PYTHON' | tee -a "$out/results.txt"
+import json, sys
+figures = json.load(open(sys.argv[2]))
+print(figures["device"])
+print(f"RESULT generate.eval.{sys.argv[1]}.loss {figures['data']['loss']:.6f} nats")
+PYTHON
+    JAVA_HOME=$jre attempt "generate-text-$device" "$kit/kindling/bin/kindling" generate "$work/works" --device "$device" \
+      --prompt "Once upon a time" --tokens 64 --temperature 0 && cat "$out/generate-text-$device.log"
+  done
+  rm -rf "$work/works"
+}
+
 for stage in $stages; do
   case $stage in
     train)
@@ -182,6 +208,12 @@ for stage in $stages; do
     host) bench host gpu-host ;;
     attention) bench attention gpu-attention ;;
     padding) bench padding gpu-padding gpt2 32 1024 ;;
+    generate)
+      for model in ${GENERATE:-gpt2 llama1b}; do
+        bench "generate-$model" generate "$model" --device cuda
+      done
+      [ ! -d "$kit/prepared" ] || works
+      ;;
     losses)
       # The script against our fp32 first: whoever is wrong there is not bf16.
       bench losses-tiny-cpu gpu-losses tiny 2 128 --folder "$out/losses-tiny.data" --device cpu &&

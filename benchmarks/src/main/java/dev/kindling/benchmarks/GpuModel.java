@@ -39,7 +39,8 @@ record GpuModel(
                         + name));
   }
 
-  private ModelFamily family(int context) {
+  /** A forward pass sees at most {@code context} tokens. */
+  ModelFamily family(int context) {
     Optional<Integer> mlp = Optional.of(mlpWidth);
     Optional<Integer> rows = Optional.of(vocabulary);
     Optional<Integer> unset = Optional.empty();

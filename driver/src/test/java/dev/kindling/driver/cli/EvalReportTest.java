@@ -143,7 +143,7 @@ class EvalReportTest {
     assertThat(json(figures).text("device")).startsWith("cpu/");
     assertThat(err.toString()).isEmpty();
     assertThat(kindling(with(words, "--context", "4096"))).isEqualTo(2);
-    assertThat(err.toString()).contains("context: expected 1 to 2048 tokens (the model's), found");
+    assertThat(err.toString()).contains("context: expected 1 to 1024 tokens (the model's), found");
   }
 
   private static String[] with(String[] words, String... more) {

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.backend.cuda.CudaBytes;
+import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Philox;
@@ -72,6 +75,20 @@ class ScorerGpuTest {
           .as("seed %d", SEED)
           .isGreaterThan(3 * ROUNDING);
     }
+  }
+
+  /** Without a GPU: every node has a kernel that takes its operands as they are stored. */
+  @ParameterizedTest
+  @MethodSource("families")
+  void theGpuHasAPlanForLosses(ModelFamily family) {
+    Graph graph = new ScoringWindow(family, CONTEXT).graph();
+    CudaBytes bytes =
+        CudaBytes.of(
+            graph.variables(),
+            List.of(graph),
+            Precision.BF16,
+            CudaBytes.H100_MULTIPROCESSORS);
+    assertThat(bytes.total()).isGreaterThan(bytes.copies()).isPositive();
   }
 
   @Tag("gpu")

@@ -7,9 +7,15 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.backend.cuda.CudaBytes;
+import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Philox;
+import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.plan.Device;
@@ -19,8 +25,11 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -174,6 +183,41 @@ class GeneratorGpuTest {
       assertThat(bound).as("%s, seed %d", name, SEED).isPositive().isLessThan(0.2);
       assertThat(error(wrong, logits)).as("%s, seed %d", name, SEED).isGreaterThan(bound);
     }
+  }
+
+  private static CudaBytes planned(ModelFamily family, int context, int sequences) {
+    Graph newest = new NewestTokens(family, sequences, context).graph();
+    Graph window = new Window(family, context, sequences, context).graph();
+    Set<Variable> variables = new LinkedHashSet<>(newest.variables());
+    variables.addAll(window.variables());
+    return CudaBytes.of(
+        List.copyOf(variables),
+        List.of(newest, window),
+        Precision.BF16,
+        CudaBytes.H100_MULTIPROCESSORS);
+  }
+
+  /** Without a GPU: every node has a kernel that takes its operands as they are stored. */
+  @ParameterizedTest
+  @MethodSource("names")
+  void theGpuHasAPlanForPromptsAndCachedTokens(String name) {
+    ModelFamily family = family(name);
+    CudaBytes one = planned(family, context(family), 1);
+    CudaBytes three = planned(family, context(family), 3);
+    assertThat(three.variables().get(Role.STATE))
+        .isEqualTo(3 * Objects.requireNonNull(one.variables().get(Role.STATE)));
+    assertThatThrownBy(() -> planned(small(32, 64), 64, 1))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining("expected head_dim 64 or 128");
+  }
+
+  /** The vocabulary stands in the table, its copy and two rows that leave the device. */
+  @Test
+  void logitsOfAPromptTakeTheMemoryOfOneToken() {
+    Gpt2 family =
+        new Gpt2(64, 1, 1, Optional.empty(), Optional.of(50257), 1024, true, 0.02, 1e-5);
+    CudaBytes bytes = planned(family, 1024, 1);
+    assertThat(bytes.activations()).isLessThan(4L << 20);
   }
 
   @Tag("gpu")

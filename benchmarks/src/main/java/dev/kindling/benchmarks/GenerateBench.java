@@ -107,8 +107,7 @@ final class GenerateBench implements Benchmark {
 
   private static double seconds(
       Generator generator, List<int[]> prompts, int tokens, int vocabulary) {
-    SampleRequest request =
-        new SampleRequest(prompts, tokens, Sampling.greedy(), vocabulary, -1);
+    SampleRequest request = new SampleRequest(prompts, tokens, Sampling.greedy(), vocabulary, -1);
     long begin = System.nanoTime();
     List<int[]> added = generator.sample(request, (prompt, id) -> {});
     double seconds = (System.nanoTime() - begin) / 1e9;

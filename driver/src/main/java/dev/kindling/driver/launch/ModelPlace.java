@@ -37,8 +37,7 @@ public record ModelPlace(DeviceChoice device, int gpu, int threads) {
         claimed == null
             ? ordinal(ExecutorGpus.addresses())
             : OptionalInt.of(RankFunction.ordinal(claimed.addresses()));
-    return ofExecutor(
-        device, gpu, executor.executorId().equals(DRIVER), executor.conf(), threads);
+    return ofExecutor(device, gpu, executor.executorId().equals(DRIVER), executor.conf(), threads);
   }
 
   private static OptionalInt ordinal(String[] addresses) {

@@ -85,8 +85,7 @@ record RowBatches(ModelRequest request, int text, int prompt)
       TextModel loaded = model;
       if (loaded == null) {
         TaskContext task = TaskContext.get();
-        ModelRequest.Key key =
-            request.key(ModelPlace.ofTask(request.device(), task, threads()));
+        ModelRequest.Key key = request.key(ModelPlace.ofTask(request.device(), task, threads()));
         loaded = ModelCache.SHARED.acquire(key);
         model = loaded;
         // The task may end before its rows do: a limit, a failure, a kill.

@@ -254,8 +254,7 @@ class KindlingTest {
     assertThat(run("eval", "run", "--data", "a.txt", "--device", "gpu")).isEqualTo(2);
     assertThat(errors()).contains("--device").contains("gpu").contains("AUTO, CPU, CUDA");
     assertThat(bodies.evaluations).isEmpty();
-    String words =
-        "eval run --data a.txt --bad-lines skip --json b.json --device cpu --context 64";
+    String words = "eval run --data a.txt --bad-lines skip --json b.json --device cpu --context 64";
     assertThat(run(words.split(" "))).as(errors()).isZero();
     assertThat(bodies.evaluations)
         .containsExactly(

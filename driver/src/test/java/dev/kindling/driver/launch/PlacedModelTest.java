@@ -28,8 +28,7 @@ class PlacedModelTest {
     }
   }
 
-  private record Made(boolean hasDriver, int gpus, String refusal)
-      implements PlacedModel.Machine {
+  private record Made(boolean hasDriver, int gpus, String refusal) implements PlacedModel.Machine {
     @Override
     public DeviceFacts facts() {
       List<DeviceFacts.Gpu> shown = new ArrayList<>();

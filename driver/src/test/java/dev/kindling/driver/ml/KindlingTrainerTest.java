@@ -236,7 +236,9 @@ class KindlingTrainerTest {
     assertThat(told.parent()).isSameAs(model.parent());
     told.save(saved + "/model");
     KindlingModel read = KindlingModel.load(saved + "/model");
-    assertThat(read.explainParams()).isEqualTo(told.explainParams()).contains("current: 7", "current: cpu", "current: 16");
+    assertThat(read.explainParams())
+        .isEqualTo(told.explainParams())
+        .contains("current: 7", "current: cpu", "current: 16");
     trainer("third").setSets("steps=3", "seed=4").save(saved + "/trainer");
     KindlingTrainer trainer = KindlingTrainer.load(saved + "/trainer");
     assertThat(trainer.getOrDefault(trainer.sets())).containsExactly("steps=3", "seed=4");

@@ -30,10 +30,7 @@ public final class TextScorer implements AutoCloseable {
       StorageLocation folder, Optional<Integer> context, Backend backend) {
     return new TextScorer(
         LoadedModel.open(
-            folder,
-            context,
-            line -> {},
-            (family, tokens) -> new Scorer(family, tokens, backend)));
+            folder, context, line -> {}, (family, tokens) -> new Scorer(family, tokens, backend)));
   }
 
   /** Loss of a text behind a document separator; of an empty one {@link Loss#NONE}. */

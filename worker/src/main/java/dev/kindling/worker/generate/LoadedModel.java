@@ -60,10 +60,7 @@ public record LoadedModel<P extends ModelPrograms>(
    * @throws PlanException if the context is longer than the model's
    */
   public static <P extends ModelPrograms> LoadedModel<P> open(
-      StorageLocation folder,
-      Optional<Integer> context,
-      Consumer<String> notices,
-      Maker<P> maker) {
+      StorageLocation folder, Optional<Integer> context, Consumer<String> notices, Maker<P> maker) {
     Optional<Path> directory = folder.path().filter(ModelDirectory::isOne);
     if (directory.isPresent()) {
       return ofDirectory(directory.get(), context, notices, maker);

@@ -84,10 +84,7 @@ class ScorerGpuTest {
     Graph graph = new ScoringWindow(family, CONTEXT).graph();
     CudaBytes bytes =
         CudaBytes.of(
-            graph.variables(),
-            List.of(graph),
-            Precision.BF16,
-            CudaBytes.H100_MULTIPROCESSORS);
+            graph.variables(), List.of(graph), Precision.BF16, CudaBytes.H100_MULTIPROCESSORS);
     assertThat(bytes.total()).isGreaterThan(bytes.copies()).isPositive();
   }
 

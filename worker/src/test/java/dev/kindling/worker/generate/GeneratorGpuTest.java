@@ -214,8 +214,7 @@ class GeneratorGpuTest {
   /** The vocabulary stands in the table, its copy and two rows that leave the device. */
   @Test
   void logitsOfAPromptTakeTheMemoryOfOneToken() {
-    Gpt2 family =
-        new Gpt2(64, 1, 1, Optional.empty(), Optional.of(50257), 1024, true, 0.02, 1e-5);
+    Gpt2 family = new Gpt2(64, 1, 1, Optional.empty(), Optional.of(50257), 1024, true, 0.02, 1e-5);
     CudaBytes bytes = planned(family, 1024, 1);
     assertThat(bytes.activations()).isLessThan(4L << 20);
   }

@@ -104,6 +104,10 @@ public final class KindlingModel extends Model<KindlingModel> implements Default
             "auto (the GPU that Spark gave to task or executor, in local mode the first one, if it"
                 + " is usable for the model; else the CPU), cpu or cuda",
             ParamValidators.inArray(DeviceChoice.words()));
+    setDefaults();
+  }
+
+  private void setDefaults() {
     setDefault(task, TextTask.GENERATE.word());
     setDefault(inputCol, "text");
     setDefault(outputCol, "output");

@@ -17,12 +17,12 @@ __device__ __forceinline__ unsigned tile_chunk(int row, int chunk) {
 }
 
 /**
- * Starts the copy of rows row .. row + ROWS - 1 of a matrix [rows, C] with row stride `stride` into
- * the tile at `to`; rows past the end become 0.
+ * Starts the copy of rows row .. row + ROWS - 1 of a matrix [rows, width] with row stride `stride`
+ * into the tile [ROWS, C] at `to`; rows and columns past the end become 0. width is a multiple of 8.
  */
 template <int ROWS, int C, int THREADS>
 __device__ __forceinline__ void copy_tile(unsigned to, const bf16* matrix, long long stride,
-                                          int row, int rows) {
+                                          int row, int rows, int width) {
   constexpr int CHUNKS = C / 8;
   constexpr int STEP = THREADS / CHUNKS;
   int chunk = threadIdx.x % CHUNKS;
@@ -30,8 +30,16 @@ __device__ __forceinline__ void copy_tile(unsigned to, const bf16* matrix, long 
   const bf16* from = matrix + (row + first) * stride + chunk * 8;
 #pragma unroll
   for (int i = 0; i < ROWS; i += STEP) {
-    bool valid = row + first + i < rows;
+    bool valid = row + first + i < rows && chunk * 8 < width;
     copy16(to + tile_chunk<ROWS>(first + i, chunk), valid ? from + i * stride : matrix, valid);
+  }
+}
+
+template <int N>
+__device__ __forceinline__ void clear(float (&d)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    d[i] = 0.f;
   }
 }
 
@@ -106,9 +114,16 @@ __device__ __forceinline__ void product_transposed(float (&d)[N / 2], unsigned a
 template <int N, int K>
 __device__ __forceinline__ void product(float (&d)[N / 2], const unsigned (&a)[K / 4], unsigned b) {
 #if ATTENTION_WGMMA
+  if constexpr (N > 128) {
+    // Two halves of the columns: the panels of the second lie behind those of the first.
+    static_assert(N == 256, "64, 128 or 256 columns");
+    product<128, K>(*(float (*)[64])d, a, b);
+    product<128, K>(*(float (*)[64])(d + 64), a, b + 2 * K * 128);
+  } else {
 #pragma unroll
-  for (int k = 0; k < K / 16; k++) {
-    wgmma_registers<N>(d, a + 4 * k, descriptor(b + k * 2048, K * 128));
+    for (int k = 0; k < K / 16; k++) {
+      wgmma_registers<N>(d, a + 4 * k, descriptor(b + k * 2048, K * 128));
+    }
   }
 #else
   int lane = threadIdx.x % 32;
@@ -137,13 +152,14 @@ __device__ __forceinline__ void pack(unsigned (&to)[K / 4], const float (&from)[
 
 /**
  * Writes a warpgroup's result [64, C], row r multiplied by scale[h], as bf16 to rows row .. row + 63
- * of a matrix [rows, C], through this warpgroup's 64 rows of a tile that nobody reads any more
- * (`through` counts in the first of them). 16-byte stores; rows past the end are left out.
+ * of a matrix [rows, width], through this warpgroup's 64 rows of a tile that nobody reads any more
+ * (`through` counts in the first of them). 16-byte stores; rows and columns past the end are left
+ * out.
  */
 template <int C, int TILE_ROWS>
 __device__ __forceinline__ void store_result(const float (&d)[C / 2], float scale0, float scale1,
                                              char* through, bf16* matrix, long long stride, int row,
-                                             int rows) {
+                                             int rows, int width) {
   int lane = threadIdx.x % 32;
   int warpRow = threadIdx.x / 32 % 4 * 16;
 #pragma unroll
@@ -158,7 +174,7 @@ __device__ __forceinline__ void store_result(const float (&d)[C / 2], float scal
   int chunk = lane % CHUNKS;
 #pragma unroll
   for (int i = lane / CHUNKS; i < 16; i += 32 / CHUNKS) {
-    if (row + warpRow + i < rows) {
+    if (row + warpRow + i < rows && chunk * 8 < width) {
       uint4 value = *(const uint4*)(through + tile_chunk<TILE_ROWS>(warpRow + i, chunk));
       *(uint4*)(matrix + (row + warpRow + i) * stride + chunk * 8) = value;
     }

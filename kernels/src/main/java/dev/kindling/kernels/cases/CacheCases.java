@@ -28,7 +28,7 @@ final class CacheCases {
   /** Two sequences; the large lines are one step of sixteen. */
   static void add(OpCases cases, boolean large) {
     CacheCases lines = new CacheCases(cases);
-    for (AttentionShape shape : large ? List.of(LARGE) : OpCases.SHAPES) {
+    for (AttentionShape shape : large ? List.of(LARGE) : AttentionCases.SHAPES) {
       lines.cache(shape, large ? 16 : 2);
     }
     if (!large) {

@@ -12,7 +12,6 @@ import dev.kindling.kernels.graph.op.Accumulation;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
 import dev.kindling.kernels.graph.op.Attention;
-import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatColumns;
@@ -62,17 +61,6 @@ public final class OpCases {
   private static final OpCase.Draw RAMP = (random, i) -> i;
   private static final OpCase.Input STEPS = f32((random, i) -> 7 + i, StepScalar.values().length);
   private static final int[][] LOGITS = {{1, 1}, {1, 2}, {7, 13}, {13, 207}, {3, 8003}};
-  static final List<AttentionShape> SHAPES =
-      List.of(
-          new AttentionShape(1, 1, 2, 1),
-          new AttentionShape(2, 1, 6, 7),
-          new AttentionShape(4, 2, 8, 13),
-          new AttentionShape(2, 2, 16, 65),
-          new AttentionShape(3, 1, 4, 130),
-          new AttentionShape(4, 2, 8, 13, 1),
-          new AttentionShape(2, 1, 6, 7, 3),
-          new AttentionShape(3, 1, 4, 130, 20),
-          new AttentionShape(2, 1, 64, 200, 70));
   private static final List<RopeScaling> STRETCHES =
       List.of(new RopeScaling.Linear(4), new RopeScaling.Llama3(8, 1, 4, 64));
   private static final int[][] MATRICES = {{1, 1}, {7, 13}, {13, 207}, {64, 48}};
@@ -109,7 +97,7 @@ public final class OpCases {
     if (!large) {
       headNorms();
     }
-    attention();
+    AttentionCases.add(this, large);
     losses();
     updates();
     CacheCases.add(this, large);
@@ -326,31 +314,6 @@ public final class OpCases {
     }
     Op op = new LayerNormGradient(true, gain, bias);
     add(gain + " " + bias, op, reduction, inputs.toArray(OpCase.Input[]::new));
-  }
-
-  private void attention() {
-    for (AttentionShape shape : large ? List.of(new AttentionShape(8, 4, 64, 512)) : SHAPES) {
-      int tokens = 2 * shape.sequence();
-      OpCase.Input q = f32(NORMAL, tokens, shape.heads() * shape.headDim());
-      OpCase.Input k = f32(NORMAL, tokens, shape.kvHeads() * shape.headDim());
-      OpCase.Input lse = f32((random, i) -> 3, 2 * shape.heads(), shape.sequence());
-      OpCase.Input documents = i32((random, i) -> Math.floorDiv(i, 5), tokens);
-      int n = 4 * shape.sequence() * shape.headDim();
-      add(shape + "", new Attention(shape, false), n, q, k, k);
-      add(shape + " documents", new Attention(shape, true), n, q, k, k, documents);
-      add(shape + "", new AttentionGradient(shape, false), n, q, k, k, q, lse, q);
-      add(
-          shape + " documents",
-          new AttentionGradient(shape, true),
-          n,
-          q,
-          k,
-          k,
-          q,
-          lse,
-          q,
-          documents);
-    }
   }
 
   private static OpCase.Input targets(int[] logits) {

@@ -17,9 +17,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Tag("gpu")
 class ModelFixtureGpuTest {
-  /** Those whose heads are as wide as the attention kernels take them. */
   static List<String> names() {
-    return List.of("gpt2-head64", "llama3", "mistral", "qwen2", "qwen3");
+    return ModelFixture.names();
   }
 
   private static TrainingBench bench(ModelFixture fixture) {

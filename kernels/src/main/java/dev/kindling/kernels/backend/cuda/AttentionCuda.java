@@ -8,13 +8,47 @@ import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import org.jspecify.annotations.Nullable;
 
-/** Our own fused attention: kernels of attention.cu and attention_gradient.cu. */
+/**
+ * Our own fused attention: kernels of attention.cu, attention_query_gradient.cu and
+ * attention_key_gradient.cu. They take bf16 heads whose width is a multiple of 8 up to 256.
+ */
 final class AttentionCuda {
   private static final int QUERIES = 128;
   private static final int KEYS = 64;
+  private static final int WIDTH_STEP = 8;
+  private static final int WIDTH_MAX = 256;
 
-  /** Dynamic shared memory that each kernel states. */
-  private record Shared(int forward, int query, int key) {}
+  /** Shared memory of a block that heads wider than 128 need: more than Ampere has. */
+  static final int WIDE_SHARED = 199_168;
+
+  /**
+   * Kernels for heads of one width (c64, c128), or up to a width (to64, to128, to256): those take
+   * the true one as an argument more.
+   *
+   * @param width that argument, or none
+   * @param forward dynamic shared memory that the forward kernel states; query and key likewise
+   * @param queries of a block of the query gradient, two threads each
+   * @param keyBlocks blocks of the key gradient that share the columns of a tile of keys
+   */
+  private record Kernels(
+      String name, int[] width, int forward, int query, int key, int queries, int keyBlocks) {
+    static Kernels of(AttentionShape shape) {
+      int width = shape.headDim();
+      boolean exact = width == 64 || width == 128;
+      String kind = exact ? "c" : "to";
+      int[] argument = exact ? new int[0] : new int[] {width};
+      if (width <= 64) {
+        return new Kernels(kind + "64", argument, 82_944, 67_584, 51_712, 128, 1);
+      }
+      return width <= 128
+          ? new Kernels(kind + "128", argument, 99_328, 99_840, 100_864, 64, 1)
+          : new Kernels(kind + "256", argument, 197_632, 198_144, WIDE_SHARED, 64, 2);
+    }
+
+    String called(String step) {
+      return step + "_" + name + "_bf16";
+    }
+  }
 
   private AttentionCuda() {}
 
@@ -25,20 +59,21 @@ final class AttentionCuda {
     Operand k = b.in(node, 1);
     Operand o = b.out(node, 0);
     check(node, shape, q);
-    Shared shared = shared(shape);
+    Kernels kernels = Kernels.of(shape);
     int rows = q.rows() / shape.sequence() * shape.heads();
     boolean hides = op.segments() || shape.hides();
     long starts = hides ? b.scratch((long) q.rows() * Integer.BYTES) : 0;
     firstKeys(b, op.segments() ? b.in(node, 3) : null, starts, q.rows(), shape);
-    String kernel = "attention_c" + shape.headDim() + "_bf16";
-    b.allowShared(kernel, shared.forward());
+    String kernel = kernels.called("attention");
+    b.allowShared(kernel, kernels.forward());
     b.launch(kernel)
         .at(q.address(), k.address(), b.in(node, 2).address(), starts, o.address())
         .at(b.out(node, 1).address())
         .ints(shape.sequence(), shape.heads(), shape.kvHeads(), q.stride(), k.stride(), o.stride())
+        .ints(kernels.width())
         .floats(scale(shape))
         .grid(tiles(shape.sequence(), QUERIES), rows, 256)
-        .shared(shared.forward())
+        .shared(kernels.forward())
         .ready();
   }
 
@@ -63,21 +98,21 @@ final class AttentionCuda {
     Operand k = b.in(node, 1);
     Operand dOut = b.in(node, 5);
     Operand dq = b.out(node, 0);
-    Shared shared = shared(shape);
-    String kernel = "attention_query_gradient_c" + shape.headDim() + "_bf16";
-    b.allowShared(kernel, shared.query());
-    int tile = shape.headDim() == 64 ? 128 : 64;
+    Kernels kernels = Kernels.of(shape);
+    String kernel = kernels.called("attention_query_gradient");
+    b.allowShared(kernel, kernels.query());
     b.launch(kernel)
         .at(q.address(), k.address(), b.in(node, 2).address(), b.in(node, 3).address())
         .at(b.in(node, 4).address(), dOut.address(), starts, dq.address(), stats)
         .ints(shape.sequence(), shape.heads(), shape.kvHeads(), q.stride(), k.stride())
         .ints(b.in(node, 3).stride(), dOut.stride(), dq.stride())
+        .ints(kernels.width())
         .floats(scale(shape))
         .grid(
-            tiles(shape.sequence(), tile),
+            tiles(shape.sequence(), kernels.queries()),
             q.rows() / shape.sequence() * shape.heads(),
-            shape.headDim() == 64 ? 256 : 128)
-        .shared(shared.query())
+            2 * kernels.queries())
+        .shared(kernels.query())
         .ready();
   }
 
@@ -87,17 +122,21 @@ final class AttentionCuda {
     Operand k = b.in(node, 1);
     Operand dOut = b.in(node, 5);
     Operand dk = b.out(node, 1);
-    Shared shared = shared(shape);
-    String kernel = "attention_key_gradient_c" + shape.headDim() + "_bf16";
-    b.allowShared(kernel, shared.key());
+    Kernels kernels = Kernels.of(shape);
+    String kernel = kernels.called("attention_key_gradient");
+    b.allowShared(kernel, kernels.key());
     b.launch(kernel)
         .at(q.address(), k.address(), b.in(node, 2).address(), dOut.address(), starts, stats)
         .at(dk.address(), b.out(node, 2).address())
         .ints(shape.sequence(), shape.heads(), shape.kvHeads(), q.stride(), k.stride())
         .ints(dOut.stride(), dk.stride())
+        .ints(kernels.width())
         .floats(scale(shape))
-        .grid(tiles(shape.sequence(), KEYS), q.rows() / shape.sequence() * shape.kvHeads(), 128)
-        .shared(shared.key())
+        .grid(
+            (long) kernels.keyBlocks() * tiles(shape.sequence(), KEYS),
+            q.rows() / shape.sequence() * shape.kvHeads(),
+            128)
+        .shared(kernels.key())
         .ready();
   }
 
@@ -114,22 +153,20 @@ final class AttentionCuda {
   }
 
   private static void check(Node node, AttentionShape shape, Operand q) {
-    boolean width = shape.headDim() == 64 || shape.headDim() == 128;
+    boolean width = shape.headDim() % WIDTH_STEP == 0 && shape.headDim() <= WIDTH_MAX;
     if (!width || q.element() != Element.BF16) {
       throw new DeviceException(
           "cuda: "
               + node.op()
-              + ": expected head_dim 64 or 128 in bf16, found "
+              + ": expected head_dim a multiple of "
+              + WIDTH_STEP
+              + " up to "
+              + WIDTH_MAX
+              + " in bf16, found "
               + shape.headDim()
               + " in "
               + q.element());
     }
-  }
-
-  private static Shared shared(AttentionShape shape) {
-    return shape.headDim() == 64
-        ? new Shared(82_944, 67_584, 51_712)
-        : new Shared(99_328, 99_840, 100_864);
   }
 
   private static float scale(AttentionShape shape) {

@@ -22,7 +22,8 @@ final class KernelModule implements AutoCloseable {
   static final List<String> FAMILIES =
       List.of(
           "attention",
-          "attention_gradient",
+          "attention_key_gradient",
+          "attention_query_gradient",
           "cache",
           "column",
           "element",
@@ -73,6 +74,12 @@ final class KernelModule implements AutoCloseable {
 
   /** Allows a kernel more shared memory than the 48 KiB that every kernel may have. */
   void allowShared(String name, int bytes) {
+    int most = device.sharedBytes();
+    if (bytes > most) {
+      throw new DeviceException(
+          "cuda: kernel %s: expected %,d bytes of shared memory a block, found at most %,d on %s"
+              .formatted(name, bytes, most, device.name()));
+    }
     check(
         JCudaDriver.cuFuncSetAttribute(
             function(name),

@@ -55,7 +55,7 @@ final class SelfTest {
     try (CudaDevice device = new CudaDevice(ordinal);
         Engine engine = new Engine(device, false, notices)) {
       for (Precision precision : Precision.values()) {
-        Graph graph = SelfTestGraph.of(precision);
+        Graph graph = SelfTestGraph.of(precision, device.sharedBytes());
         compare(graph, onDevice(graph, precision, engine, launched), onCpu(graph), precision);
       }
       standStill(engine, launched);

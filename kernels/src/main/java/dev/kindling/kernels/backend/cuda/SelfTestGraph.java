@@ -62,10 +62,13 @@ final class SelfTestGraph {
 
   private SelfTestGraph() {}
 
-  static Graph of(Precision precision) {
+  /**
+   * @param sharedBytes of a block; kernels that need more are left out
+   */
+  static Graph of(Precision precision, int sharedBytes) {
     SelfTestGraph test = new SelfTestGraph();
-    Value x = test.activation();
-    Value y = test.activation();
+    Value x = test.activation(WIDTH);
+    Value y = test.activation(WIDTH);
     test.elements(x, y);
     test.columns(x);
     test.norms(x, y);
@@ -77,13 +80,18 @@ final class SelfTestGraph {
       test.roundedUpdate(scale, test.fresh(ROWS, WIDTH));
       test.attention(x, y, 64);
       test.attention(x, y, 128);
+      test.attention(x, y, 16);
+      test.attention(test.activation(96), test.activation(96), 96);
+      if (sharedBytes >= AttentionCuda.WIDE_SHARED) {
+        test.attention(test.activation(320), test.activation(320), 160);
+      }
     }
     return test.b.build();
   }
 
   /** A matrix that a node wrote: rows of a table. */
-  private Value activation() {
-    return b.embedding(floats(Role.PARAMETER, ROWS, WIDTH), ids());
+  private Value activation(int width) {
+    return b.embedding(floats(Role.PARAMETER, ROWS, width), ids());
   }
 
   private Value ids() {
@@ -197,7 +205,8 @@ final class SelfTestGraph {
   }
 
   private void attention(Value x, Value y, int headDim) {
-    AttentionShape shape = new AttentionShape(WIDTH / headDim, WIDTH / headDim, headDim, SEQUENCE);
+    int heads = x.type().shape().dim(1) / headDim;
+    AttentionShape shape = new AttentionShape(heads, heads, headDim, SEQUENCE);
     Value segments = b.variable(new Variable("segments", ValueType.i32(TOKENS), Role.INPUT));
     List<Value> o = show(new Attention(shape, true), x, y, x, segments);
     show(new AttentionGradient(shape, true), x, y, x, o.get(0), o.get(1), b.add(x, y), segments);

@@ -7,7 +7,6 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.AttentionShape;
-import dev.kindling.kernels.testing.DeviceCase;
 import dev.kindling.kernels.testing.PlainAttention;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,7 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What holds for every causal attention, asked of our kernels. */
 @Tag("gpu")
 class CudaAttentionTest {
-  private static final long SEED = Long.getLong("seed", 41L);
+  private static final long SEED = AttentionInputs.SEED;
 
   /** Half a rounding step of bf16: rows of few keys may be exact in one implementation by luck. */
   private static final double LUCK = 0x1.0p-9;
@@ -39,52 +38,6 @@ class CudaAttentionTest {
   @AfterAll
   static void close() {
     backend.close();
-  }
-
-  /** Inputs of one attention, numbers that bf16 holds. */
-  record Inputs(double[] q, double[] k, double[] v, double[] dO, double[] segments) {
-    static Inputs random(AttentionShape shape, int sequences, boolean documents, boolean outliers) {
-      SplittableRandom random = new SplittableRandom(SEED);
-      int tokens = sequences * shape.sequence();
-      int wide = tokens * shape.heads() * shape.headDim();
-      int narrow = tokens * shape.kvHeads() * shape.headDim();
-      double[] segments = new double[tokens];
-      for (int t = 1; t < tokens; t++) {
-        segments[t] = segments[t - 1] + (random.nextInt(40) == 0 ? 1 : 0);
-      }
-      return new Inputs(
-          normal(random, wide, outliers),
-          normal(random, narrow, outliers),
-          normal(random, narrow, outliers),
-          normal(random, wide, outliers),
-          documents ? segments : null);
-    }
-
-    /** N(0, 1), with outliers + N(0, 100) at one place in a thousand. */
-    private static double[] normal(SplittableRandom random, int count, boolean outliers) {
-      double[] values = new double[count];
-      for (int i = 0; i < count; i++) {
-        double value = gaussian(random);
-        if (outliers && random.nextInt(1000) == 0) {
-          value += 10 * gaussian(random);
-        }
-        values[i] = DeviceCase.rounded(value);
-      }
-      return values;
-    }
-
-    private static double gaussian(SplittableRandom random) {
-      double radius = Math.sqrt(-2 * Math.log(1 - random.nextDouble()));
-      return radius * Math.cos(2 * Math.PI * random.nextDouble());
-    }
-
-    PlainAttention.Result plainly(AttentionShape shape, boolean rounds) {
-      return new PlainAttention(shape, segments, rounds).evaluate(q, k, v, dO);
-    }
-
-    PlainAttention.Result on(AttentionRun run) {
-      return run.evaluate(q, k, v, dO, segments);
-    }
   }
 
   record Line(AttentionShape shape, int sequences, boolean documents, boolean outliers) {}
@@ -112,13 +65,33 @@ class CudaAttentionTest {
         lines.add(new Line(shape, 2, true, false));
       }
     }
+    lines.addAll(otherWidths());
+    return lines;
+  }
+
+  /** Heads that the kernels fill up with zeros, and those of more than 128. */
+  private static List<Line> otherWidths() {
+    List<Line> lines = new ArrayList<>();
+    for (int headDim : new int[] {8, 16, 24, 32, 56, 72, 80, 96, 120, 136, 192, 200, 256}) {
+      for (boolean documents : new boolean[] {false, true}) {
+        for (int window : new int[] {0, 1, 65, 200}) {
+          AttentionShape shape = new AttentionShape(3, 1, headDim, 257, window);
+          lines.add(new Line(shape, 2, documents, window == 0));
+        }
+        for (int sequence : new int[] {1, 65, 1024}) {
+          AttentionShape shape = new AttentionShape(4, 2, headDim, sequence);
+          lines.add(new Line(shape, 1, documents, false));
+        }
+      }
+    }
     return lines;
   }
 
   @ParameterizedTest
   @MethodSource("lines")
   void isNoWorseThanTwiceAPlainOneAndTheSameTwice(Line line) {
-    Inputs inputs = Inputs.random(line.shape, line.sequences, line.documents, line.outliers);
+    AttentionInputs inputs =
+        AttentionInputs.random(line.shape, line.sequences, line.documents, line.outliers);
     PlainAttention.Result exact = inputs.plainly(line.shape, false);
     PlainAttention.Result plain = inputs.plainly(line.shape, true);
     try (AttentionRun run = new AttentionRun(backend, line.shape, line.sequences, line.documents)) {
@@ -166,10 +139,10 @@ class CudaAttentionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {64, 128})
+  @ValueSource(ints = {8, 64, 80, 128, 256})
   void anEagerRunHasTheSameBits(int headDim) {
     AttentionShape shape = new AttentionShape(4, 2, headDim, 257);
-    Inputs inputs = Inputs.random(shape, 2, true, false);
+    AttentionInputs inputs = AttentionInputs.random(shape, 2, true, false);
     try (Backend eager = Backend.cuda(new CudaOptions(0, Precision.BF16, false, false));
         AttentionRun first = new AttentionRun(backend, shape, 2, true);
         AttentionRun second = new AttentionRun(eager, shape, 2, true)) {
@@ -179,11 +152,11 @@ class CudaAttentionTest {
 
   /** Keys and offset are few enough bits that their sum is not rounded. */
   @ParameterizedTest
-  @ValueSource(ints = {64, 128})
+  @ValueSource(ints = {8, 64, 80, 128, 256})
   void anOffsetOfAllKeysMovesLseAlone(int headDim) {
     AttentionShape shape = new AttentionShape(2, 1, headDim, 130);
-    Inputs inputs = Inputs.random(shape, 1, false, false);
-    double[] near = new double[inputs.k.length];
+    AttentionInputs inputs = AttentionInputs.random(shape, 1, false, false);
+    double[] near = new double[inputs.k().length];
     double[] far = new double[near.length];
     SplittableRandom random = new SplittableRandom(SEED);
     for (int i = 0; i < near.length; i++) {
@@ -191,13 +164,13 @@ class CudaAttentionTest {
       far[i] = near[i] + (i % headDim % 2 == 0 ? 0.5 : -0.5);
     }
     try (AttentionRun run = new AttentionRun(backend, shape, 1, false)) {
-      PlainAttention.Result a = run.evaluate(inputs.q, near, inputs.v, inputs.dO, null);
-      PlainAttention.Result b = run.evaluate(inputs.q, far, inputs.v, inputs.dO, null);
+      PlainAttention.Result a = run.evaluate(inputs.q(), near, inputs.v(), inputs.dO(), null);
+      PlainAttention.Result b = run.evaluate(inputs.q(), far, inputs.v(), inputs.dO(), null);
       assertThat(distance(a.o(), b.o()) / norm(a.o())).isLessThan(LUCK);
       for (int t = 0; t < 130; t++) {
         double shift = 0;
         for (int c = 0; c < headDim; c++) {
-          shift += inputs.q[t * 2 * headDim + c] * (c % 2 == 0 ? 0.5 : -0.5);
+          shift += inputs.q()[t * 2 * headDim + c] * (c % 2 == 0 ? 0.5 : -0.5);
         }
         assertThat(b.lse()[t] - a.lse()[t])
             .as("lse of token " + t)
@@ -208,16 +181,16 @@ class CudaAttentionTest {
 
   /** The last token sees all keys, in whatever order they lie. */
   @ParameterizedTest
-  @ValueSource(ints = {64, 128})
+  @ValueSource(ints = {8, 64, 80, 128, 256})
   void theOrderOfKeysDoesNotMatterToWhoSeesThemAll(int headDim) {
     int sequence = 257;
     AttentionShape shape = new AttentionShape(1, 1, headDim, sequence);
-    Inputs inputs = Inputs.random(shape, 1, false, false);
+    AttentionInputs inputs = AttentionInputs.random(shape, 1, false, false);
     try (AttentionRun run = new AttentionRun(backend, shape, 1, false)) {
-      double[] k = reversedRows(inputs.k, headDim);
-      double[] v = reversedRows(inputs.v, headDim);
+      double[] k = reversedRows(inputs.k(), headDim);
+      double[] v = reversedRows(inputs.v(), headDim);
       double[] first = lastRow(inputs.on(run).o(), headDim);
-      double[] second = lastRow(run.evaluate(inputs.q, k, v, inputs.dO, null).o(), headDim);
+      double[] second = lastRow(run.evaluate(inputs.q(), k, v, inputs.dO(), null).o(), headDim);
       assertThat(distance(first, second) / norm(first)).isLessThan(4 * LUCK);
     }
   }
@@ -239,18 +212,18 @@ class CudaAttentionTest {
   @ValueSource(ints = {1, 63, 64, 65, 128, 200})
   void noTokenSeesOrMovesWhatComesAfterIt(int place) {
     int sequence = 257;
-    for (int headDim : new int[] {64, 128}) {
+    for (int headDim : new int[] {8, 64, 80, 128, 256}) {
       AttentionShape shape = new AttentionShape(2, 1, headDim, sequence);
-      Inputs inputs = Inputs.random(shape, 1, false, false);
-      Inputs changed = Inputs.random(shape, 1, false, false);
-      Arrays.fill(changed.k, place * headDim, changed.k.length, 3);
-      Arrays.fill(changed.v, place * headDim, changed.v.length, -5);
+      AttentionInputs inputs = AttentionInputs.random(shape, 1, false, false);
+      AttentionInputs changed = AttentionInputs.random(shape, 1, false, false);
+      Arrays.fill(changed.k(), place * headDim, changed.k().length, 3);
+      Arrays.fill(changed.v(), place * headDim, changed.v().length, -5);
       try (AttentionRun run = new AttentionRun(backend, shape, 1, false)) {
         int seen = place * 2 * headDim;
         double[] before = Arrays.copyOf(inputs.on(run).o(), seen);
         assertThat(Arrays.copyOf(changed.on(run).o(), seen)).isEqualTo(before);
         // A loss of the rows before the place alone.
-        Arrays.fill(inputs.dO, seen, inputs.dO.length, 0);
+        Arrays.fill(inputs.dO(), seen, inputs.dO().length, 0);
         PlainAttention.Result found = inputs.on(run);
         for (double[] gradient : List.of(found.dk(), found.dv())) {
           assertThat(Arrays.copyOfRange(gradient, place * headDim, gradient.length))
@@ -262,11 +235,11 @@ class CudaAttentionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {64, 128})
+  @ValueSource(ints = {8, 64, 80, 128, 256})
   void ofEqualValuesTheMeanIsThatValue(int headDim) {
     AttentionShape shape = new AttentionShape(4, 2, headDim, 257);
-    Inputs inputs = Inputs.random(shape, 2, true, false);
-    Arrays.fill(inputs.v, 1);
+    AttentionInputs inputs = AttentionInputs.random(shape, 2, true, false);
+    Arrays.fill(inputs.v(), 1);
     try (AttentionRun run = new AttentionRun(backend, shape, 2, true)) {
       for (double value : inputs.on(run).o()) {
         assertThat(value).isCloseTo(1, within(0x1.0p-8));
@@ -279,18 +252,18 @@ class CudaAttentionTest {
    * They are rounded to bf16 before they are added, so the sum is as good as that.
    */
   @ParameterizedTest
-  @ValueSource(ints = {64, 128})
+  @ValueSource(ints = {8, 64, 80, 128, 256})
   void gradientsOfScoresCancelInEveryRow(int headDim) {
     AttentionShape shape = new AttentionShape(1, 1, headDim, 257);
-    Inputs inputs = Inputs.random(shape, 1, false, false);
-    Arrays.fill(inputs.k, 1);
+    AttentionInputs inputs = AttentionInputs.random(shape, 1, false, false);
+    Arrays.fill(inputs.k(), 1);
     double absolute = 0;
     for (int t = 0; t < 257; t++) {
       double mean = 0;
       double[] dp = new double[t + 1];
       for (int j = 0; j <= t; j++) {
         for (int c = 0; c < headDim; c++) {
-          dp[j] += inputs.dO[t * headDim + c] * inputs.v[j * headDim + c];
+          dp[j] += inputs.dO()[t * headDim + c] * inputs.v()[j * headDim + c];
         }
         mean += dp[j] / (t + 1);
       }
@@ -307,17 +280,17 @@ class CudaAttentionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {64, 128})
+  @ValueSource(ints = {8, 64, 80, 128, 256})
   void groupedHeadsAreHeadsWithCopiedKeys(int headDim) {
     AttentionShape grouped = new AttentionShape(8, 2, headDim, 129);
     AttentionShape copied = new AttentionShape(8, 8, headDim, 129);
-    Inputs inputs = Inputs.random(grouped, 2, true, false);
-    double[] k = repeated(inputs.k, headDim);
-    double[] v = repeated(inputs.v, headDim);
+    AttentionInputs inputs = AttentionInputs.random(grouped, 2, true, false);
+    double[] k = repeated(inputs.k(), headDim);
+    double[] v = repeated(inputs.v(), headDim);
     try (AttentionRun one = new AttentionRun(backend, grouped, 2, true);
         AttentionRun other = new AttentionRun(backend, copied, 2, true)) {
       PlainAttention.Result found = inputs.on(one);
-      PlainAttention.Result all = other.evaluate(inputs.q, k, v, inputs.dO, inputs.segments);
+      PlainAttention.Result all = other.evaluate(inputs.q(), k, v, inputs.dO(), inputs.segments());
       assertThat(found.o()).isEqualTo(all.o());
       assertThat(found.lse()).isEqualTo(all.lse());
       assertThat(found.dq()).isEqualTo(all.dq());
@@ -349,13 +322,13 @@ class CudaAttentionTest {
 
   /** Four documents of 64 in one sequence, and the same as four sequences. */
   @ParameterizedTest
-  @ValueSource(ints = {64, 128})
+  @ValueSource(ints = {8, 64, 80, 128, 256})
   void documentsAreSequencesOfTheirOwn(int headDim) {
     AttentionShape packed = new AttentionShape(4, 2, headDim, 256);
     AttentionShape alone = new AttentionShape(4, 2, headDim, 64);
-    Inputs inputs = Inputs.random(packed, 1, true, false);
+    AttentionInputs inputs = AttentionInputs.random(packed, 1, true, false);
     for (int t = 0; t < 256; t++) {
-      inputs.segments[t] = Math.floorDiv(t, 64);
+      inputs.segments()[t] = Math.floorDiv(t, 64);
     }
     try (AttentionRun one = new AttentionRun(backend, packed, 1, true);
         AttentionRun other = new AttentionRun(backend, alone, 4, false)) {
@@ -371,14 +344,14 @@ class CudaAttentionTest {
   @Test
   void aTokenThatIsADocumentKeepsItsValue() {
     AttentionShape shape = new AttentionShape(2, 2, 64, 100);
-    Inputs inputs = Inputs.random(shape, 1, true, false);
+    AttentionInputs inputs = AttentionInputs.random(shape, 1, true, false);
     for (int t = 0; t < 100; t++) {
-      inputs.segments[t] = t;
+      inputs.segments()[t] = t;
     }
     try (AttentionRun run = new AttentionRun(backend, shape, 1, true)) {
       PlainAttention.Result found = inputs.on(run);
-      assertThat(found.o()).isEqualTo(inputs.v);
-      assertThat(found.dv()).isEqualTo(inputs.dO);
+      assertThat(found.o()).isEqualTo(inputs.v());
+      assertThat(found.dv()).isEqualTo(inputs.dO());
     }
   }
 }

@@ -19,10 +19,10 @@ class CudaAttentionWindowTest {
 
   /** A key that is multiplied with anything leaves its NaN there, also under a mask. */
   @ParameterizedTest
-  @ValueSource(ints = {64, 128})
+  @ValueSource(ints = {8, 64, 80, 128, 256})
   void wholeBlocksBeforeTheWindowAreNotRead(int headDim) {
     AttentionShape shape = new AttentionShape(2, 1, headDim, SEQUENCE, 64);
-    CudaAttentionTest.Inputs inputs = CudaAttentionTest.Inputs.random(shape, 1, false, false);
+    AttentionInputs inputs = AttentionInputs.random(shape, 1, false, false);
     try (Backend backend = Backend.cuda(new CudaOptions(0, Precision.BF16, true, false));
         AttentionRun run = new AttentionRun(backend, shape, 1, false)) {
       PlainAttention.Result clean = inputs.on(run);
@@ -45,11 +45,11 @@ class CudaAttentionWindowTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {64, 128})
+  @ValueSource(ints = {8, 64, 80, 128, 256})
   void aWindowOfTheWholeSequenceHidesNothing(int headDim) {
     AttentionShape all = new AttentionShape(2, 1, headDim, SEQUENCE);
     AttentionShape wide = new AttentionShape(2, 1, headDim, SEQUENCE, SEQUENCE);
-    CudaAttentionTest.Inputs inputs = CudaAttentionTest.Inputs.random(all, 1, false, false);
+    AttentionInputs inputs = AttentionInputs.random(all, 1, false, false);
     try (Backend backend = Backend.cuda(new CudaOptions(0, Precision.BF16, true, false));
         AttentionRun one = new AttentionRun(backend, all, 1, false);
         AttentionRun other = new AttentionRun(backend, wide, 1, false)) {

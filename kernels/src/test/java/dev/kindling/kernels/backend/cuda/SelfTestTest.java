@@ -44,7 +44,7 @@ class SelfTestTest {
   @Test
   void everyOperationSpeaksOnce() {
     Set<Class<?>> spoken =
-        SelfTestGraph.of(Precision.BF16).nodes().stream()
+        SelfTestGraph.of(Precision.BF16, AttentionCuda.WIDE_SHARED).nodes().stream()
             .map(node -> node.op().getClass())
             .collect(Collectors.toSet());
     Set<Class<?>> expected =
@@ -57,14 +57,14 @@ class SelfTestTest {
   @ParameterizedTest
   @EnumSource
   void itsLayoutComputesIt(Precision precision) {
-    Graph graph = SelfTestGraph.of(precision);
+    Graph graph = SelfTestGraph.of(precision, AttentionCuda.WIDE_SHARED);
     LayoutCheck.check(graph, Layout.of(graph, precision, GroupRules.NONE));
   }
 
   @ParameterizedTest
   @EnumSource
   void everyOutputIsTellingAndFinite(Precision precision) {
-    Graph graph = SelfTestGraph.of(precision);
+    Graph graph = SelfTestGraph.of(precision, AttentionCuda.WIDE_SHARED);
     Map<String, float[]> outputs = SelfTest.onCpu(graph);
     long shown = graph.variables().stream().filter(v -> v.role() == Role.OUTPUT).count();
     assertThat(outputs).hasSize(Math.toIntExact(shown));
@@ -82,7 +82,7 @@ class SelfTestTest {
   @ParameterizedTest
   @EnumSource
   void anOutputOfZerosNamesItsOperation(Precision precision) {
-    Graph graph = SelfTestGraph.of(precision);
+    Graph graph = SelfTestGraph.of(precision, AttentionCuda.WIDE_SHARED);
     Map<String, float[]> expected = SelfTest.onCpu(graph);
     assertThatCode(() -> SelfTest.compare(graph, expected, expected, precision))
         .doesNotThrowAnyException();

@@ -102,8 +102,8 @@ __device__ __forceinline__ void forward_step(float (&o)[C / 2], RowState& row, u
 template <int C, int KEYS>
 __device__ __forceinline__ void forward(const bf16* q, const bf16* k, const bf16* v,
                                         const int* starts, bf16* o, float* lse, int sequence,
-                                        int heads, int kvHeads, int qStride, int kvStride,
-                                        int oStride, int width, float scale) {
+                                        int heads, int kvHeads, int qStride, int kStride,
+                                        int vStride, int oStride, int width, float scale) {
   extern __shared__ char dynamic[];
   constexpr int KEY_BYTES = KEYS * C * 2;
   char* tiles = dynamic + (1024 - shared_address(dynamic) % 1024) % 1024;
@@ -115,14 +115,14 @@ __device__ __forceinline__ void forward(const bf16* q, const bf16* k, const bf16
   // The last queries see most keys: they start first, so that the short tiles fill the end.
   int row = (int)(gridDim.x - 1 - blockIdx.x) * QUERIES;
   q += token * qStride + head * width;
-  k += token * kvStride + kvHead * width;
-  v += token * kvStride + kvHead * width;
+  k += token * kStride + kvHead * width;
+  v += token * vStride + kvHead * width;
   const int* start = starts == nullptr ? nullptr : starts + token;
   int first = (start == nullptr ? 0 : start[row]) / KEYS;
   int last = (min(row + QUERIES, sequence) - 1) / KEYS;
   copy_tile<QUERIES, C, 256>(qTile, q, qStride, row, sequence, width);
-  copy_tile<KEYS, C, 256>(kvTile, k, kvStride, first * KEYS, sequence, width);
-  copy_tile<KEYS, C, 256>(kvTile + KEY_BYTES, v, kvStride, first * KEYS, sequence, width);
+  copy_tile<KEYS, C, 256>(kvTile, k, kStride, first * KEYS, sequence, width);
+  copy_tile<KEYS, C, 256>(kvTile + KEY_BYTES, v, vStride, first * KEYS, sequence, width);
   copy_commit();
 
   int group = threadIdx.x / 128;
@@ -152,8 +152,8 @@ __device__ __forceinline__ void forward(const bf16* q, const bf16* k, const bf16
     __syncthreads();
     if (tile < last) {
       unsigned next = kvTile + (tile + 1 - first) % 2 * 2 * KEY_BYTES;
-      copy_tile<KEYS, C, 256>(next, k, kvStride, (tile + 1) * KEYS, sequence, width);
-      copy_tile<KEYS, C, 256>(next + KEY_BYTES, v, kvStride, (tile + 1) * KEYS, sequence, width);
+      copy_tile<KEYS, C, 256>(next, k, kStride, (tile + 1) * KEYS, sequence, width);
+      copy_tile<KEYS, C, 256>(next + KEY_BYTES, v, vStride, (tile + 1) * KEYS, sequence, width);
       copy_commit();
     }
     int key = tile * KEYS;
@@ -195,7 +195,7 @@ extern "C" __global__ void __launch_bounds__(256, 2)
                        float* lse, int sequence, int heads, int kvHeads, int qStride, int kvStride,
                        int oStride, float scale) {
   forward<64, ATTENTION_KEYS>(q, k, v, starts, o, lse, sequence, heads, kvHeads, qStride, kvStride,
-                              oStride, 64, scale);
+                              kvStride, oStride, 64, scale);
 }
 
 /** As attention_c64_bf16 with C 128. */
@@ -203,39 +203,39 @@ extern "C" __global__ void __launch_bounds__(256, 2)
     attention_c128_bf16(const bf16* q, const bf16* k, const bf16* v, const int* starts, bf16* o,
                         float* lse, int sequence, int heads, int kvHeads, int qStride, int kvStride,
                         int oStride, float scale) {
-  forward<128, 64>(q, k, v, starts, o, lse, sequence, heads, kvHeads, qStride, kvStride, oStride,
-                   128, scale);
+  forward<128, 64>(q, k, v, starts, o, lse, sequence, heads, kvHeads, qStride, kvStride, kvStride,
+                   oStride, 128, scale);
 }
 
 /**
- * As attention_c64_bf16 with C = width, a multiple of 8 up to 64: the columns behind it are zeros in
- * shared memory and nowhere else. The kernels of 64 and 128 columns know their width, which saves
- * them a register of the 128 that two blocks an SM leave.
+ * As attention_c64_bf16 with C = width, a multiple of 8 up to 64, and rows of k and v as far apart
+ * as each wants: the columns behind the width are zeros in shared memory and nowhere else. The
+ * kernels above know their width and one stride; two blocks an SM leave 128 registers.
  */
 extern "C" __global__ void __launch_bounds__(256, 2)
     attention_to64_bf16(const bf16* q, const bf16* k, const bf16* v, const int* starts, bf16* o,
-                        float* lse, int sequence, int heads, int kvHeads, int qStride, int kvStride,
-                        int oStride, int width, float scale) {
-  forward<64, ATTENTION_KEYS>(q, k, v, starts, o, lse, sequence, heads, kvHeads, qStride, kvStride,
-                              oStride, width, scale);
+                        float* lse, int sequence, int heads, int kvHeads, int qStride, int kStride,
+                        int vStride, int oStride, int width, float scale) {
+  forward<64, ATTENTION_KEYS>(q, k, v, starts, o, lse, sequence, heads, kvHeads, qStride, kStride,
+                              vStride, oStride, width, scale);
 }
 
 /** As attention_to64_bf16 with widths up to 128 and the shared memory of attention_c128_bf16. */
 extern "C" __global__ void __launch_bounds__(256, 2)
     attention_to128_bf16(const bf16* q, const bf16* k, const bf16* v, const int* starts, bf16* o,
-                         float* lse, int sequence, int heads, int kvHeads, int qStride, int kvStride,
-                         int oStride, int width, float scale) {
-  forward<128, 64>(q, k, v, starts, o, lse, sequence, heads, kvHeads, qStride, kvStride, oStride,
-                   width, scale);
+                         float* lse, int sequence, int heads, int kvHeads, int qStride, int kStride,
+                         int vStride, int oStride, int width, float scale) {
+  forward<128, 64>(q, k, v, starts, o, lse, sequence, heads, kvHeads, qStride, kStride, vStride,
+                   oStride, width, scale);
 }
 
 /** As attention_to64_bf16 with widths up to 256; dynamic shared memory 197,632. */
 extern "C" __global__ void __launch_bounds__(256, 1)
     attention_to256_bf16(const bf16* q, const bf16* k, const bf16* v, const int* starts, bf16* o,
-                         float* lse, int sequence, int heads, int kvHeads, int qStride, int kvStride,
-                         int oStride, int width, float scale) {
-  forward<256, 64>(q, k, v, starts, o, lse, sequence, heads, kvHeads, qStride, kvStride, oStride,
-                   width, scale);
+                         float* lse, int sequence, int heads, int kvHeads, int qStride, int kStride,
+                         int vStride, int oStride, int width, float scale) {
+  forward<256, 64>(q, k, v, starts, o, lse, sequence, heads, kvHeads, qStride, kStride, vStride,
+                   oStride, width, scale);
 }
 
 /**

@@ -96,9 +96,9 @@ template <int C, int OUT>
 __device__ __forceinline__ void key_gradient(const bf16* q, const bf16* k, const bf16* v,
                                              const bf16* dOut, const int* starts,
                                              const float2* stats, bf16* dk, bf16* dv, int sequence,
-                                             int heads, int kvHeads, int qStride, int kvStride,
-                                             int dOutStride, int dkvStride, int width,
-                                             float scale) {
+                                             int heads, int kvHeads, int qStride, int kStride,
+                                             int vStride, int dOutStride, int dkStride,
+                                             int dvStride, int width, float scale) {
   extern __shared__ char dynamic[];
   constexpr int BYTES = TILE * C * 2;
   constexpr int PARTS = C / OUT;
@@ -139,10 +139,10 @@ __device__ __forceinline__ void key_gradient(const bf16* q, const bf16* k, const
     }
     copy_commit();
   };
-  k += token * kvStride + kvHead * width;
-  v += token * kvStride + kvHead * width;
-  copy_tile<TILE, C, 128>(kTile, k, kvStride, key, sequence, width);
-  copy_tile<TILE, C, 128>(vTile, v, kvStride, key, sequence, width);
+  k += token * kStride + kvHead * width;
+  v += token * vStride + kvHead * width;
+  copy_tile<TILE, C, 128>(kTile, k, kStride, key, sequence, width);
+  copy_tile<TILE, C, 128>(vTile, v, vStride, key, sequence, width);
   if (start == nullptr) {
     queryStats[threadIdx.x / 64].start[threadIdx.x % 64] = 0;
   }
@@ -168,11 +168,11 @@ __device__ __forceinline__ void key_gradient(const bf16* q, const bf16* k, const
                      query, sequence, masked, panel, scale2);
   }
   __syncthreads();
-  long long to = token * dkvStride + kvHead * width + panel * PANEL;
+  dk += token * dkStride + kvHead * width + panel * PANEL;
+  dv += token * dvStride + kvHead * width + panel * PANEL;
   int columns = width - panel * PANEL;
-  store_result<OUT, TILE>(dkSums, scale, scale, tiles, dk + to, dkvStride, key, sequence, columns);
-  store_result<OUT, TILE>(dvSums, 1.f, 1.f, tiles + BYTES, dv + to, dkvStride, key, sequence,
-                          columns);
+  store_result<OUT, TILE>(dkSums, scale, scale, tiles, dk, dkStride, key, sequence, columns);
+  store_result<OUT, TILE>(dvSums, 1.f, 1.f, tiles + BYTES, dv, dvStride, key, sequence, columns);
 }
 
 /**
@@ -185,7 +185,7 @@ extern "C" __global__ void __launch_bounds__(128, 3) attention_key_gradient_c64_
     const float2* stats, bf16* dk, bf16* dv, int sequence, int heads, int kvHeads, int qStride,
     int kvStride, int dOutStride, int dkvStride, float scale) {
   key_gradient<64, 64>(q, k, v, dOut, starts, stats, dk, dv, sequence, heads, kvHeads, qStride,
-                       kvStride, dOutStride, dkvStride, 64, scale);
+                       kvStride, kvStride, dOutStride, dkvStride, dkvStride, 64, scale);
 }
 
 /** As attention_key_gradient_c64_bf16 with C 128; dynamic shared memory 100,864. */
@@ -194,25 +194,28 @@ extern "C" __global__ void __launch_bounds__(128, 2) attention_key_gradient_c128
     const float2* stats, bf16* dk, bf16* dv, int sequence, int heads, int kvHeads, int qStride,
     int kvStride, int dOutStride, int dkvStride, float scale) {
   key_gradient<128, 128>(q, k, v, dOut, starts, stats, dk, dv, sequence, heads, kvHeads, qStride,
-                         kvStride, dOutStride, dkvStride, 128, scale);
+                         kvStride, kvStride, dOutStride, dkvStride, dkvStride, 128, scale);
 }
 
-/** As attention_key_gradient_c64_bf16 with C = width, a multiple of 8 up to 64. */
+/**
+ * As attention_key_gradient_c64_bf16 with C = width, a multiple of 8 up to 64, and rows of k, v, dK
+ * and dV as far apart as each wants.
+ */
 extern "C" __global__ void __launch_bounds__(128, 3) attention_key_gradient_to64_bf16(
     const bf16* q, const bf16* k, const bf16* v, const bf16* dOut, const int* starts,
     const float2* stats, bf16* dk, bf16* dv, int sequence, int heads, int kvHeads, int qStride,
-    int kvStride, int dOutStride, int dkvStride, int width, float scale) {
+    int kStride, int vStride, int dOutStride, int dkStride, int dvStride, int width, float scale) {
   key_gradient<64, 64>(q, k, v, dOut, starts, stats, dk, dv, sequence, heads, kvHeads, qStride,
-                       kvStride, dOutStride, dkvStride, width, scale);
+                       kStride, vStride, dOutStride, dkStride, dvStride, width, scale);
 }
 
-/** As attention_key_gradient_c128_bf16 with C = width, a multiple of 8 up to 128. */
+/** As attention_key_gradient_to64_bf16 with widths up to 128; dynamic shared memory 100,864. */
 extern "C" __global__ void __launch_bounds__(128, 2) attention_key_gradient_to128_bf16(
     const bf16* q, const bf16* k, const bf16* v, const bf16* dOut, const int* starts,
     const float2* stats, bf16* dk, bf16* dv, int sequence, int heads, int kvHeads, int qStride,
-    int kvStride, int dOutStride, int dkvStride, int width, float scale) {
+    int kStride, int vStride, int dOutStride, int dkStride, int dvStride, int width, float scale) {
   key_gradient<128, 128>(q, k, v, dOut, starts, stats, dk, dv, sequence, heads, kvHeads, qStride,
-                         kvStride, dOutStride, dkvStride, width, scale);
+                         kStride, vStride, dOutStride, dkStride, dvStride, width, scale);
 }
 
 /**
@@ -222,7 +225,7 @@ extern "C" __global__ void __launch_bounds__(128, 2) attention_key_gradient_to12
 extern "C" __global__ void __launch_bounds__(128, 1) attention_key_gradient_to256_bf16(
     const bf16* q, const bf16* k, const bf16* v, const bf16* dOut, const int* starts,
     const float2* stats, bf16* dk, bf16* dv, int sequence, int heads, int kvHeads, int qStride,
-    int kvStride, int dOutStride, int dkvStride, int width, float scale) {
+    int kStride, int vStride, int dOutStride, int dkStride, int dvStride, int width, float scale) {
   key_gradient<256, 128>(q, k, v, dOut, starts, stats, dk, dv, sequence, heads, kvHeads, qStride,
-                         kvStride, dOutStride, dkvStride, width, scale);
+                         kStride, vStride, dOutStride, dkStride, dvStride, width, scale);
 }

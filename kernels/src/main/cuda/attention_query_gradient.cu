@@ -105,8 +105,9 @@ __device__ __forceinline__ void query_gradient(const bf16* q, const bf16* k, con
                                                const bf16* o, const float* lse, const bf16* dOut,
                                                const int* starts, bf16* dq, float2* stats,
                                                int sequence, int heads, int kvHeads, int qStride,
-                                               int kvStride, int oStride, int dOutStride,
-                                               int dqStride, int width, float scale) {
+                                               int kStride, int vStride, int oStride,
+                                               int dOutStride, int dqStride, int width,
+                                               float scale) {
   extern __shared__ char dynamic[];
   constexpr int ROWS = 64 * GROUPS;
   constexpr int THREADS = 128 * GROUPS;
@@ -120,8 +121,8 @@ __device__ __forceinline__ void query_gradient(const bf16* q, const bf16* k, con
   long long token = (long long)(blockIdx.y / heads) * sequence;
   int kvHead = head / (heads / kvHeads);
   int row = (int)(gridDim.x - 1 - blockIdx.x) * ROWS;
-  k += token * kvStride + kvHead * width;
-  v += token * kvStride + kvHead * width;
+  k += token * kStride + kvHead * width;
+  v += token * vStride + kvHead * width;
   const int* start = starts == nullptr ? nullptr : starts + token;
   int first = (start == nullptr ? 0 : start[row]) / TILE;
   int last = (min(row + ROWS, sequence) - 1) / TILE;
@@ -130,8 +131,8 @@ __device__ __forceinline__ void query_gradient(const bf16* q, const bf16* k, con
   copy_commit();
   copy_tile<ROWS, C, THREADS>(qTile, q + token * qStride + head * width, qStride, row, sequence,
                               width);
-  copy_tile<TILE, C, THREADS>(kvTile, k, kvStride, first * TILE, sequence, width);
-  copy_tile<TILE, C, THREADS>(kvTile + KEY_BYTES, v, kvStride, first * TILE, sequence, width);
+  copy_tile<TILE, C, THREADS>(kvTile, k, kStride, first * TILE, sequence, width);
+  copy_tile<TILE, C, THREADS>(kvTile + KEY_BYTES, v, vStride, first * TILE, sequence, width);
   copy_commit();
 
   int group = threadIdx.x / 128;
@@ -166,8 +167,8 @@ __device__ __forceinline__ void query_gradient(const bf16* q, const bf16* k, con
     __syncthreads();
     if (tile < last) {
       unsigned next = kvTile + (tile + 1 - first) % 2 * 2 * KEY_BYTES;
-      copy_tile<TILE, C, THREADS>(next, k, kvStride, (tile + 1) * TILE, sequence, width);
-      copy_tile<TILE, C, THREADS>(next + KEY_BYTES, v, kvStride, (tile + 1) * TILE, sequence, width);
+      copy_tile<TILE, C, THREADS>(next, k, kStride, (tile + 1) * TILE, sequence, width);
+      copy_tile<TILE, C, THREADS>(next + KEY_BYTES, v, vStride, (tile + 1) * TILE, sequence, width);
       copy_commit();
     }
     int key = tile * TILE;
@@ -196,7 +197,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) attention_query_gradient_c6
     const int* starts, bf16* dq, float2* stats, int sequence, int heads, int kvHeads, int qStride,
     int kvStride, int oStride, int dOutStride, int dqStride, float scale) {
   query_gradient<64, 2>(q, k, v, o, lse, dOut, starts, dq, stats, sequence, heads, kvHeads, qStride,
-                        kvStride, oStride, dOutStride, dqStride, 64, scale);
+                        kvStride, kvStride, oStride, dOutStride, dqStride, 64, scale);
 }
 
 /**
@@ -208,32 +209,38 @@ extern "C" __global__ void __launch_bounds__(128, 2) attention_query_gradient_c1
     const int* starts, bf16* dq, float2* stats, int sequence, int heads, int kvHeads, int qStride,
     int kvStride, int oStride, int dOutStride, int dqStride, float scale) {
   query_gradient<128, 1>(q, k, v, o, lse, dOut, starts, dq, stats, sequence, heads, kvHeads, qStride,
-                         kvStride, oStride, dOutStride, dqStride, 128, scale);
+                         kvStride, kvStride, oStride, dOutStride, dqStride, 128, scale);
 }
 
-/** As attention_query_gradient_c64_bf16 with C = width, a multiple of 8 up to 64. */
+/**
+ * As attention_query_gradient_c64_bf16 with C = width, a multiple of 8 up to 64, and rows of k and v
+ * as far apart as each wants.
+ */
 extern "C" __global__ void __launch_bounds__(256, 2) attention_query_gradient_to64_bf16(
     const bf16* q, const bf16* k, const bf16* v, const bf16* o, const float* lse, const bf16* dOut,
     const int* starts, bf16* dq, float2* stats, int sequence, int heads, int kvHeads, int qStride,
-    int kvStride, int oStride, int dOutStride, int dqStride, int width, float scale) {
+    int kStride, int vStride, int oStride, int dOutStride, int dqStride, int width, float scale) {
   query_gradient<64, 2>(q, k, v, o, lse, dOut, starts, dq, stats, sequence, heads, kvHeads, qStride,
-                        kvStride, oStride, dOutStride, dqStride, width, scale);
+                        kStride, vStride, oStride, dOutStride, dqStride, width, scale);
 }
 
-/** As attention_query_gradient_c128_bf16 with C = width, a multiple of 8 up to 128. */
+/**
+ * As attention_query_gradient_to64_bf16 with widths up to 128, launched as
+ * attention_query_gradient_c128_bf16.
+ */
 extern "C" __global__ void __launch_bounds__(128, 2) attention_query_gradient_to128_bf16(
     const bf16* q, const bf16* k, const bf16* v, const bf16* o, const float* lse, const bf16* dOut,
     const int* starts, bf16* dq, float2* stats, int sequence, int heads, int kvHeads, int qStride,
-    int kvStride, int oStride, int dOutStride, int dqStride, int width, float scale) {
+    int kStride, int vStride, int oStride, int dOutStride, int dqStride, int width, float scale) {
   query_gradient<128, 1>(q, k, v, o, lse, dOut, starts, dq, stats, sequence, heads, kvHeads, qStride,
-                         kvStride, oStride, dOutStride, dqStride, width, scale);
+                         kStride, vStride, oStride, dOutStride, dqStride, width, scale);
 }
 
 /** As attention_query_gradient_to128_bf16 with widths up to 256; dynamic shared memory 198,144. */
 extern "C" __global__ void __launch_bounds__(128, 1) attention_query_gradient_to256_bf16(
     const bf16* q, const bf16* k, const bf16* v, const bf16* o, const float* lse, const bf16* dOut,
     const int* starts, bf16* dq, float2* stats, int sequence, int heads, int kvHeads, int qStride,
-    int kvStride, int oStride, int dOutStride, int dqStride, int width, float scale) {
+    int kStride, int vStride, int oStride, int dOutStride, int dqStride, int width, float scale) {
   query_gradient<256, 1>(q, k, v, o, lse, dOut, starts, dq, stats, sequence, heads, kvHeads, qStride,
-                         kvStride, oStride, dOutStride, dqStride, width, scale);
+                         kStride, vStride, oStride, dOutStride, dqStride, width, scale);
 }

@@ -5,8 +5,9 @@
 //   team = 32 * ceil(D / 1024), block (team, team == 32 ? 4 : 1);
 //   forward: grid ceil(rows / blockDim.y); gradient: any grid, best 2 * SMs for D <= 1024, else
 //   ceil(256 / team) * SMs.
-// Rows lie `stride` elements apart in every matrix. 16-byte accesses when pointers are 16-byte
-// aligned and D and stride are multiples of 8.
+// Rows lie `stride` elements apart in every matrix; those of x (and of its gradient) come in runs of
+// `heads` side by side, the runs a stride of their own apart: heads of a packed product. 16-byte
+// accesses when pointers are 16-byte aligned and D and strides are multiples of 8.
 #include "bf16.cuh"
 #include "reduce.cuh"
 
@@ -21,6 +22,12 @@ __device__ __forceinline__ float team_sum(float value, float* scratch) {
 }
 
 #define VECTORS (COLUMNS_PER_THREAD / 8)
+
+/** Where a row starts of a matrix whose rows hold `heads` of them. */
+__device__ __forceinline__ long long place_of(int row, int heads, int width, int stride) {
+  return heads == 1 ? (long long)row * stride
+                    : (long long)(row / heads) * stride + row % heads * width;
+}
 
 /** First column of a thread's k-th vector of 8. */
 __device__ __forceinline__ int column_of(int k) { return (k * blockDim.x + threadIdx.x) * 8; }
@@ -87,10 +94,10 @@ struct Forward {
   T* sum;
   T* y;
   float* moments;
-  int rows, width, stride;
+  int rows, width, stride, heads, a_stride;
   float eps;
   __device__ __forceinline__ bool wide() const {
-    return aligned8(a, stride) && aligned8(b, stride) && aligned8(sum, stride) &&
+    return aligned8(a, a_stride) && aligned8(b, stride) && aligned8(sum, stride) &&
            aligned8(y, stride) && aligned8(gain, width) && aligned8(bias, width);
   }
 };
@@ -104,7 +111,7 @@ __device__ __forceinline__ void forward(const Forward<T>& args) {
   }
   long long base = (long long)row * args.stride;
   Row<WIDE, T> a, b;
-  a.load(args.a + base, args.width);
+  a.load(args.a + place_of(row, args.heads, args.width, args.a_stride), args.width);
   if (args.b != nullptr) {
     b.load(args.b + base, args.width);
   }
@@ -181,10 +188,10 @@ struct Gradient {
   float* gain_partials;
   float* bias_partials;
   float* dx_partials;
-  int rows, width, stride;
+  int rows, width, stride, heads, x_stride, dx_stride;
   __device__ __forceinline__ bool wide() const {
-    return aligned8(x, stride) && aligned8(dy, stride) && aligned8(carried, stride) &&
-           aligned8(dx, stride) && aligned8(gain, width) && aligned8(gain_partials, width) &&
+    return aligned8(x, x_stride) && aligned8(dy, stride) && aligned8(carried, stride) &&
+           aligned8(dx, dx_stride) && aligned8(gain, width) && aligned8(gain_partials, width) &&
            aligned8(bias_partials, width) && aligned8(dx_partials, width);
   }
 };
@@ -227,7 +234,7 @@ struct GradientRows {
 
   __device__ __forceinline__ void load(const Gradient<T>& args, int row) {
     long long base = (long long)row * args.stride;
-    x.load(args.x + base, args.width);
+    x.load(args.x + place_of(row, args.heads, args.width, args.x_stride), args.width);
     dy.load(args.dy + base, args.width);
     if (args.carried != nullptr) {
       carried.load(args.carried + base, args.width);
@@ -249,7 +256,7 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
     next.load(args, first);
   }
   for (int row = first; row < args.rows; row += step) {
-    long long base = (long long)row * args.stride;
+    long long to = place_of(row, args.heads, args.width, args.dx_stride);
     GradientRows<T, WIDE, V> now = next;
     // The next row is on its way while this one is computed: eight warps do not hide it otherwise.
     if (row + step < args.rows) {
@@ -301,7 +308,7 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
             dx_sums[k].at[i] += widen(narrow<T>(result.at[i]));
           }
         }
-        write<WIDE>(args.dx + base + column, result, args.width - column);
+        write<WIDE>(args.dx + to + column, result, args.width - column);
       }
     }
   }
@@ -333,11 +340,13 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
 #define NORM_KERNELS(T, SUFFIX)                                                                    \
   /* x = a (+ b, unless null, rounded and written to sum); r = 1 / sqrt(mean(x^2) + eps);          \
      y = x r gain. a, b, sum, y [rows, width]; gain fp32 [width]; moments fp32 [rows] = r.         \
-     sum may lie over a or b. */                                                                   \
+     sum may lie over a or b. Row r of a is head r % heads of its matrix row r / heads, and those   \
+     lie a_stride apart. */                                                                        \
   extern "C" __global__ void __launch_bounds__(MAX_TEAM) rms_norm_##SUFFIX(                        \
       const T* a, const T* b, const float* gain, T* sum, T* y, float* moments, int rows,           \
-      int width, int stride, float eps) {                                                          \
-    Forward<T> args{a, b, gain, nullptr, sum, y, moments, rows, width, stride, eps};               \
+      int width, int stride, int heads, int a_stride, float eps) {                                 \
+    Forward<T> args{a,       b,    gain,  nullptr, sum,   y,                                       \
+                    moments, rows, width, stride,  heads, a_stride, eps};                          \
     args.wide() ? forward<T, true, false>(args) : forward<T, false, false>(args);                         \
   }                                                                                                \
   /* As rms_norm with y = (x - mean) r gain + bias, r = 1 / sqrt(variance + eps);                  \
@@ -345,17 +354,18 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
   extern "C" __global__ void __launch_bounds__(MAX_TEAM) layer_norm_##SUFFIX(                      \
       const T* a, const T* b, const float* gain, const float* bias, T* sum, T* y,                  \
       float* moments, int rows, int width, int stride, float eps) {                                \
-    Forward<T> args{a, b, gain, bias, sum, y, moments, rows, width, stride, eps};                  \
+    Forward<T> args{a, b, gain, bias, sum, y, moments, rows, width, stride, 1, stride, eps};       \
     args.wide() ? forward<T, true, true>(args) : forward<T, false, true>(args);                           \
   }                                                                                                \
   /* n = x r; h = gain dy; dx = r (h - n mean(h n)) (+ carried, unless null);                      \
      gain_partials [grid, width] fp32, unless null: per block the sum of dy n over its rows, for   \
-     sum_partials. dx may lie over dy or carried. */                                               \
+     sum_partials. dx may lie over dy or carried. Rows of x and dx as those of a in rms_norm. */   \
   extern "C" __global__ void __launch_bounds__(MAX_TEAM) rms_norm_gradient_##SUFFIX(               \
       const T* x, const float* gain, const float* moments, const T* dy, const T* carried, T* dx,   \
-      float* gain_partials, int rows, int width, int stride) {                                     \
-    Gradient<T> args{x,  gain,          moments, dy,      carried,                                 \
-                     dx, gain_partials, nullptr, nullptr, rows, width, stride};                    \
+      float* gain_partials, int rows, int width, int stride, int heads, int x_stride,              \
+      int dx_stride) {                                                                             \
+    Gradient<T> args{x,       gain, moments, dy,     carried, dx,       gain_partials, nullptr,    \
+                     nullptr, rows, width,   stride, heads,   x_stride, dx_stride};                \
     gradient<T, false>(args);                       \
   }                                                                                                \
   /* As rms_norm_gradient with n = (x - mean) r and dx = r (h - mean(h) - n mean(h n));            \
@@ -364,8 +374,8 @@ __device__ __forceinline__ void gradient(const Gradient<T>& args) {
       const T* x, const float* gain, const float* moments, const T* dy, const T* carried, T* dx,   \
       float* gain_partials, float* bias_partials, float* dx_partials, int rows, int width,         \
       int stride) {                                                                                \
-    Gradient<T> args{x,  gain,          moments,       dy,          carried,                       \
-                     dx, gain_partials, bias_partials, dx_partials, rows, width, stride};          \
+    Gradient<T> args{x,           gain, moments, dy,     carried, dx,     gain_partials,           \
+                     bias_partials, dx_partials, rows, width, stride, 1, stride, stride};          \
     gradient<T, true>(args);                         \
   }
 

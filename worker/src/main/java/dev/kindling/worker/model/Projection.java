@@ -3,6 +3,7 @@ package dev.kindling.worker.model;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Value;
+import java.util.List;
 
 /**
  * Decides how the parameters of a model take part: which are trained, and what is added beside a
@@ -21,6 +22,16 @@ public interface Projection {
    * @return [T, out]
    */
   Value project(GraphBuilder b, Weight weight, Value x);
+
+  /**
+   * Applies linear maps of one input, which a device may compute as one product.
+   *
+   * @param x input, [T, in]
+   * @return [T, out] of each weight, in their order
+   */
+  default List<Value> project(GraphBuilder b, List<Weight> weights, Value x) {
+    return weights.stream().map(weight -> project(b, weight, x)).toList();
+  }
 
   /** Reads a parameter that is no linear map: a gain, a bias of a norm, an embedding table. */
   Value read(GraphBuilder b, Param p);

@@ -8,6 +8,7 @@ import dev.kindling.kernels.graph.RopeFrequencies;
 import dev.kindling.kernels.graph.RopeScaling;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.WeightLayout;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -140,10 +141,13 @@ sealed interface RotaryDecoder extends ModelFamily permits Llama, Mistral, Qwen2
   private Value attention(
       GraphBuilder b, Projection projection, String name, Value x, ModelInputs in) {
     int keys = keyHeads() * headWidth();
-    Value q =
-        projection.project(b, weight(name + ".q_proj", x, heads() * headWidth(), biases()), x);
-    Value k = projection.project(b, weight(name + ".k_proj", x, keys, biases()), x);
-    Value v = projection.project(b, weight(name + ".v_proj", x, keys, biases()), x);
+    Weight ofQ = weight(name + ".q_proj", x, heads() * headWidth(), biases());
+    Weight ofK = weight(name + ".k_proj", x, keys, biases());
+    Weight ofV = weight(name + ".v_proj", x, keys, biases());
+    List<Value> projected = projection.project(b, List.of(ofQ, ofK, ofV), x);
+    Value q = projected.get(0);
+    Value k = projected.get(1);
+    Value v = projected.get(2);
     if (headNorms()) {
       q = norm(b, projection, name + ".q_norm", q, headWidth());
       k = norm(b, projection, name + ".k_norm", k, headWidth());

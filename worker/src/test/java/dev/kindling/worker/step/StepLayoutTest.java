@@ -99,6 +99,10 @@ class StepLayoutTest {
         ADAMW);
   }
 
+  private static List<StepGraphs> families() {
+    return List.of(llama(ADAMW), gpt2(ADAMW), qwen2(), qwen3());
+  }
+
   private static StepGraphs graphs(ModelFamily model, UpdateRule rule) {
     return new StepGraphs(model, new Full(), rule, new StepShape(64, 32, true, 4));
   }
@@ -125,7 +129,7 @@ class StepLayoutTest {
 
   @Test
   void everyLayerHasFourProductsPerDirection() {
-    for (StepGraphs graphs : List.of(llama(ADAMW), gpt2(ADAMW))) {
+    for (StepGraphs graphs : families()) {
       assertThat(products(graphs.evaluate())).isEqualTo(4 * LAYERS + 1);
       assertThat(products(graphs.accumulate())).isEqualTo(3 * (4 * LAYERS + 1));
       assertThat(products(graphs.finish())).isEqualTo(3 * (4 * LAYERS + 1));
@@ -134,7 +138,7 @@ class StepLayoutTest {
 
   @Test
   void columnsAreNeverCopied() {
-    for (StepGraphs graphs : List.of(llama(ADAMW), gpt2(ADAMW))) {
+    for (StepGraphs graphs : families()) {
       for (Group group : bf16(graphs.finish()).groups()) {
         assertThat(group.kind() == Group.Kind.NODE && movesColumns(group)).isFalse();
       }
@@ -162,7 +166,7 @@ class StepLayoutTest {
 
   @Test
   void aStepOfOneMicroStepPacksItsProductsAndClearsOnlyTheVotes() {
-    for (StepGraphs adding : List.of(llama(ADAMW), gpt2(ADAMW))) {
+    for (StepGraphs adding : families()) {
       StepShape one = new StepShape(64, 32, true, 1, 1);
       Graph finish =
           new StepGraphs(adding.model(), adding.projection(), adding.rule(), one).finish();
@@ -181,7 +185,8 @@ class StepLayoutTest {
   @Test
   void gradientsThatAreWrittenOnceAreNarrowAndTheirProductsStayPacked() {
     StepShape one = new StepShape(64, 32, true, 1, 1);
-    for (StepGraphs adding : List.of(llama(ADAMW), gpt2(ADAMW), llama(SGD), gpt2(SGD))) {
+    for (StepGraphs adding :
+        List.of(llama(ADAMW), gpt2(ADAMW), llama(SGD), gpt2(SGD), qwen2(), qwen3())) {
       StepGraphs graphs = adding.with(one).withNarrowGradients();
       Graph finish = graphs.finish();
       for (Precision precision : Precision.values()) {

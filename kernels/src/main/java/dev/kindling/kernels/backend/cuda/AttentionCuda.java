@@ -6,6 +6,7 @@ import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,31 +23,47 @@ final class AttentionCuda {
   static final int WIDE_SHARED = 199_168;
 
   /**
-   * Kernels for heads of one width (c64, c128), or up to a width (to64, to128, to256): those take
-   * the true one as an argument more.
+   * Kernels for heads of one width whose keys and values (and their gradients) have one row stride
+   * (c64, c128), or for heads up to a width and any strides (to64, to128, to256).
    *
-   * @param width that argument, or none
+   * @param width of a head, where the kernels ask for it
    * @param forward dynamic shared memory that the forward kernel states; query and key likewise
    * @param queries of a block of the query gradient, two threads each
    * @param keyBlocks blocks of the key gradient that share the columns of a tile of keys
    */
   private record Kernels(
-      String name, int[] width, int forward, int query, int key, int queries, int keyBlocks) {
-    static Kernels of(AttentionShape shape) {
+      String name,
+      Optional<Integer> width,
+      int forward,
+      int query,
+      int key,
+      int queries,
+      int keyBlocks) {
+    static Kernels of(AttentionShape shape, boolean oneStride) {
       int width = shape.headDim();
-      boolean exact = width == 64 || width == 128;
+      boolean exact = oneStride && (width == 64 || width == 128);
       String kind = exact ? "c" : "to";
-      int[] argument = exact ? new int[0] : new int[] {width};
+      Optional<Integer> asked = exact ? Optional.empty() : Optional.of(width);
       if (width <= 64) {
-        return new Kernels(kind + "64", argument, 82_944, 67_584, 51_712, 128, 1);
+        return new Kernels(kind + "64", asked, 82_944, 67_584, 51_712, 128, 1);
       }
       return width <= 128
-          ? new Kernels(kind + "128", argument, 99_328, 99_840, 100_864, 64, 1)
-          : new Kernels(kind + "256", argument, 197_632, 198_144, WIDE_SHARED, 64, 2);
+          ? new Kernels(kind + "128", asked, 99_328, 99_840, 100_864, 64, 1)
+          : new Kernels(kind + "256", asked, 197_632, 198_144, WIDE_SHARED, 64, 2);
     }
 
     String called(String step) {
       return step + "_" + name + "_bf16";
+    }
+
+    Launch strides(Launch launch, Operand key, Operand value) {
+      launch.ints(key.stride());
+      return width.isPresent() ? launch.ints(value.stride()) : launch;
+    }
+
+    Launch numbers(Launch launch, AttentionShape shape) {
+      width.ifPresent(launch::ints);
+      return launch.floats((float) (1 / Math.sqrt(shape.headDim())));
     }
   }
 
@@ -57,21 +74,24 @@ final class AttentionCuda {
     AttentionShape shape = op.shape();
     Operand q = b.in(node, 0);
     Operand k = b.in(node, 1);
+    Operand v = b.in(node, 2);
     Operand o = b.out(node, 0);
     check(node, shape, q);
-    Kernels kernels = Kernels.of(shape);
+    Kernels kernels = Kernels.of(shape, k.stride() == v.stride());
     int rows = q.rows() / shape.sequence() * shape.heads();
     boolean hides = op.segments() || shape.hides();
     long starts = hides ? b.scratch((long) q.rows() * Integer.BYTES) : 0;
     firstKeys(b, op.segments() ? b.in(node, 3) : null, starts, q.rows(), shape);
     String kernel = kernels.called("attention");
     b.allowShared(kernel, kernels.forward());
-    b.launch(kernel)
-        .at(q.address(), k.address(), b.in(node, 2).address(), starts, o.address())
-        .at(b.out(node, 1).address())
-        .ints(shape.sequence(), shape.heads(), shape.kvHeads(), q.stride(), k.stride(), o.stride())
-        .ints(kernels.width())
-        .floats(scale(shape))
+    Launch launch =
+        b.launch(kernel)
+            .at(q.address(), k.address(), v.address(), starts, o.address())
+            .at(b.out(node, 1).address())
+            .ints(shape.sequence(), shape.heads(), shape.kvHeads(), q.stride());
+    kernels.strides(launch, k, v).ints(o.stride());
+    kernels
+        .numbers(launch, shape)
         .grid(tiles(shape.sequence(), QUERIES), rows, 256)
         .shared(kernels.forward())
         .ready();
@@ -82,32 +102,39 @@ final class AttentionCuda {
     AttentionShape shape = op.shape();
     Operand q = b.in(node, 0);
     check(node, shape, q);
+    boolean oneStride =
+        b.in(node, 1).stride() == b.in(node, 2).stride()
+            && b.out(node, 1).stride() == b.out(node, 2).stride();
+    Kernels kernels = Kernels.of(shape, oneStride);
     long statBytes = 2L * Float.BYTES * q.rows() * shape.heads();
     boolean hides = op.segments() || shape.hides();
     long startBytes = hides ? (long) q.rows() * Integer.BYTES : 0;
     long stats = b.scratch(statBytes + startBytes);
     long starts = hides ? stats + statBytes : 0;
     firstKeys(b, op.segments() ? b.in(node, 6) : null, starts, q.rows(), shape);
-    queryGradient(b, node, shape, starts, stats);
-    keyGradient(b, node, shape, starts, stats);
+    queryGradient(b, node, kernels, starts, stats);
+    keyGradient(b, node, kernels, starts, stats);
   }
 
   private static void queryGradient(
-      Binding b, Node node, AttentionShape shape, long starts, long stats) {
+      Binding b, Node node, Kernels kernels, long starts, long stats) {
+    AttentionShape shape = Binding.op(node, AttentionGradient.class).shape();
     Operand q = b.in(node, 0);
     Operand k = b.in(node, 1);
+    Operand v = b.in(node, 2);
+    Operand o = b.in(node, 3);
     Operand dOut = b.in(node, 5);
     Operand dq = b.out(node, 0);
-    Kernels kernels = Kernels.of(shape);
     String kernel = kernels.called("attention_query_gradient");
     b.allowShared(kernel, kernels.query());
-    b.launch(kernel)
-        .at(q.address(), k.address(), b.in(node, 2).address(), b.in(node, 3).address())
-        .at(b.in(node, 4).address(), dOut.address(), starts, dq.address(), stats)
-        .ints(shape.sequence(), shape.heads(), shape.kvHeads(), q.stride(), k.stride())
-        .ints(b.in(node, 3).stride(), dOut.stride(), dq.stride())
-        .ints(kernels.width())
-        .floats(scale(shape))
+    Launch launch =
+        b.launch(kernel)
+            .at(q.address(), k.address(), v.address(), o.address(), b.in(node, 4).address())
+            .at(dOut.address(), starts, dq.address(), stats)
+            .ints(shape.sequence(), shape.heads(), shape.kvHeads(), q.stride());
+    kernels.strides(launch, k, v).ints(o.stride(), dOut.stride(), dq.stride());
+    kernels
+        .numbers(launch, shape)
         .grid(
             tiles(shape.sequence(), kernels.queries()),
             q.rows() / shape.sequence() * shape.heads(),
@@ -116,22 +143,25 @@ final class AttentionCuda {
         .ready();
   }
 
-  private static void keyGradient(
-      Binding b, Node node, AttentionShape shape, long starts, long stats) {
+  private static void keyGradient(Binding b, Node node, Kernels kernels, long starts, long stats) {
+    AttentionShape shape = Binding.op(node, AttentionGradient.class).shape();
     Operand q = b.in(node, 0);
     Operand k = b.in(node, 1);
+    Operand v = b.in(node, 2);
     Operand dOut = b.in(node, 5);
     Operand dk = b.out(node, 1);
-    Kernels kernels = Kernels.of(shape);
+    Operand dv = b.out(node, 2);
     String kernel = kernels.called("attention_key_gradient");
     b.allowShared(kernel, kernels.key());
-    b.launch(kernel)
-        .at(q.address(), k.address(), b.in(node, 2).address(), dOut.address(), starts, stats)
-        .at(dk.address(), b.out(node, 2).address())
-        .ints(shape.sequence(), shape.heads(), shape.kvHeads(), q.stride(), k.stride())
-        .ints(dOut.stride(), dk.stride())
-        .ints(kernels.width())
-        .floats(scale(shape))
+    Launch launch =
+        b.launch(kernel)
+            .at(q.address(), k.address(), v.address(), dOut.address(), starts, stats)
+            .at(dk.address(), dv.address())
+            .ints(shape.sequence(), shape.heads(), shape.kvHeads(), q.stride());
+    kernels.strides(launch, k, v).ints(dOut.stride());
+    kernels.strides(launch, dk, dv);
+    kernels
+        .numbers(launch, shape)
         .grid(
             (long) kernels.keyBlocks() * tiles(shape.sequence(), KEYS),
             q.rows() / shape.sequence() * shape.kvHeads(),
@@ -167,10 +197,6 @@ final class AttentionCuda {
               + " in "
               + q.element());
     }
-  }
-
-  private static float scale(AttentionShape shape) {
-    return (float) (1 / Math.sqrt(shape.headDim()));
   }
 
   private static int tiles(int length, int tile) {

@@ -14,13 +14,17 @@ import java.util.List;
 
 /** Kernels of norm.cu. */
 final class NormCuda {
-  /** Rows as the kernels see them: each head is one where the gain is that of one head. */
-  private record Rows(int count, int width, int stride) {
-    static Rows of(Operand x, int width) {
-      int heads = x.columns() / width;
+  /**
+   * Rows as the kernels see them: each head is one where the gain is that of one head.
+   *
+   * @param stride of matrices that are dense if they have several heads
+   */
+  private record Rows(int count, int width, int stride, int heads) {
+    static Rows of(Operand dense, int width) {
+      int heads = dense.columns() / width;
       return heads == 1
-          ? new Rows(x.rows(), width, x.stride())
-          : new Rows(Math.multiplyExact(x.rows(), heads), width, width);
+          ? new Rows(dense.rows(), width, dense.stride(), 1)
+          : new Rows(Math.multiplyExact(dense.rows(), heads), width, width, heads);
     }
   }
 
@@ -35,8 +39,10 @@ final class NormCuda {
     float eps = Binding.op(node, RmsNorm.class).eps();
     Operand y = b.out(node, 0);
     long gain = b.in(node, 1).address();
-    long[] places = {b.in(node, 0).address(), 0, gain, 0, y.address(), b.out(node, 1).address()};
-    forward(b, "rms_norm" + y.variant(), Rows.of(y, width(node)), places, eps);
+    Operand x = b.in(node, 0);
+    long[] places = {x.address(), 0, gain, 0, y.address(), b.out(node, 1).address()};
+    Rows rows = Rows.of(y, width(node));
+    forward(b, "rms_norm" + y.variant(), rows, places, eps, rows.heads(), x.stride());
   }
 
   static void residualRms(Binding b, Node node) {
@@ -50,7 +56,7 @@ final class NormCuda {
       y.address(),
       b.out(node, 2).address()
     };
-    forward(b, "rms_norm" + y.variant(), Rows.of(y, y.columns()), places, eps);
+    forward(b, "rms_norm" + y.variant(), Rows.of(y, y.columns()), places, eps, 1, y.stride());
   }
 
   static void layer(Binding b, Node node) {
@@ -78,12 +84,14 @@ final class NormCuda {
     forward(b, "layer_norm" + y.variant(), Rows.of(y, y.columns()), places, eps);
   }
 
-  private static void forward(Binding b, String kernel, Rows rows, long[] places, float eps) {
+  private static void forward(
+      Binding b, String kernel, Rows rows, long[] places, float eps, int... headsAndStride) {
     int team = team(rows.width());
     int rowsPerBlock = rowsPerBlock(team);
     b.launch(kernel)
         .at(places)
         .ints(rows.count(), rows.width(), rows.stride())
+        .ints(headsAndStride)
         .floats(eps)
         .grid((rows.count() + rowsPerBlock - 1) / rowsPerBlock, team)
         .block(team, rowsPerBlock)
@@ -107,7 +115,9 @@ final class NormCuda {
   static void rmsGradient(Binding b, Node node) {
     RmsNormGradient op = Binding.op(node, RmsNormGradient.class);
     Operand x = b.in(node, 0);
-    Rows rows = Rows.of(x, width(node));
+    Operand dy = b.in(node, 3);
+    Operand dx = b.out(node, 0);
+    Rows rows = Rows.of(dy, width(node));
     int team = team(rows.width());
     int blocks = gradientBlocks(b, rows.count(), team);
     boolean wantsGain = op.gain() != Accumulation.NONE;
@@ -115,8 +125,8 @@ final class NormCuda {
     long carried = op.residual() ? b.in(node, 4).address() : 0;
     b.launch("rms_norm_gradient" + x.variant())
         .at(x.address(), b.in(node, 1).address(), b.in(node, 2).address())
-        .at(b.in(node, 3).address(), carried, b.out(node, 0).address(), partials)
-        .ints(rows.count(), rows.width(), rows.stride())
+        .at(dy.address(), carried, dx.address(), partials)
+        .ints(rows.count(), rows.width(), rows.stride(), rows.heads(), x.stride(), dx.stride())
         .grid(blocks, team)
         .block(team, rowsPerBlock(team))
         .ready();

@@ -128,8 +128,10 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(ReduceScatter.class, MOVES),
           Map.entry(ResidualLayerNorm.class, RESIDUAL_NORM),
           Map.entry(ResidualRmsNorm.class, RESIDUAL_NORM),
-          Map.entry(RmsNorm.class, NORM),
-          Map.entry(RmsNormGradient.class, NORM),
+          Map.entry(RmsNorm.class, new OpStorage(List.of(ACTIVATION, FP32), Set.of(0), DENSE)),
+          Map.entry(
+              RmsNormGradient.class,
+              new OpStorage(List.of(ACTIVATION, FP32), Set.of(0), Set.of(0))),
           Map.entry(Rope.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
           Map.entry(Sgd.class, SUMS),
           Map.entry(SliceRows.class, MOVES),

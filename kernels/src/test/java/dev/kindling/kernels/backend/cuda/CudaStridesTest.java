@@ -43,7 +43,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CudaStridesTest {
   private static final int SEQUENCE = 130;
 
-  /** What is built, and the values of which the first is as wide as its rows and others are not. */
+  /** A graph, values of it that fill their rows, and values in a range of wider rows. */
   private record Packed(Graph graph, List<Value> dense, List<Value> ranges) {}
 
   private static Value rows(GraphBuilder b, String name, int tokens, int columns) {
@@ -113,7 +113,9 @@ class CudaStridesTest {
       assertThat(layout.stored(value).rowStride()).as("%s", value).isEqualTo(value.shape().dim(1));
     }
     for (Value value : packed.ranges) {
-      assertThat(layout.stored(value).rowStride()).as("%s", value).isGreaterThan(value.shape().dim(1));
+      assertThat(layout.stored(value).rowStride())
+          .as("%s", value)
+          .isGreaterThan(value.shape().dim(1));
     }
   }
 

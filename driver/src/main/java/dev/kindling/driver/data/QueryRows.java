@@ -137,8 +137,17 @@ public final class QueryRows {
     return joined(parts, folder.resolve("rows.jsonl"));
   }
 
+  /** Spark's messages begin with a blank line, or with where a task failed. */
   private static String first(Exception e) {
-    return String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString());
+    Throwable cause = e;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return String.valueOf(cause.getMessage())
+        .lines()
+        .filter(line -> !line.isBlank())
+        .findFirst()
+        .orElse(cause.toString());
   }
 
   private static void view(SparkSession session, String name, String path) {

@@ -26,35 +26,19 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
-import org.apache.spark.SparkConf;
-import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 class QueryRowsTest {
   private static final long SEED = Long.getLong("seed", 9L);
-  private static JavaSparkContext spark;
+
+  @RegisterExtension
+  static final LocalSpark SPARK =
+      new LocalSpark(Map.of("spark.sql.shuffle.partitions", "3"));
 
   @TempDir Path folder;
-
-  @BeforeAll
-  static void start() {
-    SparkConf conf =
-        new SparkConf()
-            .setMaster("local[2]")
-            .setAppName("query")
-            .set("spark.ui.enabled", "false")
-            .set("spark.sql.shuffle.partitions", "3");
-    spark = new JavaSparkContext(conf);
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
-  }
 
   private static Sql sql(String query, Map<String, String> views, SqlRows rows) {
     return new Sql(
@@ -72,7 +56,7 @@ class QueryRowsTest {
 
   private TokenShards prepare(Sql sql, String root) {
     WorkPool pool = WorkPool.sequential(WorkPool.Progress.silent());
-    return QueryRows.prepareBelow(spark, sql, new Bytes(), 16, folder.resolve(root), pool);
+    return QueryRows.prepareBelow(SPARK.context(), sql, new Bytes(), 16, folder.resolve(root), pool);
   }
 
   private static String text(TokenShards shards) {
@@ -91,7 +75,7 @@ class QueryRowsTest {
 
   @Test
   void parquetIsFilteredDeduplicatedAndInAnOrderOfItsContent() throws IOException {
-    SparkSession session = SparkSession.builder().config(spark.getConf()).getOrCreate();
+    SparkSession session = SparkSession.builder().config(SPARK.context().getConf()).getOrCreate();
     List<String> lines = new ArrayList<>();
     for (int k = 0; k < 60; k++) {
       lines.add("{\"text\": \"document " + k % 40 + " é\", \"n\": " + k % 40 + "}");
@@ -128,7 +112,7 @@ class QueryRowsTest {
     WorkPool pool = WorkPool.sequential(WorkPool.Progress.silent());
     Sql messages = sql("SELECT messages FROM chats", views, SqlRows.CHAT);
     TokenShards chats =
-        QueryRows.prepareBelow(spark, messages, new Bytes(), 80, folder.resolve("chats"), pool);
+        QueryRows.prepareBelow(SPARK.context(), messages, new Bytes(), 80, folder.resolve("chats"), pool);
     assertThat(chats.manifest().examples()).isTrue();
     assertThat(chats.part(SplitName.TRAIN).documents()).isEqualTo(1);
     Sql pairs = sql("SELECT q AS prompt, a AS completion FROM chats", views, SqlRows.CHAT);
@@ -138,7 +122,7 @@ class QueryRowsTest {
     Mixture mixture = new Mixture(List.of(new MixturePart(1, pairs), new MixturePart(1, text)));
     assertThat(QueryRows.needed(mixture)).isTrue();
     TokenShards mixed =
-        QueryRows.prepareBelow(spark, mixture, new Bytes(), 16, folder.resolve("mixed"), pool);
+        QueryRows.prepareBelow(SPARK.context(), mixture, new Bytes(), 16, folder.resolve("mixed"), pool);
     assertThat(mixed.manifest().mixture()).hasSize(2);
     assertThat(text(mixed)).startsWith("2+2=4\0").contains("ixteen letters o");
   }

@@ -22,34 +22,18 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.apache.spark.SparkConf;
-import org.apache.spark.api.java.JavaSparkContext;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 class SparkWorkPoolTest {
   private static final long SEED = Long.getLong("seed", 11L);
-  private static JavaSparkContext spark;
+
+  @RegisterExtension
+  static final LocalSpark SPARK =
+      new LocalSpark(Map.of("spark.serializer", "org.apache.spark.serializer.KryoSerializer"));
 
   @TempDir Path folder;
-
-  @BeforeAll
-  static void start() {
-    SparkConf conf =
-        new SparkConf()
-            .setMaster("local[2]")
-            .setAppName("data")
-            .set("spark.ui.enabled", "false")
-            .set("spark.serializer", "org.apache.spark.serializer.KryoSerializer");
-    spark = new JavaSparkContext(conf);
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
-  }
 
   private Path texts() throws IOException {
     Random random = new Random(SEED);
@@ -82,7 +66,7 @@ class SparkWorkPoolTest {
     Preparation.prepare(data, new Bytes(), 128, folder.resolve("plain"));
     StringWriter lines = new StringWriter();
     DataJobs.prepare(
-        spark, data, new Bytes(), 128, folder.resolve("spark"), new PrintWriter(lines));
+        SPARK.context(), data, new Bytes(), 128, folder.resolve("spark"), new PrintWriter(lines));
     Map<String, byte[]> plain = contents(folder.resolve("plain"));
     Map<String, byte[]> fromSpark = contents(folder.resolve("spark"));
     assertThat(plain.keySet())
@@ -126,7 +110,7 @@ class SparkWorkPoolTest {
             List.of(json.toString()), Optional.empty(), TooLong.DROP, BadLines.SKIP, List.of(), 0);
     Preparation.prepare(data, new Bytes(), 15, folder.resolve("plain"));
     DataJobs.prepare(
-        spark, data, new Bytes(), 15, folder.resolve("set"), new PrintWriter(new StringWriter()));
+        SPARK.context(), data, new Bytes(), 15, folder.resolve("set"), new PrintWriter(new StringWriter()));
     Map<String, byte[]> plain = contents(folder.resolve("plain"));
     Map<String, byte[]> fromSpark = contents(folder.resolve("set"));
     assertThat(fromSpark.keySet()).isEqualTo(plain.keySet());
@@ -148,7 +132,7 @@ class SparkWorkPoolTest {
     assertThatThrownBy(
             () ->
                 DataJobs.prepare(
-                    spark,
+                    SPARK.context(),
                     data,
                     new Bytes(),
                     4,

@@ -13,7 +13,6 @@ import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.step.MemoryFit;
 import dev.kindling.worker.step.StepGraphs;
-import dev.kindling.worker.step.StepProgram;
 import java.util.List;
 
 /**
@@ -44,7 +43,7 @@ record StepMemory(TrainPlan plan, StepGraphs chosen, List<MemoryFit.Candidate> c
   /** What the chosen step reserves on a GPU. */
   CudaBytes deviceBytes() {
     List<Graph> programs = chosen.programs();
-    return onCuda(StepProgram.variables(programs), programs);
+    return onCuda(StepGraphs.variables(programs), programs);
   }
 
   /** The activation arena of one graph. */

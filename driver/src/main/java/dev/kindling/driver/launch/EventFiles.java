@@ -64,7 +64,9 @@ final class EventFiles implements RunObserver, AutoCloseable {
       // Where no step of this attempt comes first it belongs to a step of an older file, which
       // stays.
       long replaces = validated.step() + 1;
-      write(replaces, validated.step(), Map.of("val_loss", (double) validated.loss()));
+      Map<String, Double> values = new LinkedHashMap<>();
+      put(values, validated.hasLoss(), validated.loss(), validated.accuracy());
+      write(replaces, validated.step(), values);
     } else if (event instanceof StepRecalled recalled && recalled.rank() == 0) {
       recalled(recalled);
     }
@@ -74,10 +76,19 @@ final class EventFiles implements RunObserver, AutoCloseable {
     StepDone step = recalled.step();
     if (!written.get((int) step.step())) {
       Map<String, Double> values = scalars(step);
-      if (!Float.isNaN(recalled.validationLoss())) {
-        values.put("val_loss", (double) recalled.validationLoss());
-      }
+      float loss = recalled.validationLoss();
+      put(values, !Float.isNaN(loss), loss, recalled.accuracy());
       write(step.step(), step.step(), values);
+    }
+  }
+
+  private static void put(
+      Map<String, Double> values, boolean hasLoss, float loss, float accuracy) {
+    if (hasLoss) {
+      values.put("val_loss", (double) loss);
+    }
+    if (!Float.isNaN(accuracy)) {
+      values.put("validation_accuracy", (double) accuracy);
     }
   }
 

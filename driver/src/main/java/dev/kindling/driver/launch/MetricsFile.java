@@ -145,7 +145,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     if (!written.get((int) step.step())) {
       float loss = recalled.validationLoss();
       latestUnixMillis = 0;
-      write(line(step, Float.isNaN(loss) ? null : loss));
+      write(line(step, keys(!Float.isNaN(loss), loss, recalled.accuracy())));
     }
   }
 
@@ -153,13 +153,12 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     StepDone step = latest;
     if (step != null && step.step() == validated.step()) {
       pending = null;
-      write(line(step, validated.loss()));
+      write(line(step, keys(validated)));
     } else {
       // Before the first step of this attempt: a line of its own, with what is known.
       flushPending();
       write(
-          "{\"step\":%d,\"attempt\":%d,\"val_loss\":%s}"
-              .formatted(validated.step(), attempt, number(validated.loss())));
+          "{\"step\":%d,\"attempt\":%d%s}".formatted(validated.step(), attempt, keys(validated)));
     }
   }
 
@@ -167,11 +166,21 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     StepDone step = pending;
     pending = null;
     if (step != null) {
-      write(line(step, null));
+      write(line(step, ""));
     }
   }
 
-  private String line(StepDone step, @Nullable Float validationLoss) {
+  private static String keys(Validated validated) {
+    return keys(validated.hasLoss(), validated.loss(), validated.accuracy());
+  }
+
+  /** The keys of a validation, as the end of a line takes them. */
+  private static String keys(boolean hasLoss, float loss, float accuracy) {
+    return (hasLoss ? ",\"val_loss\":" + number(loss) : "")
+        + (Float.isNaN(accuracy) ? "" : ",\"validation_accuracy\":" + number(accuracy));
+  }
+
+  private String line(StepDone step, String validation) {
     written.set((int) step.step());
     StringBuilder text =
         new StringBuilder(320)
@@ -197,10 +206,8 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
             .append(",\"comm_exposed_ms\":")
             .append(number(step.commExposedMillis()))
             .append(",\"attempt\":")
-            .append(attempt);
-    if (validationLoss != null) {
-      text.append(",\"val_loss\":").append(number(validationLoss));
-    }
+            .append(attempt)
+            .append(validation);
     if (step.skipped()) {
       text.append(",\"skipped\":true");
     }

@@ -83,9 +83,8 @@ public final class Progress implements RunObserver {
     if (event instanceof StepDone step && step.rank() == 0) {
       step(step);
     } else if (event instanceof Validated validated && validated.rank() == 0) {
-      validation = String.format(Locale.ROOT, "  val_loss %.4f", validated.loss());
-      plain(
-          String.format(Locale.ROOT, "step %d  val_loss %.4f", validated.step(), validated.loss()));
+      validation = figures(validated);
+      plain("step " + validated.step() + validation);
     } else if (event instanceof CheckpointSaved saved && !saved.failure().isEmpty()) {
       say("step " + saved.step() + ": no checkpoint: " + saved.failure());
     } else if (event instanceof Sample sample) {
@@ -99,6 +98,13 @@ public final class Progress implements RunObserver {
     } else if (event instanceof PhaseEntered entered && entered.rank() == 0) {
       phase(entered);
     }
+  }
+
+  private static String figures(Validated found) {
+    String loss = found.hasLoss() ? String.format(Locale.ROOT, "  val_loss %.4f", found.loss()) : "";
+    return found.hasAccuracy()
+        ? loss + String.format(Locale.ROOT, "  accuracy %.4f", found.accuracy())
+        : loss;
   }
 
   private void phase(PhaseEntered entered) {

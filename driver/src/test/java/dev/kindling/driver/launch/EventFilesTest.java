@@ -122,11 +122,12 @@ class EventFilesTest {
     try (EventFiles events = open(1, 2)) {
       events.attemptStarts(2);
       events.emit(new StepRecalled(0, step(2, 2), Float.NaN));
-      events.emit(new StepRecalled(0, step(3, 3), 9f));
+      events.emit(new StepRecalled(0, step(3, 3), 9f, 0.5f));
       events.emit(step(4, 4));
     }
     assertThat(shown("loss")).containsOnlyKeys(3L, 4L);
     assertThat(shown("val_loss")).containsEntry(3L, 9f);
+    assertThat(shown("validation_accuracy")).containsOnlyKeys(3L).containsEntry(3L, 0.5f);
   }
 
   @Test
@@ -136,11 +137,12 @@ class EventFilesTest {
       events.emit(step(1, 1));
       events.emit(step(2, 2));
       events.attemptStarts(2);
-      events.emit(new Validated(0, 2, 20, 10));
+      events.emit(new Validated(0, 2, 20, 10, 0.75f));
       events.emit(step(3, 3));
     }
     assertThat(shown("loss")).containsOnlyKeys(1L, 2L, 3L);
     assertThat(shown("val_loss")).containsEntry(2L, 20f);
+    assertThat(shown("validation_accuracy")).containsEntry(2L, 0.75f);
   }
 
   @Test

@@ -79,6 +79,23 @@ class MetricsFileTest {
   }
 
   @Test
+  void theShareOfAnswersStandsInTheLineOfItsStep() throws IOException {
+    try (MetricsFile file = MetricsFile.open(folder.resolve("metrics.jsonl"))) {
+      file.attemptStarts(1);
+      file.emit(new Validated(0, 9, Float.NaN, 0, 0.25f));
+      file.emit(step(10, 2f));
+      file.emit(new Validated(0, 10, 1.75f, 640, 0.5f));
+      file.emit(new StepRecalled(0, step(11, 0.125f), Float.NaN, 0.75f));
+    }
+    List<JsonNode> lines = lines();
+    assertThat(lines)
+        .extracting(line -> line.get("validation_accuracy").doubleValue())
+        .containsExactly(0.25, 0.5, 0.75);
+    assertThat(lines).extracting(line -> line.has("val_loss")).containsExactly(false, true, false);
+    assertThat(lines).extracting(line -> line.has("loss")).containsExactly(false, true, true);
+  }
+
+  @Test
   void aLineHoldsTheKeysOfTheContractAndTheValidationOfItsStep() throws IOException {
     try (MetricsFile file = MetricsFile.open(folder.resolve("metrics.jsonl"))) {
       file.attemptStarts(3);

@@ -3,8 +3,6 @@ package dev.kindling.worker.evaluate;
 import dev.kindling.worker.data.BadLines;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.data.Tokenizer;
-import dev.kindling.worker.store.JsonException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.function.Consumer;
 
@@ -38,50 +36,31 @@ public final class ChoiceEvaluation {
   public ChoiceScore of(Path file, BadLines badLines, Consumer<String> notices) {
     score = new ChoiceScore(0, 0, 0, 0);
     long skipped =
-        JsonLines.read(
+        InputLines.read(
             file,
             badLines,
             notices,
-            object -> {
-              Question question = Question.of(object);
-              try {
-                answer(question);
-              } catch (DataException tooLong) {
-                throw new JsonException(
-                    file.toString(), object.place().offset(), String.valueOf(tooLong.getMessage()));
-              }
-            });
+            line -> answer(EncodedQuestion.of(line, tokenizer, scorer.context())));
     if (score.questions() == 0) {
-      throw new DataException(file + ": expected at least one question, found none");
+      throw EncodedQuestion.none(file.toString());
     }
     return new ChoiceScore(score.questions(), score.rightByMean(), score.rightBySum(), skipped);
   }
 
-  private void answer(Question question) {
-    int[] encoded = tokenizer.encode(question.prompt().getBytes(StandardCharsets.UTF_8));
-    int[] prompt = encoded.length == 0 ? new int[] {tokenizer.separator()} : encoded;
+  private void answer(EncodedQuestion question) {
     double[] sums = new double[question.choices().size()];
     double[] means = new double[sums.length];
     for (int i = 0; i < sums.length; i++) {
-      byte[] choice = question.choices().get(i).getBytes(StandardCharsets.UTF_8);
-      Loss loss = scorer.continuation(prompt, tokenizer.encode(choice));
+      Loss loss = scorer.continuation(question.choices().get(i));
       sums[i] = -loss.nats();
       means[i] = -loss.mean();
     }
     score =
         new ChoiceScore(
             score.questions() + 1,
-            score.rightByMean() + (largest(means) == question.answer() ? 1 : 0),
-            score.rightBySum() + (largest(sums) == question.answer() ? 1 : 0),
+            score.rightByMean() + (question.answeredBy(means) ? 1 : 0),
+            score.rightBySum() + (question.answeredBy(sums) ? 1 : 0),
             0);
     progress.accept(score);
-  }
-
-  private static int largest(double[] scores) {
-    int largest = 0;
-    for (int i = 1; i < scores.length; i++) {
-      largest = scores[i] > scores[largest] ? i : largest;
-    }
-    return largest;
   }
 }

@@ -24,7 +24,7 @@ record Question(String prompt, List<String> choices, int answer) {
   static Question of(Json.Obj line) {
     List<String> choices = new ArrayList<>();
     for (Json choice : line.list("choices")) {
-      String text = JsonLines.text(choice, "choices");
+      String text = InputLines.text(choice, "choices");
       if (choices.contains(text)) {
         throw wrong(
             choice, "choices: expected different texts, found " + choice.write() + " twice");

@@ -98,15 +98,12 @@ public final class Scorer implements ModelPrograms {
    * @throws DataException if the continuation has no token, or more than the context
    */
   public Loss continuation(int[] prompt, int[] continuation) {
-    if (continuation.length == 0 || continuation.length > context) {
-      throw new DataException(
-          "expected a continuation of 1 to " + context + " tokens, found " + continuation.length);
-    }
-    int kept = Math.min(prompt.length, context + 1 - continuation.length);
-    int[] stream = new int[kept + continuation.length];
-    System.arraycopy(prompt, prompt.length - kept, stream, 0, kept);
-    System.arraycopy(continuation, 0, stream, kept, continuation.length);
-    return run(stream, 0, stream.length - 1, place -> place >= kept);
+    return continuation(Continuation.of(prompt, continuation, context));
+  }
+
+  Loss continuation(Continuation behind) {
+    int[] stream = behind.stream();
+    return run(stream, 0, stream.length - 1, place -> place >= behind.from());
   }
 
   private Loss run(int[] stream, int at, int count, IntPredicate counts) {

@@ -67,12 +67,12 @@ public final class TextEvaluation {
       prepared(TokenShards.open(data));
     } else if (data.toString().toLowerCase(Locale.ROOT).endsWith(".jsonl")) {
       skipped =
-          JsonLines.read(
+          InputLines.read(
               data,
               badLines,
               notices,
               object -> {
-                String text = JsonLines.text(object.get(field), field);
+                String text = InputLines.text(object.get(field), field);
                 document(text.getBytes(StandardCharsets.UTF_8));
               });
     } else {

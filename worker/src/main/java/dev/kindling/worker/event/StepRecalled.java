@@ -7,26 +7,38 @@ package dev.kindling.worker.event;
  *
  * @param step what was reported
  * @param validationLoss measured after that step, NaN if none was
+ * @param accuracy of answers after that step, NaN if none were asked for
  */
-public record StepRecalled(int rank, StepDone step, float validationLoss) implements WorkerEvent {
+public record StepRecalled(int rank, StepDone step, float validationLoss, float accuracy)
+    implements WorkerEvent {
   private static final int WORDS = 12;
 
-  /** One line of text that {@link #decode} reads back bit for bit; part of a checkpoint's state. */
+  /** Without questions. */
+  public StepRecalled(int rank, StepDone step, float validationLoss) {
+    this(rank, step, validationLoss, Float.NaN);
+  }
+
+  /**
+   * One line of text that {@link #decode} reads back bit for bit; part of a checkpoint's state. A
+   * run without questions writes what it wrote before there were any.
+   */
   public String encode() {
-    return String.join(
-        " ",
-        Long.toString(step.step()),
-        Long.toString(step.tokens()),
-        bits(step.loss()),
-        bits(step.gradNorm()),
-        bits(step.lr()),
-        bits(step.stepMillis()),
-        bits(step.tokensPerSecond()),
-        Long.toString(step.deviceBytesPeak()),
-        Long.toString(step.commBytes()),
-        bits(step.commExposedMillis()),
-        Boolean.toString(step.skipped()),
-        bits(validationLoss));
+    String words =
+        String.join(
+            " ",
+            Long.toString(step.step()),
+            Long.toString(step.tokens()),
+            bits(step.loss()),
+            bits(step.gradNorm()),
+            bits(step.lr()),
+            bits(step.stepMillis()),
+            bits(step.tokensPerSecond()),
+            Long.toString(step.deviceBytesPeak()),
+            Long.toString(step.commBytes()),
+            bits(step.commExposedMillis()),
+            Boolean.toString(step.skipped()),
+            bits(validationLoss));
+    return Float.isNaN(accuracy) ? words : words + " " + bits(accuracy);
   }
 
   /**
@@ -34,7 +46,7 @@ public record StepRecalled(int rank, StepDone step, float validationLoss) implem
    */
   public static StepRecalled decode(String text) {
     String[] words = text.split(" ", -1);
-    if (words.length != WORDS) {
+    if (words.length != WORDS && words.length != WORDS + 1) {
       throw new IllegalArgumentException(
           "recalled step: expected " + WORDS + " words, found " + words.length);
     }
@@ -52,7 +64,8 @@ public record StepRecalled(int rank, StepDone step, float validationLoss) implem
             Long.parseLong(words[8]),
             wide(words[9]),
             Boolean.parseBoolean(words[10]));
-    return new StepRecalled(0, step, single(words[11]));
+    float accuracy = words.length == WORDS ? Float.NaN : single(words[WORDS]);
+    return new StepRecalled(0, step, single(words[11]), accuracy);
   }
 
   private static String bits(float value) {

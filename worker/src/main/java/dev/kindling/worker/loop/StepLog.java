@@ -24,12 +24,12 @@ final class StepLog {
     }
   }
 
-  /** The loss measured after a step; ignored if that step was not reported. */
-  void validated(long step, float loss) {
+  /** What was measured after a step, NaN if not; ignored if that step was not reported. */
+  void validated(long step, float loss, float accuracy) {
     StepRecalled last = steps.peekLast();
     if (last != null && last.step().step() == step) {
       steps.removeLast();
-      steps.addLast(new StepRecalled(0, last.step(), loss));
+      steps.addLast(new StepRecalled(0, last.step(), loss, accuracy));
     }
   }
 

@@ -88,10 +88,12 @@ final class StepReport {
     events.emit(done);
   }
 
-  void validated(Progress progress, Validation.Mean mean) {
+  void validated(Progress progress, Validation.Result result) {
     if (data.rank() == 0) {
-      progress.log().validated(progress.step(), mean.loss());
-      events.emit(new Validated(0, progress.step(), mean.loss(), mean.tokens()));
+      float loss = result.held().loss();
+      progress.log().validated(progress.step(), loss, result.accuracy());
+      events.emit(
+          new Validated(0, progress.step(), loss, result.held().tokens(), result.accuracy()));
     }
   }
 }

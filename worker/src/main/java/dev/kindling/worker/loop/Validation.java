@@ -1,91 +1,62 @@
 package dev.kindling.worker.loop;
 
 import dev.kindling.kernels.backend.Communicator;
-import dev.kindling.kernels.backend.Reduction;
-import dev.kindling.kernels.graph.DType;
-import dev.kindling.kernels.memory.Span;
-import dev.kindling.worker.data.Batch;
-import dev.kindling.worker.data.BatchReader;
-import dev.kindling.worker.data.BatchSlice;
-import dev.kindling.worker.data.SplitName;
 import dev.kindling.worker.data.TokenShards;
+import dev.kindling.worker.evaluate.EncodedQuestion;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
+import java.util.List;
 import java.util.Optional;
 
-/**
- * Loss on held-out samples, always the same ones. Micro-batch j is computed by rank j mod W; each
- * rank fills its own entries of one table, a sum with zeros joins them, and every rank adds the
- * table up in order: the same bits for any number of ranks.
- */
+/** What is measured at intervals: loss on held-out samples, answers to questions, or both. */
 final class Validation implements AutoCloseable {
-  private final StepProgram program;
-  private final Communicator data;
-  private final BatchReader reader;
-  private final Span table;
-  private final int batches;
+  private final Optional<HeldOutLoss> held;
+  private final Optional<ChoiceAccuracy> choices;
 
-  private Validation(StepProgram program, Communicator data, BatchReader reader, int batches) {
-    this.program = program;
-    this.data = data;
-    this.reader = reader;
-    this.batches = batches;
-    this.table = Span.allocate(2L * batches * Float.BYTES);
+  private Validation(Optional<HeldOutLoss> held, Optional<ChoiceAccuracy> choices) {
+    this.held = held;
+    this.choices = choices;
   }
 
-  /** Empty where the plan asks for none or the set holds none out. */
+  /**
+   * Empty where the plan asks for none, or there is nothing to measure.
+   *
+   * @param questions may be none
+   */
   static Optional<Validation> open(
-      TrainPlan plan, TokenShards shards, StepProgram program, Communicator data) {
-    if (plan.validation().everySteps() == 0 || shards.part(SplitName.VALIDATION).sequences() == 0) {
+      TrainPlan plan,
+      TokenShards shards,
+      List<EncodedQuestion> questions,
+      StepProgram program,
+      Communicator data) {
+    if (plan.validation().everySteps() == 0) {
       return Optional.empty();
     }
-    int sequences = plan.arithmetic().sequencesPerMicroBatch();
-    // Every rank reads every micro-batch in order and computes its own: reading costs microseconds,
-    // and the choice of samples then cannot depend on the number of ranks.
-    int batches = plan.validation().batches();
-    BatchSlice everything = new BatchSlice(0, 1, sequences, sequences);
-    return Optional.of(
-        new Validation(
-            program, data, BatchReader.validation(shards, everything, batches), batches));
+    Optional<HeldOutLoss> held = HeldOutLoss.open(plan, shards, program, data);
+    Optional<ChoiceAccuracy> choices =
+        questions.isEmpty()
+            ? Optional.empty()
+            : Optional.of(new ChoiceAccuracy(questions, program, data));
+    return held.isEmpty() && choices.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new Validation(held, choices));
   }
 
-  /** Mean loss in nats per token and the number of tokens behind it. */
-  record Mean(float loss, long tokens) {}
+  /**
+   * @param held loss on held-out samples, {@link HeldOutLoss.Mean#NONE} without any
+   * @param accuracy share of the questions answered right, NaN without any
+   */
+  record Result(HeldOutLoss.Mean held, float accuracy) {}
 
-  Mean run() {
-    for (int i = 0; i < 2 * batches; i++) {
-      table.putFloat(i, 0f);
-    }
-    int worldSize = data.worldSize();
-    for (int first = 0; first < batches; first += worldSize) {
-      int own = first + data.rank();
-      for (int index = first; index < Math.min(first + worldSize, batches); index++) {
-        Batch batch = reader.next();
-        if (index == own) {
-          WorkerTask.write(batch, program.inputs());
-        }
-      }
-      // All ranks run it, also one without a micro-batch left: sharded weights are gathered inside.
-      StepOutcome outcome = program.evaluate();
-      if (own < batches) {
-        table.putFloat(2L * own, outcome.lossSum());
-        table.putFloat(2L * own + 1, outcome.tokenCount());
-      }
-    }
-    data.allReduce(table, DType.F32, Reduction.SUM);
-    double loss = 0;
-    double tokens = 0;
-    for (int index = 0; index < batches; index++) {
-      loss += table.getFloat(2L * index);
-      tokens += table.getFloat(2L * index + 1);
-    }
-    return new Mean((float) (loss / tokens), (long) tokens);
+  /** All ranks together. */
+  Result run() {
+    HeldOutLoss.Mean mean = held.map(HeldOutLoss::run).orElse(HeldOutLoss.Mean.NONE);
+    return new Result(mean, choices.map(ChoiceAccuracy::run).orElse(Float.NaN));
   }
 
   @Override
   public void close() {
-    reader.close();
-    table.close();
+    held.ifPresent(HeldOutLoss::close);
+    choices.ifPresent(ChoiceAccuracy::close);
   }
 }

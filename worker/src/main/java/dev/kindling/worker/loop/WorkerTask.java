@@ -11,6 +11,7 @@ import dev.kindling.worker.data.BatchReader;
 import dev.kindling.worker.data.BatchSlice;
 import dev.kindling.worker.data.CacheFolder;
 import dev.kindling.worker.data.TokenShards;
+import dev.kindling.worker.evaluate.EncodedQuestion;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.Phase;
 import dev.kindling.worker.model.Full;
@@ -29,6 +30,7 @@ import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageLocation;
 import dev.kindling.worker.store.WatchedStorage;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -42,6 +44,7 @@ public final class WorkerTask {
   private final StorageLocation runDir;
   private final RankContext context;
   private final int rank;
+  private List<EncodedQuestion> questions = List.of();
 
   private WorkerTask(WorkerAssignment assignment, RankContext context) {
     this.assignment = assignment;
@@ -71,6 +74,7 @@ public final class WorkerTask {
 
   private WorkerResult run() {
     TokenShards shards = TokenShards.open(Path.of(assignment.dataDir()));
+    questions = ChoiceAccuracy.questions(plan, shards);
     // The communicator may connect devices: it is opened after the backend and closed before it.
     try (Backend backend = backend();
         Communicator data =
@@ -118,7 +122,8 @@ public final class WorkerTask {
       Checkpointing checkpoints) {
     StartPoint start = new StartPoint(identity, program, checkpoints, data, context.events());
     Progress progress = start.begin();
-    Optional<Validation> validation = Validation.open(plan, shards, program, data);
+    Optional<Validation> validation = 
+        Validation.open(plan, shards, questions, program, data);
     try {
       Optional<WorkerResult> result = Optional.empty();
       for (int segment = 0; result.isEmpty(); segment++) {
@@ -157,13 +162,15 @@ public final class WorkerTask {
             maskDocuments,
             arithmetic.logicalShardsPerRank(),
             arithmetic.accumulation());
-    return new StepGraphs(
+    StepGraphs graphs =
+        new StepGraphs(
         plan.model().withVocabulary(vocabulary),
         new Full(),
         plan.optimizer(),
         shape,
         new Sharding(plan.mesh().zero(), plan.ranks()),
         plan.narrowGradients());
+    return plan.asksQuestions() ? graphs.withScores() : graphs;
   }
 
   private BatchSlice slice(Communicator data) {

@@ -201,6 +201,11 @@ public record TrainPlan(
     }
   }
 
+  /** Whether questions are asked while it trains. */
+  public boolean asksQuestions() {
+    return validation.everySteps() > 0 && validation.choices().isPresent();
+  }
+
   /** Counts that follow from this plan. */
   public BatchArithmetic arithmetic() {
     return BatchArithmetic.of(this);
@@ -208,17 +213,23 @@ public record TrainPlan(
 
   /** The same run from any working folder: relative input paths become absolute. */
   public TrainPlan absolute() {
-    return with(model.absolute(), data.absolute(), tokenizer.absolute(), ranks, spark);
+    return with(
+        model.absolute(),
+        data.absolute(),
+        tokenizer.absolute(),
+        validation.absolute(),
+        ranks,
+        spark);
   }
 
   /** The same run as others may see it: what Spark settings hide is a word. */
   public TrainPlan withoutSecrets() {
-    return with(model, data, tokenizer, ranks, spark.withoutSecrets());
+    return with(model, data, tokenizer, validation, ranks, spark.withoutSecrets());
   }
 
   /** The same run with {@code secrets} where {@link #withoutSecrets} left words; others go. */
   public TrainPlan withSecrets(Map<String, String> secrets) {
-    return with(model, data, tokenizer, ranks, spark.withSecrets(secrets));
+    return with(model, data, tokenizer, validation, ranks, spark.withSecrets(secrets));
   }
 
   /**
@@ -228,7 +239,7 @@ public record TrainPlan(
   public Optional<TrainPlan> onAtMost(int slots) {
     for (int fewer = slots; fewer >= recovery.fewest(ranks, determinism); fewer--) {
       try {
-        return Optional.of(with(model, data, tokenizer, fewer, spark));
+        return Optional.of(with(model, data, tokenizer, validation, fewer, spark));
       } catch (IllegalArgumentException indivisible) {
         continue;
       }
@@ -242,13 +253,14 @@ public record TrainPlan(
    * @throws IllegalArgumentException if they do not fit the rest, as {@code key: what is wrong}
    */
   public TrainPlan withModel(ModelSpec known, TokenizerSpec fitting) {
-    return with(known, data, fitting, ranks, spark);
+    return with(known, data, fitting, validation, ranks, spark);
   }
 
   private TrainPlan with(
       ModelSpec newModel,
       DataSpec newData,
       TokenizerSpec newTokenizer,
+      ValidationSpec newValidation,
       int newRanks,
       SparkSpec newSpark) {
     return new TrainPlan(
@@ -262,7 +274,7 @@ public record TrainPlan(
         memory,
         checkpoint,
         recovery,
-        validation,
+        newValidation,
         log,
         guard,
         determinism,
@@ -292,7 +304,7 @@ public record TrainPlan(
                 Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO)),
         Map.entry("checkpoint", CheckpointSpec.DEFAULT),
         Map.entry("recovery", RecoverySpec.DEFAULT),
-        Map.entry("validation", new ValidationSpec(100, 8)),
+        Map.entry("validation", new ValidationSpec(100, 8, Optional.empty())),
         Map.entry("log", new LogSpec(1)),
         Map.entry("guard", new GuardSpec(100, 6.0, 3, 100, 3)),
         Map.entry("determinism", Determinism.REPLAY),

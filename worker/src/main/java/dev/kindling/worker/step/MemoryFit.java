@@ -77,7 +77,7 @@ public final class MemoryFit {
 
   private long price(StepGraphs step) {
     List<Graph> programs = step.programs();
-    return pricing.bytes(StepProgram.variables(programs), programs);
+    return pricing.bytes(StepGraphs.variables(programs), programs);
   }
 
   private List<MemorySaving> savings() {

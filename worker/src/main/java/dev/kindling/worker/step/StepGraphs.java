@@ -43,6 +43,7 @@ import java.util.function.Predicate;
  * finish       forward, backward, fold all levels, reduce over ranks, norm, clip, update, clear
  * evaluate     forward; loss sum and token count
  * spread       working copies of the weights from the masters of all ranks (sharding only)
+ * score        forward of one sequence; its loss sum (where questions are asked)
  * </pre>
  *
  * <p>A step is {@code accumulate} for every micro-batch but the last and {@code finish} for the
@@ -66,6 +67,7 @@ import java.util.function.Predicate;
  * @param model with its vocabulary fixed
  * @param narrowGradients whether a device may store gradients of matrices in its narrow precision,
  *     where the step writes each of them once
+ * @param scores whether there is a program for the loss of one sequence
  */
 public record StepGraphs(
     ModelFamily model,
@@ -73,7 +75,19 @@ public record StepGraphs(
     UpdateRule rule,
     StepShape shape,
     Sharding sharding,
-    boolean narrowGradients) {
+    boolean narrowGradients,
+    boolean scores) {
+  /** Without questions. */
+  public StepGraphs(
+      ModelFamily model,
+      Projection projection,
+      UpdateRule rule,
+      StepShape shape,
+      Sharding sharding,
+      boolean narrowGradients) {
+    this(model, projection, rule, shape, sharding, narrowGradients, false);
+  }
+
   /** Gradients in fp32. */
   public StepGraphs(
       ModelFamily model,
@@ -99,22 +113,33 @@ public record StepGraphs(
   public static final String SCALE = "out/scale";
   public static final String STOPS = "out/stop_votes";
 
+  /** Of the sequence that is scored: what its inputs' names begin with, and its loss. */
+  static final String SCORED = "scored/";
+
+  static final String SCORE = "out/score";
+
   /** The same sentences for a step that saves memory. */
   public StepGraphs with(MemorySaving saving) {
     return with(shape.with(saving));
   }
 
   StepGraphs with(StepShape other) {
-    return new StepGraphs(model, projection, rule, other, sharding, narrowGradients);
+    return new StepGraphs(model, projection, rule, other, sharding, narrowGradients, scores);
   }
 
   /** The same sentences with gradients that a device may store in its narrow precision. */
   public StepGraphs withNarrowGradients() {
-    return new StepGraphs(model, projection, rule, shape, sharding, true);
+    return new StepGraphs(model, projection, rule, shape, sharding, true, scores);
+  }
+
+  /** The same sentences, and one for the loss of one sequence. */
+  public StepGraphs withScores() {
+    return new StepGraphs(model, projection, rule, shape, sharding, narrowGradients, true);
   }
 
   /**
-   * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread.
+   * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread,
+   * score if there is one.
    */
   public List<Graph> programs() {
     List<Graph> programs = new ArrayList<>(microSteps());
@@ -124,7 +149,24 @@ public record StepGraphs(
     }
     programs.add(evaluate());
     programs.add(spread());
+    if (scores) {
+      programs.add(score());
+    }
     return programs;
+  }
+
+  /** Every variable of every program, once, in order of first declaration. */
+  public static List<Variable> variables(List<Graph> graphs) {
+    Map<String, Variable> byName = new LinkedHashMap<>();
+    for (Graph graph : graphs) {
+      for (Variable variable : graph.variables()) {
+        Variable known = byName.putIfAbsent(variable.name(), variable);
+        if (known != null && !known.equals(variable)) {
+          throw new IllegalStateException("two variables named " + variable.name());
+        }
+      }
+    }
+    return List.copyOf(byName.values());
   }
 
   public Graph accumulate() {
@@ -250,6 +292,22 @@ public record StepGraphs(
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
     model.parameters().forEach(param -> places.spread(b, param));
+    return b.build();
+  }
+
+  /** One sequence of any documents: attention spans it all. */
+  public Graph score() {
+    ParameterPlaces places = sharding.places();
+    GraphBuilder b = new GraphBuilder(places);
+    Shape tokens = Shape.of(shape.sequence());
+    Value ids = b.input(SCORED + ModelInputs.TOKENS, tokens, DType.I32);
+    Value positions = b.input(SCORED + ModelInputs.POSITIONS, tokens, DType.I32);
+    Value targets = b.input(SCORED + TARGETS, tokens, DType.I32);
+    ModelInputs in = new ModelInputs(ids, positions, null, shape.sequence());
+    Value loss = b.crossEntropy(model.logits(b, in, projection), targets).lossSum();
+    shape.saving().apply(b);
+    places.settle(b, model.layers());
+    b.output(SCORE, loss);
     return b.build();
   }
 

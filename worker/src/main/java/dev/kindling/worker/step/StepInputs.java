@@ -15,12 +15,15 @@ import org.jspecify.annotations.Nullable;
  */
 public record StepInputs(
     IntBuffer tokens, IntBuffer targets, IntBuffer positions, @Nullable IntBuffer segments) {
-  static StepInputs of(Memory memory, int slot, boolean maskDocuments) {
+  /**
+   * @param prefix of the names of the variables
+   */
+  static StepInputs of(Memory memory, int slot, String prefix, boolean maskDocuments) {
     return new StepInputs(
-        ints(memory, slot, ModelInputs.TOKENS),
-        ints(memory, slot, StepGraphs.TARGETS),
-        ints(memory, slot, ModelInputs.POSITIONS),
-        maskDocuments ? ints(memory, slot, ModelInputs.SEGMENTS) : null);
+        ints(memory, slot, prefix + ModelInputs.TOKENS),
+        ints(memory, slot, prefix + StepGraphs.TARGETS),
+        ints(memory, slot, prefix + ModelInputs.POSITIONS),
+        maskDocuments ? ints(memory, slot, prefix + ModelInputs.SEGMENTS) : null);
   }
 
   private static IntBuffer ints(Memory memory, int slot, String name) {

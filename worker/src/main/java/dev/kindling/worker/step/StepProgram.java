@@ -20,9 +20,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
@@ -54,6 +54,7 @@ public final class StepProgram implements AutoCloseable {
   private final Program finish;
   private final Program evaluate;
   private final Program spread;
+  private final Optional<SequenceScore> score;
   private final int rank;
   private final List<Program> micro;
   private final List<Program> stash;
@@ -81,9 +82,9 @@ public final class StepProgram implements AutoCloseable {
     this.graphs = graphs;
     List<Graph> all = graphs.programs();
     int levels = graphs.shape().levels();
-    int micros = all.size() - levels - 3;
+    int micros = graphs.microSteps().size();
     rank = data.rank();
-    List<Variable> declared = variables(all);
+    List<Variable> declared = StepGraphs.variables(all);
     declared.forEach(variable -> variables.put(variable.name(), variable));
     memory = backend.allocate(declared, all);
     Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
@@ -93,10 +94,14 @@ public final class StepProgram implements AutoCloseable {
     stash = compiled.subList(micros + 1, micros + 1 + levels);
     evaluate = compiled.get(micros + 1 + levels);
     spread = compiled.get(micros + 2 + levels);
+    score =
+        graphs.scores()
+            ? Optional.of(new SequenceScore(compiled.get(micros + 3 + levels), memory))
+            : Optional.empty();
     bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
     kept = new float[(memory.slots() + 1) * OUTCOME.size()];
     for (int each = 0; each < memory.slots(); each++) {
-      inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
+      inputs.add(StepInputs.of(memory, each, "", graphs.shape().maskDocuments()));
       for (String name : OUTCOME) {
         outcomes.add(memory.span(name, each));
       }
@@ -130,20 +135,6 @@ public final class StepProgram implements AutoCloseable {
     StepProgram program = new StepProgram(graphs, backend, data);
     Failpoint.STEP_COMPILE.after();
     return program;
-  }
-
-  /** Every variable of every program, once, in order of first declaration. */
-  public static List<Variable> variables(List<Graph> graphs) {
-    Map<String, Variable> byName = new LinkedHashMap<>();
-    for (Graph graph : graphs) {
-      for (Variable variable : graph.variables()) {
-        Variable known = byName.putIfAbsent(variable.name(), variable);
-        if (known != null && !known.equals(variable)) {
-          throw new IllegalStateException("two variables named " + variable.name());
-        }
-      }
-    }
-    return List.copyOf(byName.values());
   }
 
   /** Where the host writes the next micro-batch; waits until the device has left that place. */
@@ -199,6 +190,7 @@ public final class StepProgram implements AutoCloseable {
     addFingerprints(lines, "stash", stash);
     addFingerprints(lines, "evaluate", List.of(evaluate));
     addFingerprints(lines, "spread", List.of(spread));
+    score.ifPresent(one -> addFingerprints(lines, "score", List.of(one.program())));
     return String.join("\n", lines);
   }
 
@@ -336,6 +328,19 @@ public final class StepProgram implements AutoCloseable {
     return new StepOutcome(scalar(used, 0), scalar(used, 1), 0f, 0f, 0f);
   }
 
+  /** Where the host writes the next sequence that {@link #score} is to read. */
+  public StepInputs sequence() {
+    memory.await(slot);
+    return score.orElseThrow().inputs(slot);
+  }
+
+  /** Sum of the losses of one sequence, nats; changes nothing. All ranks together. */
+  public float score() {
+    int used = submit(score.orElseThrow().program());
+    memory.await(used);
+    return score.orElseThrow().loss(used);
+  }
+
   /**
    * Runs every program once on zeros, so that a shape that does not fit or a rank that does not
    * answer shows now, and clears everything again. To be called before the weights are filled.
@@ -350,6 +355,10 @@ public final class StepProgram implements AutoCloseable {
     finish(1, 0.0, false);
     evaluate();
     spread();
+    if (score.isPresent()) {
+      sequence().fillForDryRun();
+      score();
+    }
     for (Role role : DRY_RUN_CLEARS) {
       memory.clear(role);
     }
@@ -377,7 +386,9 @@ public final class StepProgram implements AutoCloseable {
 
   @Override
   public void close() {
-    List<AutoCloseable> parts = new ArrayList<>(List.of(spread, evaluate));
+    List<AutoCloseable> parts = new ArrayList<>();
+    score.ifPresent(one -> parts.add(one.program()));
+    parts.addAll(List.of(spread, evaluate));
     parts.addAll(stash);
     parts.add(finish);
     parts.addAll(micro);

@@ -78,6 +78,24 @@ public record StorageLocation(String text) {
         isLocal() ? Path.of(text).resolve(child).toString() : text + "/" + child);
   }
 
+  /** The folder around it; of a bare name the working folder. */
+  public StorageLocation parent() {
+    if (isLocal()) {
+      Path above = Path.of(text).toAbsolutePath().getParent();
+      return new StorageLocation(above == null ? text : above.toString());
+    }
+    return new StorageLocation(text.substring(0, text.lastIndexOf('/')));
+  }
+
+  /** Its last name. */
+  public String name() {
+    if (isLocal()) {
+      Path last = Path.of(text).getFileName();
+      return last == null ? "" : last.toString();
+    }
+    return text.substring(text.lastIndexOf('/') + 1);
+  }
+
   /**
    * Opens it; nothing is read or written yet.
    *

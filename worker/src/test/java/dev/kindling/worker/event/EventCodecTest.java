@@ -15,7 +15,7 @@ class EventCodecTest {
               0, 7, 1024, Float.intBitsToFloat(0x7f800001), 1.5f, 1e-3, 2.5, 3.5, 4, 5, 6.5, true),
           new StepRecalled(
               0, new StepDone(0, 7, 1024, 0.1f, 1.5f, 1e-3, 2.5, 3.5, 4, 5, 6.5, false), Float.NaN),
-          new Validated(0, 7, 1.25f, 99),
+          new Validated(0, 7, 1.25f, 99, 0.5f),
           new CheckpointSaved(0, 7, "e1-s7", 12, 1.0, 0.5, ""),
           new Sample(0, 7, "public ", "class \u00e4"),
           new LogLine(1, LogLine.Level.WARN, "slow"),

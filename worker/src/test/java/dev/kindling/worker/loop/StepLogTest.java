@@ -18,11 +18,16 @@ class StepLogTest {
     StepLog log = new StepLog();
     log.add(step(1));
     log.add(step(2));
-    log.validated(2, 1.25f);
+    log.validated(2, 1.25f, Float.NaN);
+    log.add(step(3));
+    log.validated(3, Float.NaN, 0.75f);
     List<StepRecalled> recalled = new StepLog().restore(log.encode());
     assertThat(recalled)
         .containsExactly(
-            new StepRecalled(0, step(1), Float.NaN), new StepRecalled(0, step(2), 1.25f));
+            new StepRecalled(0, step(1), Float.NaN),
+            new StepRecalled(0, step(2), 1.25f),
+            new StepRecalled(0, step(3), Float.NaN, 0.75f));
+    assertThat(log.encode().get(1).split(" ")).as("as before there were questions").hasSize(12);
   }
 
   @Test

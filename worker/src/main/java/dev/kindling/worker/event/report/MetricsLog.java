@@ -1,8 +1,14 @@
 package dev.kindling.worker.event.report;
 
 import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonLines;
+import dev.kindling.worker.store.JsonReader;
+import java.io.BufferedInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -15,25 +21,41 @@ import java.util.TreeMap;
  *
  * @param byStep lines that hold a loss, by step
  * @param validation lines that hold a validation loss, by step
+ * @param accuracy lines that hold the share of questions answered right, by step
  */
-public record MetricsLog(SortedMap<Long, Json.Obj> byStep, SortedMap<Long, Json.Obj> validation) {
+public record MetricsLog(
+    SortedMap<Long, Json.Obj> byStep,
+    SortedMap<Long, Json.Obj> validation,
+    SortedMap<Long, Json.Obj> accuracy) {
 
   /** Reads the file; an absent one is empty. */
   public static MetricsLog read(Path file) throws IOException {
-    return of(JsonLines.read(file));
+    return of(lines(file));
+  }
+
+  /** Objects of the file in order; an absent one has none, and a line that a kill tore is none. */
+  static List<Json.Obj> lines(Path file) throws IOException {
+    List<Json.Obj> objects = new ArrayList<>();
+    if (Files.exists(file)) {
+      try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
+        JsonLines.read(
+            in, file.toString(), JsonReader.Limits.DEFAULT, objects::add, (line, torn) -> {});
+      }
+    }
+    return objects;
   }
 
   /** What counts of lines in the order of the file. */
   static MetricsLog of(List<Json.Obj> lines) {
-    SortedMap<Long, Json.Obj> byStep = new TreeMap<>();
-    SortedMap<Long, Json.Obj> validation = new TreeMap<>();
-    lines.forEach(line -> keep(line, byStep, validation));
-    return new MetricsLog(byStep, validation);
+    return new MetricsLog(
+        counting(lines, "loss"),
+        counting(lines, "val_loss"),
+        counting(lines, "validation_accuracy"));
   }
 
   /** Lines whose step was logged before: steps that a restart computed again. */
   public static long repeated(Path file) throws IOException {
-    return repeated(JsonLines.read(file));
+    return repeated(lines(file));
   }
 
   static long repeated(List<Json.Obj> lines) {
@@ -44,15 +66,15 @@ public record MetricsLog(SortedMap<Long, Json.Obj> byStep, SortedMap<Long, Json.
         .count();
   }
 
-  private static void keep(
-      Json.Obj json, SortedMap<Long, Json.Obj> byStep, SortedMap<Long, Json.Obj> validation) {
-    long step = json.integer("step", 0, Long.MAX_VALUE);
-    if (json.find("loss").isPresent()) {
-      byStep.merge(step, json, MetricsLog::counting);
+  private static SortedMap<Long, Json.Obj> counting(List<Json.Obj> lines, String key) {
+    SortedMap<Long, Json.Obj> byStep = new TreeMap<>();
+    for (Json.Obj line : lines) {
+      long step = line.integer("step", 0, Long.MAX_VALUE);
+      if (line.find(key).isPresent()) {
+        byStep.merge(step, line, MetricsLog::counting);
+      }
     }
-    if (json.find("val_loss").isPresent()) {
-      validation.merge(step, json, MetricsLog::counting);
-    }
+    return byStep;
   }
 
   private static Json.Obj counting(Json.Obj earlier, Json.Obj later) {

@@ -78,8 +78,8 @@ public final class Report {
         new Report(
                 String.valueOf(folder.getFileName()),
                 configYaml,
-                JsonLines.read(folder.resolve("history.jsonl")),
-                JsonLines.read(folder.resolve("metrics.jsonl")))
+                MetricsLog.lines(folder.resolve("history.jsonl")),
+                MetricsLog.lines(folder.resolve("metrics.jsonl")))
             .page();
     Failpoint.REPORT_PUBLISH.before();
     new LocalStorage(folder).replace(FILE, page.getBytes(StandardCharsets.UTF_8));

@@ -48,6 +48,10 @@ record RunCurves(MetricsLog log, long repeated, List<Long> skipped) {
     return Series.of("validation", "validation", log.validation(), "val_loss");
   }
 
+  private Series accuracy() {
+    return Series.of("", "validation", log.accuracy(), "validation_accuracy");
+  }
+
   Series rate() {
     return of("", "rate", "tokens_per_s");
   }
@@ -72,6 +76,9 @@ record RunCurves(MetricsLog log, long repeated, List<Long> skipped) {
     Plot rates = new Plot("Throughput", Unit.rate(rate.median(), "tokens/s"), LOW).fromZero();
     return List.of(
         losses,
+        new Plot("Questions answered right", Unit.plain("share of validation.choices"), LOW)
+            .fromZero()
+            .dots(accuracy()),
         smoothed(rates, rate),
         new Plot("Time of a step", Unit.millis(step.median()), LOW)
             .fromZero()

@@ -162,4 +162,13 @@ class ReportTest {
     assertThat(path.split("M", -1)).hasSize(3);
     assertThat(text).doesNotContain(">NaN<").doesNotContain("Infinity");
   }
+
+  @Test
+  void theShareOfAnswersIsACurveWhereItWasMeasured() throws Exception {
+    StoryOfARun story = new StoryOfARun().driverStarts(false).attemptStarts().steps(1, 9);
+    assertThat(page(story, CONFIG)).doesNotContain("Questions answered right");
+    String text = page(story.answers(4, 0.25).answers(8, 0.5).driverEnds(0, ""), CONFIG);
+    parsed(text);
+    assertThat(text).contains("Questions answered right").contains("share of validation.choices");
+  }
 }

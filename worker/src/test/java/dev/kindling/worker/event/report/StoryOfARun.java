@@ -93,6 +93,17 @@ final class StoryOfARun {
             now));
   }
 
+  StoryOfARun answers(long step, double share) {
+    metrics.append(
+        String.format(
+            Locale.ROOT,
+            "{\"step\":%d,\"attempt\":%d,\"validation_accuracy\":%s}%n",
+            step,
+            attempt,
+            share));
+    return this;
+  }
+
   private StoryOfARun event(String members) {
     history.append("{\"unix_ms\":").append(now).append(',').append(members).append("}\n");
     return this;

@@ -17,10 +17,10 @@ import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.pretrained.ModelDirectory;
 import dev.kindling.worker.pretrained.PretrainedWeights;
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -31,6 +31,8 @@ import java.util.TreeMap;
 
 /** Writes model directories: of the newest checkpoint of a run, or of another model directory. */
 final class ModelExport {
+  private static final int TOKENIZER_BYTES_MAX = 256 << 20;
+
   private final CommandBodies.ExportRequest request;
   private final PrintWriter out;
 
@@ -45,21 +47,18 @@ final class ModelExport {
       ofRun(source);
       return;
     }
-    Path folder =
-        source
-            .path()
-            .filter(ModelDirectory::isOne)
-            .orElseThrow(
-                () ->
-                    new PlanException(
-                        request.source()
-                            + " holds no run (no "
-                            + RunMirror.CONFIG
-                            + ") and no model (no config.json)"));
+    InputFolder folder = new InputFolder(source);
+    if (!ModelDirectory.isOne(folder)) {
+      throw new PlanException(
+          request.source()
+              + " holds no run (no "
+              + RunMirror.CONFIG
+              + ") and no model (no config.json)");
+    }
     ofDirectory(folder);
   }
 
-  private void ofDirectory(Path folder) {
+  private void ofDirectory(InputFolder folder) {
     try (PretrainedWeights weights = PretrainedWeights.open(ModelDirectory.open(folder))) {
       CompanionFiles files = CompanionFiles.of(folder, weights, true);
       write(weights, files, files.others());
@@ -112,8 +111,8 @@ final class ModelExport {
     if (!(spec instanceof Huggingface tokenizer)) {
       return Map.of();
     }
-    Path path = Path.of(tokenizer.path());
-    Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
-    return Map.of("tokenizer.json", Files.readAllBytes(file));
+    StorageLocation file = tokenizer.file();
+    byte[] text = new InputFolder(file.parent()).read(file.name(), TOKENIZER_BYTES_MAX);
+    return Map.of("tokenizer.json", text);
   }
 }

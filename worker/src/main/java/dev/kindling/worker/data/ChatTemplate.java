@@ -1,5 +1,6 @@
 package dev.kindling.worker.data;
 
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
@@ -36,6 +37,7 @@ record ChatTemplate(String source, String origin, TreeMap<String, String> specia
 
   private static final String CONFIG = "tokenizer_config.json";
   private static final String FILE = "chat_template.jinja";
+  private static final int FILE_BYTES_MAX = 64 << 20;
 
   static boolean named(String name) {
     return NAMED.containsKey(name);
@@ -48,7 +50,7 @@ record ChatTemplate(String source, String origin, TreeMap<String, String> specia
    * @throws DataException when a file is named and missing, or no JSON
    */
   static Optional<ChatTemplate> of(Optional<String> name, TokenizerSpec tokenizer) {
-    Optional<Path> folder = folder(tokenizer);
+    Optional<InputFolder> folder = folder(tokenizer);
     Optional<Json.Obj> config = folder.flatMap(ChatTemplate::config);
     TreeMap<String, String> tokens = new TreeMap<>();
     config.ifPresent(found -> found.members().forEach((key, value) -> token(tokens, key, value)));
@@ -57,34 +59,42 @@ record ChatTemplate(String source, String origin, TreeMap<String, String> specia
       String source = known != null ? known : read(Path.of(name.get()));
       return Optional.of(new ChatTemplate(source, name.get(), tokens));
     }
-    Optional<Path> file = folder.map(at -> at.resolve(FILE)).filter(Files::exists);
+    Optional<String> file = folder.flatMap(at -> read(at, FILE));
     if (file.isPresent()) {
-      return Optional.of(new ChatTemplate(read(file.get()), file.get().toString(), tokens));
+      return Optional.of(new ChatTemplate(file.get(), folder.orElseThrow().shown(FILE), tokens));
     }
     return config
         .flatMap(ChatTemplate::inConfig)
-        .map(source -> new ChatTemplate(source, folder.orElseThrow() + "/" + CONFIG, tokens));
+        .map(source -> new ChatTemplate(source, folder.orElseThrow().shown(CONFIG), tokens));
   }
 
-  private static Optional<Path> folder(TokenizerSpec tokenizer) {
-    if (!(tokenizer instanceof Huggingface huggingface)) {
-      return Optional.empty();
-    }
-    Path path = Path.of(huggingface.path()).toAbsolutePath();
-    return Optional.ofNullable(Files.isDirectory(path) ? path : path.getParent());
+  private static Optional<InputFolder> folder(TokenizerSpec tokenizer) {
+    return tokenizer instanceof Huggingface huggingface
+        ? Optional.of(new InputFolder(huggingface.file().absolute().parent()))
+        : Optional.empty();
   }
 
-  private static Optional<Json.Obj> config(Path folder) {
-    Path file = folder.resolve(CONFIG);
-    if (!Files.exists(file)) {
+  private static Optional<String> read(InputFolder folder, String name) {
+    try {
+      return folder.exists(name)
+          ? Optional.of(new String(folder.read(name, FILE_BYTES_MAX), StandardCharsets.UTF_8))
+          : Optional.empty();
+    } catch (IOException e) {
+      throw new DataException(folder.shown(name) + ": cannot be read: " + e, e);
+    }
+  }
+
+  private static Optional<Json.Obj> config(InputFolder folder) {
+    Optional<String> text = read(folder, CONFIG);
+    if (text.isEmpty()) {
       return Optional.empty();
     }
-    byte[] json = read(file).getBytes(StandardCharsets.UTF_8);
+    byte[] json = text.get().getBytes(StandardCharsets.UTF_8);
     try {
       return Optional.of(
           JsonReader.read(json, CONFIG, JsonReader.Limits.FOREIGN).asObject("tokenizer config"));
     } catch (JsonException e) {
-      throw new DataException(file + ": byte " + e.offset() + ": " + e.reason(), e);
+      throw new DataException(folder.shown(CONFIG) + ": byte " + e.offset() + ": " + e.reason(), e);
     }
   }
 

@@ -3,17 +3,17 @@ package dev.kindling.worker.data;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
+import dev.kindling.worker.store.StorageLocation;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -23,6 +23,8 @@ import java.util.Map;
 final class HuggingfaceTokenizer implements Tokenizer {
   private static final List<String> USUAL_SEPARATORS =
       List.of("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]");
+
+  private static final int FILE_BYTES_MAX = 256 << 20;
 
   private final HuggingFaceTokenizer rust;
   private final int vocabularySize;
@@ -39,28 +41,27 @@ final class HuggingfaceTokenizer implements Tokenizer {
     this.hash = new Sha256().add("huggingface").add(json).add("separator " + separator).hex();
   }
 
-  static HuggingfaceTokenizer open(Huggingface spec) {
-    Path path = Path.of(spec.path());
-    Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
-    byte[] json = read(file);
-    Map<String, Integer> vocabulary = vocabulary(file, json);
-    return of(file, json, vocabulary, separator(file, vocabulary, spec));
+  static HuggingfaceTokenizer open(Huggingface spec, Map<String, String> settings) {
+    StorageLocation file = spec.file();
+    byte[] json = read(file, settings);
+    Map<String, Integer> vocabulary = vocabulary(file.toString(), json);
+    int separator = separator(file.toString(), vocabulary, spec);
+    return of(file.toString(), json, vocabulary, separator);
   }
 
   /** Four bytes separator, little-endian, then the JSON. */
   static HuggingfaceTokenizer restore(byte[] saved, String name) {
-    Path file = Path.of(name);
     if (saved.length < Integer.BYTES) {
       throw new DataException(
           name + ": expected a saved tokenizer, found " + saved.length + " bytes");
     }
     int separator = ByteBuffer.wrap(saved).order(ByteOrder.LITTLE_ENDIAN).getInt();
     byte[] json = Arrays.copyOfRange(saved, Integer.BYTES, saved.length);
-    return of(file, json, vocabulary(file, json), separator);
+    return of(name, json, vocabulary(name, json), separator);
   }
 
   private static HuggingfaceTokenizer of(
-      Path file, byte[] json, Map<String, Integer> vocabulary, int separator) {
+      String file, byte[] json, Map<String, Integer> vocabulary, int separator) {
     int size = vocabulary.values().stream().mapToInt(Integer::intValue).max().orElse(-1) + 1;
     return new HuggingfaceTokenizer(rust(file, json), size, separator, json);
   }
@@ -74,9 +75,9 @@ final class HuggingfaceTokenizer implements Tokenizer {
         .array();
   }
 
-  private static byte[] read(Path file) {
+  private static byte[] read(StorageLocation file, Map<String, String> settings) {
     try {
-      return Files.readAllBytes(file);
+      return new InputFolder(file.parent(), settings).read(file.name(), FILE_BYTES_MAX);
     } catch (NoSuchFileException e) {
       throw new DataException(file + ": expected a tokenizer.json, found no such file", e);
     } catch (IOException e) {
@@ -84,7 +85,7 @@ final class HuggingfaceTokenizer implements Tokenizer {
     }
   }
 
-  private static HuggingFaceTokenizer rust(Path file, byte[] json) {
+  private static HuggingFaceTokenizer rust(String file, byte[] json) {
     // The library unpacks its native code into this folder and must never ask the network.
     if (System.getProperty("DJL_CACHE_DIR") == null && System.getenv("DJL_CACHE_DIR") == null) {
       System.setProperty("DJL_CACHE_DIR", CacheFolder.of("djl").toString());
@@ -101,7 +102,7 @@ final class HuggingfaceTokenizer implements Tokenizer {
     }
   }
 
-  private static Map<String, Integer> vocabulary(Path file, byte[] json) {
+  private static Map<String, Integer> vocabulary(String file, byte[] json) {
     try {
       Map<String, Integer> ids = new HashMap<>();
       Json.Obj root =
@@ -156,7 +157,7 @@ final class HuggingfaceTokenizer implements Tokenizer {
     return (int) value.asInteger("token id", 0, Integer.MAX_VALUE - 1);
   }
 
-  private static int separator(Path file, Map<String, Integer> vocabulary, Huggingface spec) {
+  private static int separator(String file, Map<String, Integer> vocabulary, Huggingface spec) {
     List<String> wanted = spec.documentSeparator().map(List::of).orElse(USUAL_SEPARATORS);
     for (String token : wanted) {
       Integer id = vocabulary.get(token);

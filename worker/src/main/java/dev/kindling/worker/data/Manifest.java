@@ -21,6 +21,7 @@ import java.util.Map;
  * @param maskDocuments attention and targets stay inside one document
  * @param examples sequences hold whole examples with flags (see {@link ExampleFlags}), not pieces
  *     of one stream; documents are masked then
+ * @param placed sums of records say where these are (see {@link RecordSum}): format 4
  * @param leftOut lines and examples that are not in the set
  * @param mixture the parts of a mixture in the order of their training sequences; empty for other
  *     sets
@@ -36,6 +37,7 @@ public record Manifest(
     int sequenceLength,
     boolean maskDocuments,
     boolean examples,
+    boolean placed,
     LeftOut leftOut,
     List<Share> mixture,
     Map<SplitName, Part> splits) {
@@ -47,6 +49,12 @@ public record Manifest(
 
   /** Mixtures: records like one of the others, read in the order of {@link MixtureOrder}. */
   static final String MIXTURE_FORMAT = "kindling-tokens-3";
+
+  /**
+   * All of these since then. What the set is of stands in its members, and the sum of a record says
+   * where it is. Fingerprints are those of the older formats: the tokens are the same.
+   */
+  static final String PLACED_FORMAT = "kindling-tokens-4";
 
   /**
    * One side of the set.
@@ -95,8 +103,11 @@ public record Manifest(
     if (leftOut.any()) {
       out.append("  \"left_out\": ").append(leftOut.toJson()).append(",\n");
     }
+    if (placed || !mixture.isEmpty()) {
+      out.append("  \"examples\": ").append(examples).append(",\n");
+    }
     if (!mixture.isEmpty()) {
-      out.append("  \"examples\": ").append(examples).append(",\n  \"mixture\": [");
+      out.append("  \"mixture\": [");
       String comma = "";
       for (Share share : mixture) {
         out.append(comma).append("\n    {\"weight\": ").append(share.weight);
@@ -115,7 +126,9 @@ public record Manifest(
   }
 
   private String format() {
-    return !mixture.isEmpty() ? MIXTURE_FORMAT : examples ? EXAMPLES_FORMAT : FORMAT;
+    return placed
+        ? PLACED_FORMAT
+        : !mixture.isEmpty() ? MIXTURE_FORMAT : examples ? EXAMPLES_FORMAT : FORMAT;
   }
 
   Part part(SplitName name) {
@@ -145,14 +158,17 @@ public record Manifest(
   static Manifest fromJson(byte[] text, String file) {
     Json.Obj root = JsonReader.read(text, file).asObject("manifest");
     String format = root.text("format");
-    boolean mixed = format.equals(MIXTURE_FORMAT);
+    boolean placed = format.equals(PLACED_FORMAT);
+    boolean mixed =
+        placed ? root.find("mixture").isPresent() : format.equals(MIXTURE_FORMAT);
     boolean examples =
-        mixed ? root.get("examples").asFlag("examples") : format.equals(EXAMPLES_FORMAT);
+        placed || mixed ? root.get("examples").asFlag("examples") : format.equals(EXAMPLES_FORMAT);
     require(
         root,
-        mixed || examples || format.equals(FORMAT),
+        placed || mixed || examples || format.equals(FORMAT),
         "format: expected "
-            + String.join(" or ", FORMAT, EXAMPLES_FORMAT, MIXTURE_FORMAT)
+            + String.join(
+                " or ", FORMAT, EXAMPLES_FORMAT, MIXTURE_FORMAT, PLACED_FORMAT)
             + ", found "
             + format);
     Map<SplitName, Part> splits = new LinkedHashMap<>();
@@ -171,6 +187,7 @@ public record Manifest(
             integer(root, "sequence_length", 1 << 24),
             root.find("mask_documents").map(flag -> flag.asFlag("mask_documents")).orElse(false),
             examples,
+            placed,
             root.find("left_out").isPresent()
                 ? LeftOut.fromJson(root.object("left_out"))
                 : LeftOut.NONE,

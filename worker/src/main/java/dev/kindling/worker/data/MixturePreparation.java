@@ -104,6 +104,7 @@ final class MixturePreparation {
         like.sequenceLength(),
         examples || like.maskDocuments(),
         examples,
+        true,
         leftOut,
         shares,
         splits);

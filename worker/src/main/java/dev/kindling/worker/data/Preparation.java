@@ -179,6 +179,7 @@ public final class Preparation {
         sequenceLength,
         corpus.maskDocuments(),
         chat != null,
+        true,
         leftOut,
         List.of(),
         splits);

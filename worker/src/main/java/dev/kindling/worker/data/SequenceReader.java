@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.zip.CRC32C;
 
 /**
  * Reads single sequences of a split, each with one positional read and checked against its CRC and
@@ -18,11 +17,12 @@ public final class SequenceReader implements AutoCloseable {
   private final TokenShards shards;
   private final Manifest manifest;
   private final List<Path> files = new ArrayList<>();
+  private final List<byte[]> names = new ArrayList<>();
   private final List<FileChannel> channels = new ArrayList<>();
   private final long sequences;
   private final long perShard;
   private final ByteBuffer record;
-  private final CRC32C crc = new CRC32C();
+  private final RecordSum sum;
 
   private SequenceReader(TokenShards shards, SplitName split) {
     this.shards = shards;
@@ -30,6 +30,7 @@ public final class SequenceReader implements AutoCloseable {
     Manifest.Part part = shards.part(split);
     this.sequences = part.sequences();
     this.perShard = part.shards().isEmpty() ? 1 : part.shards().get(0).sequences();
+    this.sum = new RecordSum(manifest.placed());
     this.record = ByteBuffer.allocateDirect(manifest.recordBytes()).order(ByteOrder.LITTLE_ENDIAN);
   }
 
@@ -42,6 +43,7 @@ public final class SequenceReader implements AutoCloseable {
       for (Manifest.Shard shard : shards.part(split).shards()) {
         Path file = shards.folder().resolve(shard.file());
         reader.files.add(file);
+        reader.names.add(RecordSum.name(shard.file()));
         reader.channels.add(FileChannel.open(file, StandardOpenOption.READ));
       }
       return reader;
@@ -71,13 +73,13 @@ public final class SequenceReader implements AutoCloseable {
       throw new IndexOutOfBoundsException("sequence " + sequence + " of " + sequences);
     }
     int shard = (int) (sequence / perShard);
-    long offset = sequence % perShard * manifest.recordBytes();
+    long index = sequence % perShard;
+    long offset = index * manifest.recordBytes();
     fill(shard, offset);
     int payload = manifest.recordBytes() - Integer.BYTES;
-    crc.reset();
-    crc.update(record.limit(payload));
+    int found = sum.of(names.get(shard), index, record.limit(payload));
     record.clear();
-    if ((int) crc.getValue() != record.getInt(payload)) {
+    if (found != record.getInt(payload)) {
       throw new DataException(
           files.get(shard)
               + ": byte "
@@ -85,8 +87,8 @@ public final class SequenceReader implements AutoCloseable {
               + ": expected CRC32C "
               + Integer.toHexString(record.getInt(payload))
               + ", found "
-              + Integer.toHexString((int) crc.getValue())
-              + " (flipped bytes?)");
+              + Integer.toHexString(found)
+              + (manifest.placed() ? " (flipped bytes, another record?)" : " (flipped bytes?)"));
     }
     int width = manifest.tokenBytes();
     for (int k = 0; k <= manifest.sequenceLength(); k++) {

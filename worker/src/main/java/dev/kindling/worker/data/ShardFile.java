@@ -8,15 +8,15 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.HexFormat;
-import java.util.zip.CRC32C;
 
-/** One shard as it is written, record after record. */
+/** One shard of the newest format as it is written, record after record. */
 final class ShardFile implements AutoCloseable {
   private final String name;
   private final FileChannel out;
   private final ByteBuffer record;
   private final MessageDigest digest = Sha256.fresh();
-  private final CRC32C crc = new CRC32C();
+  private final RecordSum sum = new RecordSum(true);
+  private final byte[] nameBytes;
   private long records;
 
   /**
@@ -24,6 +24,7 @@ final class ShardFile implements AutoCloseable {
    */
   ShardFile(String folder, ShardTask.Input cut, int payload) throws IOException {
     name = ShardTask.name(cut);
+    nameBytes = RecordSum.name(name);
     record = ByteBuffer.allocate(payload + Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     out =
         FileChannel.open(
@@ -41,11 +42,11 @@ final class ShardFile implements AutoCloseable {
   /** Writes the payload with its CRC. */
   void write() throws IOException {
     int payload = record.capacity() - Integer.BYTES;
-    crc.reset();
-    crc.update(record.array(), 0, payload);
-    record.putInt(payload, (int) crc.getValue());
+    record.clear().limit(payload);
+    int value = sum.of(nameBytes, records, record);
+    record.clear();
+    record.putInt(payload, value);
     digest.update(record.array());
-    record.rewind();
     while (record.hasRemaining()) {
       out.write(record);
     }

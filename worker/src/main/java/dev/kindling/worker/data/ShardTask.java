@@ -5,14 +5,8 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
-import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.util.HexFormat;
-import java.util.zip.CRC32C;
 
 /**
  * Third pass: cuts one shard out of the token stream. Sequence {@code i} of a split is tokens
@@ -28,37 +22,20 @@ record ShardTask(String parts, String target, int tokenBytes, int sequenceLength
 
   @Override
   public Manifest.Shard run(Input input) {
-    String name = name(input);
-    MessageDigest digest = Sha256.fresh();
     int payload = (sequenceLength + 1) * tokenBytes;
-    ByteBuffer record = ByteBuffer.allocate(payload + Integer.BYTES);
-    byte[] bytes = record.array();
-    CRC32C crc = new CRC32C();
     try (Stream stream = new Stream(input.split, input.first * sequenceLength);
-        FileChannel out =
-            FileChannel.open(
-                Path.of(target, name),
-                StandardOpenOption.CREATE,
-                StandardOpenOption.TRUNCATE_EXISTING,
-                StandardOpenOption.WRITE)) {
+        ShardFile out = new ShardFile(target, input, payload)) {
+      byte[] bytes = out.payload();
       stream.read(bytes, 0, tokenBytes);
       for (long k = 0; k < input.count; k++) {
         stream.read(bytes, tokenBytes, payload - tokenBytes);
-        crc.reset();
-        crc.update(bytes, 0, payload);
-        record.putInt(payload, Integer.reverseBytes((int) crc.getValue()));
-        digest.update(bytes);
-        record.rewind();
-        while (record.hasRemaining()) {
-          out.write(record);
-        }
+        out.write();
         System.arraycopy(bytes, payload - tokenBytes, bytes, 0, tokenBytes);
       }
-      out.force(true);
+      return out.finish();
     } catch (IOException e) {
-      throw new DataException(target + "/" + name + ": cannot be written: " + e, e);
+      throw new DataException(target + "/" + name(input) + ": cannot be written: " + e, e);
     }
-    return new Manifest.Shard(name, input.count, HexFormat.of().formatHex(digest.digest()));
   }
 
   static String name(Input cut) {

@@ -15,9 +15,10 @@ import java.util.stream.Stream;
 /**
  * A prepared set on disk: {@code manifest.json}, {@code documents.jsonl} (name, split and size of
  * each document in stream order) and shards of records. A record is L + 1 tokens, little-endian,
- * and their CRC32C, so that a flipped byte is found when it is read and not a whole file earlier.
+ * and a CRC32C (see {@link RecordSum}), so that a flipped byte is found when it is read and not a
+ * whole file earlier.
  *
- * <p>In a set of examples (format 2) L + 1 bytes of {@link ExampleFlags} stand between both, under
+ * <p>In a set of examples L + 1 bytes of {@link ExampleFlags} stand between both, under
  * the same CRC: which tokens count in the loss and where an example begins. An example lies whole
  * in one record; behind the last is padding of separators that do not count.
  */

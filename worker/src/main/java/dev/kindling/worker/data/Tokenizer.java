@@ -1,5 +1,7 @@
 package dev.kindling.worker.data;
 
+import java.util.Map;
+
 /**
  * Text to token ids and back. Implementations are used by one thread at a time; {@code close} frees
  * native memory.
@@ -46,8 +48,17 @@ public interface Tokenizer extends AutoCloseable {
    * @throws DataException when its file is missing or no tokenizer
    */
   static Tokenizer open(TokenizerSpec spec) {
+    return open(spec, Map.of());
+  }
+
+  /**
+   * As above, with settings for a file in another store.
+   *
+   * @param sparkConf settings of the run, of which those that Spark would hand to Hadoop count
+   */
+  static Tokenizer open(TokenizerSpec spec, Map<String, String> sparkConf) {
     if (spec instanceof Huggingface huggingface) {
-      return HuggingfaceTokenizer.open(huggingface);
+      return HuggingfaceTokenizer.open(huggingface, sparkConf);
     }
     return new ByteTokenizer();
   }

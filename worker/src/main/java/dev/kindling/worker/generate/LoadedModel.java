@@ -20,9 +20,8 @@ import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.pretrained.ModelDirectory;
 import dev.kindling.worker.pretrained.PretrainedPlan;
 import dev.kindling.worker.pretrained.PretrainedWeights;
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.StorageLocation;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -51,7 +50,7 @@ public record LoadedModel<P extends ModelPrograms>(
   }
 
   /**
-   * Loads a run folder (its newest valid checkpoint) or a local Hugging Face model directory.
+   * Loads a run folder (its newest valid checkpoint) or a Hugging Face model directory.
    *
    * @param context tokens that the model sees at once; by default the sequence length of a run, the
    *     context of a model directory up to 1,024
@@ -61,9 +60,9 @@ public record LoadedModel<P extends ModelPrograms>(
    */
   public static <P extends ModelPrograms> LoadedModel<P> open(
       StorageLocation folder, Optional<Integer> context, Consumer<String> notices, Maker<P> maker) {
-    Optional<Path> directory = folder.path().filter(ModelDirectory::isOne);
-    if (directory.isPresent()) {
-      return ofDirectory(directory.get(), context, notices, maker);
+    InputFolder directory = new InputFolder(folder);
+    if (ModelDirectory.isOne(directory)) {
+      return ofDirectory(directory, context, notices, maker);
     }
     CheckpointStore store = CheckpointStore.open(folder.resolve("checkpoints").open(Map.of()), 2);
     List<String> refusals = new ArrayList<>();
@@ -100,7 +99,7 @@ public record LoadedModel<P extends ModelPrograms>(
   }
 
   private static <P extends ModelPrograms> LoadedModel<P> ofDirectory(
-      Path folder, Optional<Integer> context, Consumer<String> notices, Maker<P> maker) {
+      InputFolder folder, Optional<Integer> context, Consumer<String> notices, Maker<P> maker) {
     ModelDirectory directory = ModelDirectory.open(folder);
     ModelFamily model = directory.family();
     Tokenizer tokenizer = Tokenizer.open(tokenizer(folder, model.vocabulary().orElse(0)));
@@ -151,8 +150,8 @@ public record LoadedModel<P extends ModelPrograms>(
     return Math.min(model.context(), UNASKED_CONTEXT_MAX);
   }
 
-  private static TokenizerSpec tokenizer(Path folder, int vocabulary) {
-    if (Files.exists(folder.resolve("tokenizer.json"))) {
+  private static TokenizerSpec tokenizer(InputFolder folder, int vocabulary) {
+    if (CompanionFiles.hasTokenizer(folder)) {
       return new Huggingface(folder.toString(), Optional.empty());
     }
     if (vocabulary == 256) {

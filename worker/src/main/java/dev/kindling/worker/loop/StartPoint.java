@@ -72,7 +72,7 @@ final class StartPoint {
   /** Every rank reads of a model directory what it holds, and nothing else. */
   private void fill() {
     if (plan.model() instanceof Huggingface model) {
-      try (PretrainedWeights weights = PretrainedPlan.weights(model)) {
+      try (PretrainedWeights weights = PretrainedPlan.weights(model, plan.spark())) {
         program.fill(weights);
       }
     } else {

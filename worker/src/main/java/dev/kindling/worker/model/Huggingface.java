@@ -2,7 +2,7 @@ package dev.kindling.worker.model;
 
 import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.kernels.graph.PlanException;
-import java.nio.file.Path;
+import dev.kindling.worker.store.StorageLocation;
 import java.util.Optional;
 
 /**
@@ -10,8 +10,8 @@ import java.util.Optional;
  * written beside the path, so that a resolved configuration says what ran, and a run that starts
  * afresh notices another directory under the same path.
  *
- * @param path the directory (config.json, safetensors), which every rank must reach; a run with a
- *     checkpoint needs it no more
+ * @param path the directory (config.json, safetensors), local or a URI of any store, which every
+ *     rank must reach; a run with a checkpoint needs it no more
  * @param sha256 of the files of weights, in the order of their names; filled in when a run starts
  * @param family what its config.json describes; filled in when the configuration is resolved
  */
@@ -42,6 +42,6 @@ public record Huggingface(String path, Optional<String> sha256, Optional<ModelFa
 
   @Override
   public Huggingface absolute() {
-    return new Huggingface(Path.of(path).toAbsolutePath().normalize().toString(), sha256, family);
+    return new Huggingface(StorageLocation.of(path).absolute().toString(), sha256, family);
   }
 }

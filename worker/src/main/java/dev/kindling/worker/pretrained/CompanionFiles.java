@@ -5,6 +5,7 @@ import dev.kindling.worker.checkpoint.SafetensorsType;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.Huggingface;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
@@ -67,7 +68,7 @@ public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsT
    *
    * @param tokenizer whether to take the files of its tokenizer too
    */
-  public static CompanionFiles of(Path folder, PretrainedWeights weights, boolean tokenizer) {
+  public static CompanionFiles of(InputFolder folder, PretrainedWeights weights, boolean tokenizer) {
     Map<String, byte[]> files = new LinkedHashMap<>();
     try {
       for (String name : tokenizer ? ALL : OF_MODEL) {
@@ -85,9 +86,19 @@ public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsT
     return new CompanionFiles(Map.of(ModelDirectory.CONFIG, text), dtypes);
   }
 
-  private static void take(Path folder, String name, Map<String, byte[]> files) throws IOException {
-    if (Files.exists(folder.resolve(name))) {
-      files.put(name, ModelDirectory.read(folder, name, FILE_BYTES_MAX));
+  private static void take(InputFolder folder, String name, Map<String, byte[]> files)
+      throws IOException {
+    if (folder.exists(name)) {
+      files.put(name, folder.read(name, FILE_BYTES_MAX));
+    }
+  }
+
+  /** Whether a directory has a tokenizer of its own. */
+  public static boolean hasTokenizer(InputFolder folder) {
+    try {
+      return folder.exists(TOKENIZER);
+    } catch (IOException unreadable) {
+      throw new CheckpointException(folder + ": cannot be read: " + unreadable, unreadable);
     }
   }
 
@@ -101,10 +112,10 @@ public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsT
     if (!(plan.model() instanceof Huggingface model)) {
       return;
     }
-    Path folder = Path.of(model.path());
+    InputFolder folder = PretrainedPlan.folder(model, plan.spark());
     boolean tokenizer = isTokenizerOf(plan.tokenizer(), folder);
     Storage storage = run.open(settings);
-    try (PretrainedWeights weights = PretrainedPlan.weights(model)) {
+    try (PretrainedWeights weights = PretrainedPlan.weights(model, plan.spark())) {
       CompanionFiles source = of(folder, weights, tokenizer);
       Map<String, String> names = new TreeMap<>();
       source.dtypes().forEach((name, dtype) -> names.put(name, dtype.name()));
@@ -122,13 +133,9 @@ public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsT
     }
   }
 
-  private static boolean isTokenizerOf(TokenizerSpec spec, Path folder) {
-    if (!(spec instanceof dev.kindling.worker.data.Huggingface tokenizer)) {
-      return false;
-    }
-    Path path = Path.of(tokenizer.path()).toAbsolutePath().normalize();
-    Path own = folder.toAbsolutePath().normalize();
-    return path.equals(own) || path.equals(own.resolve(TOKENIZER));
+  private static boolean isTokenizerOf(TokenizerSpec spec, InputFolder folder) {
+    return spec instanceof dev.kindling.worker.data.Huggingface tokenizer
+        && tokenizer.absolute().file().equals(folder.location().absolute().resolve(TOKENIZER));
   }
 
   /** Those that a run keeps; empty for a run that began at random weights. */
@@ -173,15 +180,18 @@ public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsT
     }
   }
 
-  /** The run's own copy of a tokenizer whose file is gone, else what the plan says. */
+  /**
+   * The run's own copy of a tokenizer whose file is gone or in another store, else what the plan
+   * says.
+   */
   public static TokenizerSpec tokenizer(StorageLocation run, TokenizerSpec spec) {
     if (!(spec instanceof dev.kindling.worker.data.Huggingface tokenizer)) {
       return spec;
     }
-    Path path = Path.of(tokenizer.path());
-    Path copy = run.path().orElse(path).resolve(FOLDER).resolve(TOKENIZER);
-    if (Files.exists(Files.isDirectory(path) ? path.resolve(TOKENIZER) : path)
-        || !Files.exists(copy)) {
+    StorageLocation file = tokenizer.file();
+    Path nowhere = run.path().orElse(Path.of(""));
+    Path copy = nowhere.resolve(FOLDER).resolve(TOKENIZER);
+    if (run.path().isEmpty() || file.path().filter(Files::exists).isPresent() || !Files.exists(copy)) {
       return spec;
     }
     return new dev.kindling.worker.data.Huggingface(

@@ -4,22 +4,17 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
-import dev.kindling.worker.store.LocalStorage;
-import dev.kindling.worker.store.StorageInput;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
 
 /**
- * A Hugging Face model directory whose config.json is understood; weights are opened apart. Its
+ * A Hugging Face model directory, on this machine or in any store, whose config.json is understood; weights are opened apart. Its
  * files may be links, as they are in the cache of the Hub's own tools.
  */
 public final class ModelDirectory {
@@ -29,12 +24,13 @@ public final class ModelDirectory {
   /** A damaged number must be a message, not a graph that fills the heap. */
   private static final int LAYERS_MAX = 1000;
 
-  private final Path folder;
+  private final InputFolder folder;
   private final Json.Obj config;
   private final ModelFamily family;
   private final List<Param> params;
 
-  private ModelDirectory(Path folder, Json.Obj config, ModelFamily family, List<Param> params) {
+  private ModelDirectory(
+      InputFolder folder, Json.Obj config, ModelFamily family, List<Param> params) {
     this.folder = folder;
     this.config = config;
     this.family = family;
@@ -42,8 +38,17 @@ public final class ModelDirectory {
   }
 
   /** Whether the folder says that it holds a model. */
-  public static boolean isOne(Path folder) {
-    return Files.exists(folder.resolve(CONFIG));
+  public static boolean isOne(InputFolder folder) {
+    try {
+      return folder.exists(CONFIG);
+    } catch (IOException unreadable) {
+      throw new CheckpointException(folder + ": cannot be read: " + unreadable, unreadable);
+    }
+  }
+
+  /** As {@link #open(InputFolder)}, of a local folder. */
+  public static ModelDirectory open(Path folder) {
+    return open(InputFolder.local(folder));
   }
 
   /**
@@ -51,23 +56,23 @@ public final class ModelDirectory {
    *
    * @throws CheckpointException if there is none, or it describes no model of a known family
    */
-  public static ModelDirectory open(Path folder) {
+  public static ModelDirectory open(InputFolder folder) {
     byte[] text;
     try {
-      text = read(folder, CONFIG, CONFIG_BYTES_MAX);
+      text = folder.read(CONFIG, CONFIG_BYTES_MAX);
     } catch (NoSuchFileException absent) {
       throw new CheckpointException(
           folder + ": expected a model directory, found no " + CONFIG, absent);
     } catch (IOException unreadable) {
       throw new CheckpointException(
-          folder.resolve(CONFIG) + ": cannot be read: " + unreadable, unreadable);
+          folder.shown(CONFIG) + ": cannot be read: " + unreadable, unreadable);
     }
     return of(folder, text);
   }
 
-  /** As {@link #open}, of a config.json that was read. */
-  static ModelDirectory of(Path folder, byte[] text) {
-    String file = folder.resolve(CONFIG).toString();
+  /** As {@link #open(InputFolder)}, of a config.json that was read. */
+  static ModelDirectory of(InputFolder folder, byte[] text) {
+    String file = folder.shown(CONFIG);
     try {
       Json.Obj config = JsonReader.read(text, file).asObject("the text");
       ModelFamily family = ModelFamily.ofHuggingFace(config);
@@ -89,7 +94,7 @@ public final class ModelDirectory {
     }
   }
 
-  public Path folder() {
+  public InputFolder folder() {
     return folder;
   }
 
@@ -106,38 +111,5 @@ public final class ModelDirectory {
   /** All parameters of the family. */
   List<Param> params() {
     return params;
-  }
-
-  /**
-   * Opens a file of the directory, or what a link there leads to.
-   *
-   * @throws NoSuchFileException if there is none
-   */
-  static StorageInput input(Path folder, String name) throws IOException {
-    Path real = folder.resolve(name).toRealPath();
-    Path parent = Objects.requireNonNull(real.getParent(), "a file has a folder");
-    Path file = Objects.requireNonNull(real.getFileName(), "a file has a name");
-    try {
-      return new LocalStorage(parent).open(file.toString());
-    } catch (InvalidPathException odd) {
-      throw new IOException(folder.resolve(name) + ": " + odd.getMessage(), odd);
-    }
-  }
-
-  /** A whole small file of the directory. */
-  static byte[] read(Path folder, String name, int bytesMax) throws IOException {
-    try (StorageInput input = input(folder, name)) {
-      if (input.length() > bytesMax) {
-        throw new IOException(
-            folder.resolve(name)
-                + ": expected at most "
-                + bytesMax
-                + " bytes, found "
-                + input.length());
-      }
-      ByteBuffer content = ByteBuffer.allocate((int) input.length());
-      input.readFully(0, content);
-      return content.array();
-    }
   }
 }

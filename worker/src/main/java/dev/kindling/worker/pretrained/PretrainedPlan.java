@@ -9,9 +9,10 @@ import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.Huggingface;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.plan.SparkSpec;
 import dev.kindling.worker.plan.TrainPlan;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import dev.kindling.worker.store.InputFolder;
+import dev.kindling.worker.store.StorageLocation;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -36,19 +37,19 @@ public final class PretrainedPlan {
     if (!(plan.model() instanceof Huggingface model) || model.family().isPresent()) {
       return read;
     }
-    ModelDirectory directory = ModelDirectory.open(Path.of(model.path()));
+    ModelDirectory directory = directory(model, plan.spark());
     ModelFamily family = directory.family();
     boolean chosen =
         !ValueOrigin.DEFAULT.equals(
             read.origins().getOrDefault("tokenizer.type", ValueOrigin.DEFAULT));
-    boolean offered = Files.exists(directory.folder().resolve(CompanionFiles.TOKENIZER));
+    boolean offered = CompanionFiles.hasTokenizer(directory.folder());
     TokenizerSpec tokenizer =
         chosen || !offered
             ? plan.tokenizer()
             : new dev.kindling.worker.data.Huggingface(model.path(), Optional.empty());
     Map<String, ValueOrigin> origins = new LinkedHashMap<>(read.origins());
     Position config =
-        new Position(directory.folder().resolve(ModelDirectory.CONFIG).toString(), 1, 1);
+        new Position(directory.folder().shown(ModelDirectory.CONFIG), 1, 1);
     origins.put("model.family", new ValueOrigin(ValueOrigin.Source.FILE, Optional.of(config)));
     try {
       Huggingface described = new Huggingface(model.path(), model.sha256(), Optional.of(family));
@@ -70,9 +71,11 @@ public final class PretrainedPlan {
     if (!(plan.model() instanceof Huggingface model)) {
       return plan;
     }
-    ModelDirectory directory = ModelDirectory.open(Path.of(model.path()));
+    ModelDirectory directory = directory(model, plan.spark());
     ModelFamily family = model.family().orElse(directory.family());
-    requireRows(directory, plan.tokenizer());
+    try (Tokenizer tokenizer = Tokenizer.open(plan.tokenizer(), settings(plan.spark()))) {
+      requireRows(directory, tokenizer);
+    }
     try (PretrainedWeights weights = PretrainedWeights.open(directory, family)) {
       String found = weights.sha256();
       String expected = model.sha256().orElse(found);
@@ -90,16 +93,27 @@ public final class PretrainedPlan {
     }
   }
 
-  /** The weights with which a plan's run begins; to be closed. */
-  public static PretrainedWeights weights(Huggingface model) {
-    ModelDirectory directory = ModelDirectory.open(Path.of(model.path()));
+  /**
+   * The weights with which a plan's run begins; to be closed.
+   *
+   * @param spark settings of the run, for a directory in another store
+   */
+  public static PretrainedWeights weights(Huggingface model, SparkSpec spark) {
+    ModelDirectory directory = directory(model, spark);
     return PretrainedWeights.open(directory, model.family().orElse(directory.family()));
   }
 
-  private static void requireRows(ModelDirectory directory, TokenizerSpec spec) {
-    try (Tokenizer tokenizer = Tokenizer.open(spec)) {
-      requireRows(directory, tokenizer);
-    }
+  private static ModelDirectory directory(Huggingface model, SparkSpec spark) {
+    return ModelDirectory.open(folder(model, spark));
+  }
+
+  static InputFolder folder(Huggingface model, SparkSpec spark) {
+    return new InputFolder(StorageLocation.of(model.path()), settings(spark));
+  }
+
+  /** Without the words that a rank is told in the place of secrets. */
+  private static Map<String, String> settings(SparkSpec spark) {
+    return spark.withSecrets(Map.of()).conf();
   }
 
   /**
@@ -111,7 +125,7 @@ public final class PretrainedPlan {
     int rows = directory.family().vocabulary().orElse(0);
     if (tokenizer.vocabularySize() > rows) {
       throw new CheckpointException(
-          directory.folder().resolve(ModelDirectory.CONFIG)
+          directory.folder().shown(ModelDirectory.CONFIG)
               + ": vocab_size: expected at least the "
               + tokenizer.vocabularySize()
               + " tokens of the tokenizer, found "

@@ -75,7 +75,7 @@ public final class PretrainedWeights implements FirstValues, ExportedTensors {
   public static PretrainedWeights open(ModelDirectory directory, ModelFamily expected) {
     if (!directory.family().equals(expected)) {
       throw new CheckpointException(
-          directory.folder().resolve(ModelDirectory.CONFIG)
+          directory.folder().shown(ModelDirectory.CONFIG)
               + ": expected the model.family of the configuration, "
               + expected
               + ", found "
@@ -245,7 +245,7 @@ public final class PretrainedWeights implements FirstValues, ExportedTensors {
     private void check(Param param, WeightFiles.Place place) {
       TensorEntry entry = place.entry();
       List<Long> dims = param.shape().dims().stream().map(Integer::longValue).toList();
-      String where = directory.folder().resolve(place.file()) + ": tensor " + entry.name() + ": ";
+      String where = directory.folder().shown(place.file()) + ": tensor " + entry.name() + ": ";
       if (!entry.dims().equals(dims)) {
         throw new CheckpointException(
             where + "expected shape " + dims + " after config.json, found " + entry.dims());

@@ -3,6 +3,7 @@ package dev.kindling.worker.pretrained;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.SafetensorsFile;
 import dev.kindling.worker.checkpoint.TensorEntry;
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
@@ -10,9 +11,7 @@ import dev.kindling.worker.store.StorageInput;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
@@ -43,11 +42,11 @@ final class WeightFiles {
   /** Where a tensor lies. */
   record Place(String file, TensorEntry entry) {}
 
-  private final Path folder;
+  private final InputFolder folder;
   private final List<String> files;
   private final Map<String, Place> tensors;
 
-  private WeightFiles(Path folder, List<String> files, Map<String, Place> tensors) {
+  private WeightFiles(InputFolder folder, List<String> files, Map<String, Place> tensors) {
     this.folder = folder;
     this.files = files;
     this.tensors = Collections.unmodifiableMap(tensors);
@@ -58,27 +57,28 @@ final class WeightFiles {
    *
    * @throws CheckpointException if a file is missing or refused, or index and files disagree
    */
-  static WeightFiles open(Path folder) {
+  static WeightFiles open(InputFolder folder) {
     try {
-      if (Files.exists(folder.resolve(SINGLE))) {
+      if (folder.exists(SINGLE)) {
         return of(folder, List.of(SINGLE));
       }
-      byte[] text = ModelDirectory.read(folder, INDEX, INDEX_BYTES_MAX);
-      Map<String, String> fileOf = index(text, folder.resolve(INDEX).toString());
+      if (!folder.exists(INDEX)) {
+        throw new CheckpointException(
+            folder + ": expected " + SINGLE + " or " + INDEX + ", found neither" + pickle(folder));
+      }
+      byte[] text = folder.read(INDEX, INDEX_BYTES_MAX);
+      Map<String, String> fileOf = index(text, folder.shown(INDEX));
       WeightFiles found = of(folder, List.copyOf(new TreeSet<>(fileOf.values())));
       found.requireAsIndexed(fileOf);
       return found;
-    } catch (NoSuchFileException absent) {
-      throw new CheckpointException(
-          folder + ": expected " + SINGLE + " or " + INDEX + ", found neither" + pickle(folder));
     } catch (IOException unreadable) {
       throw new CheckpointException(folder + ": cannot be read: " + unreadable, unreadable);
     }
   }
 
-  private static String pickle(Path folder) {
-    return Files.exists(folder.resolve("pytorch_model.bin"))
-            || Files.exists(folder.resolve("pytorch_model.bin.index.json"))
+  private static String pickle(InputFolder folder) throws IOException {
+    return folder.exists("pytorch_model.bin")
+            || folder.exists("pytorch_model.bin.index.json")
         ? " but a pickle (pytorch_model.bin), which can run code when it is read; convert it to"
             + " safetensors where you trust it"
         : "";
@@ -108,7 +108,7 @@ final class WeightFiles {
     }
   }
 
-  private static WeightFiles of(Path folder, List<String> files) {
+  private static WeightFiles of(InputFolder folder, List<String> files) {
     Map<String, Place> tensors = new TreeMap<>();
     for (String file : files) {
       try (SafetensorsFile open = open(folder, file)) {
@@ -116,7 +116,7 @@ final class WeightFiles {
           Place other = tensors.put(entry.name(), new Place(file, entry));
           if (other != null) {
             throw new CheckpointException(
-                folder.resolve(file)
+                folder.shown(file)
                     + ": tensor "
                     + entry.name()
                     + ": expected in one file, found in "
@@ -130,7 +130,7 @@ final class WeightFiles {
   }
 
   private void requireAsIndexed(Map<String, String> fileOf) {
-    Path index = folder.resolve(INDEX);
+    String index = folder.shown(INDEX);
     for (Map.Entry<String, String> entry : fileOf.entrySet()) {
       Place place = tensors.get(entry.getKey());
       if (place == null || !place.file().equals(entry.getValue())) {
@@ -167,10 +167,10 @@ final class WeightFiles {
     return open(folder, file);
   }
 
-  private static SafetensorsFile open(Path folder, String file) {
-    String shown = folder.resolve(file).toString();
+  private static SafetensorsFile open(InputFolder folder, String file) {
+    String shown = folder.shown(file);
     try {
-      return SafetensorsFile.of(ModelDirectory.input(folder, file), shown);
+      return SafetensorsFile.of(folder.open(file), shown);
     } catch (NoSuchFileException absent) {
       throw new CheckpointException(
           shown + ": expected a file that " + INDEX + " names, found none", absent);
@@ -186,7 +186,7 @@ final class WeightFiles {
     MessageDigest digest = digest();
     ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES);
     for (String file : files) {
-      try (StorageInput input = ModelDirectory.input(folder, file)) {
+      try (StorageInput input = folder.open(file)) {
         String head = file + ' ' + input.length() + '\n';
         digest.update(head.getBytes(StandardCharsets.UTF_8));
         for (long at = 0; at < input.length(); at += PIECE_BYTES) {
@@ -196,7 +196,7 @@ final class WeightFiles {
         }
       } catch (IOException unreadable) {
         throw new CheckpointException(
-            folder.resolve(file) + ": cannot be read: " + unreadable, unreadable);
+            folder.shown(file) + ": cannot be read: " + unreadable, unreadable);
       }
     }
     return HexFormat.of().formatHex(digest.digest());

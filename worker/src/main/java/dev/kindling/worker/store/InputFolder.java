@@ -36,6 +36,11 @@ public final class InputFolder {
     this(location, Map.of());
   }
 
+  /** Of a local folder. */
+  public static InputFolder local(Path folder) {
+    return new InputFolder(new StorageLocation(folder.toString()));
+  }
+
   public StorageLocation location() {
     return location;
   }

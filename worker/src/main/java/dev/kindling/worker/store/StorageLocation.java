@@ -70,7 +70,9 @@ public record StorageLocation(String text) {
 
   /** The same, independent of the working directory: other processes may read it. */
   public StorageLocation absolute() {
-    return isLocal() ? new StorageLocation(Path.of(text).toAbsolutePath().toString()) : this;
+    return isLocal()
+        ? new StorageLocation(Path.of(text).toAbsolutePath().normalize().toString())
+        : this;
   }
 
   public StorageLocation resolve(String child) {

@@ -43,6 +43,7 @@ class ManifestTest {
           32,
           true,
           false,
+          false,
           LeftOut.NONE,
           List.of(),
           Map.of(
@@ -57,6 +58,8 @@ class ManifestTest {
                       new Manifest.Shard("train-00001.tokens", 2, "d4"))),
               SplitName.VALIDATION,
               new Manifest.Part(0, 0, 0, 0, List.of())));
+
+  private static final Manifest.Share FIVE = new Manifest.Share(1, 5);
 
   private static Manifest read(String text) {
     return Manifest.fromJson(text.getBytes(StandardCharsets.UTF_8), "manifest.json");
@@ -81,6 +84,7 @@ class ManifestTest {
             32,
             true,
             true,
+            false,
             new LeftOut(1, 2, 3),
             List.of(),
             Map.of());
@@ -110,6 +114,7 @@ class ManifestTest {
             32,
             false,
             false,
+            false,
             LeftOut.NONE,
             List.of(new Manifest.Share(0.7, 2), new Manifest.Share(3, 3)),
             MANIFEST.splits());
@@ -121,6 +126,32 @@ class ManifestTest {
         .hasMessageContaining("mixture: expected 5 sequences in its parts, found 7");
     assertThatThrownBy(() -> read(mixed.toJson().replace("\"weight\": 0.7", "\"weight\": 0")))
         .hasMessageContaining("weight: expected a number above 0");
+  }
+
+  @Test
+  void theFourthFormatSaysInItsMembersWhatTheOthersAre() {
+    for (List<Manifest.Share> shares : List.of(List.<Manifest.Share>of(), List.of(FIVE))) {
+      for (boolean examples : new boolean[] {false, true}) {
+        Manifest placed =
+            new Manifest(
+                "f0",
+                "a1",
+                "b2",
+                257,
+                256,
+                2,
+                32,
+                true,
+                examples,
+                true,
+                LeftOut.NONE,
+                shares,
+                MANIFEST.splits());
+        assertThat(placed.toJson())
+            .contains("\"format\": \"kindling-tokens-4\"", "\"examples\": " + examples);
+        assertThat(read(placed.toJson())).isEqualTo(placed);
+      }
+    }
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.kindling.worker.pretrained;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.SafetensorsFile;
 import dev.kindling.worker.checkpoint.SafetensorsHeader;
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.Mutants;
 import dev.kindling.worker.store.StorageInput;
 import java.io.EOFException;
@@ -36,7 +37,7 @@ class ParserFuzzTest {
           new Mutants.Target(
               fixture + ".config.json",
               ModelFolder.fixture(fixture).getBytes(StandardCharsets.UTF_8),
-              input -> ModelDirectory.of(nowhere, input)));
+              input -> ModelDirectory.of(InputFolder.local(nowhere), input)));
     }
     String index =
         "{\"metadata\":{\"total_size\":12},\"weight_map\":{\"model.norm.weight\":"

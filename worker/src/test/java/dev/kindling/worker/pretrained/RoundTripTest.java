@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.worker.checkpoint.HuggingFaceExport;
 import dev.kindling.worker.checkpoint.SafetensorsType;
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.Json;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -40,7 +41,7 @@ class RoundTripTest {
 
   private static void export(Path from, Optional<SafetensorsType> dtype, long shard, Path to) {
     try (PretrainedWeights weights = PretrainedWeights.open(ModelDirectory.open(from))) {
-      CompanionFiles files = CompanionFiles.of(from, weights, true);
+      CompanionFiles files = CompanionFiles.of(InputFolder.local(from), weights, true);
       HuggingFaceExport.write(
           weights,
           files.dtypes(dtype),

@@ -9,7 +9,10 @@ import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
 import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Optional;
+import java.util.UUID;
 import org.apache.spark.api.java.JavaSparkContext;
 
 /**
@@ -21,6 +24,8 @@ import org.apache.spark.api.java.JavaSparkContext;
  * @param err for failures and warnings
  */
 public record SessionRun(JavaSparkContext spark, PrintWriter err) {
+  private static final String DATASET = "dataset";
+
   /** Makes the files that the plan's data names. */
   @FunctionalInterface
   public interface Files {
@@ -28,6 +33,23 @@ public record SessionRun(JavaSparkContext spark, PrintWriter err) {
      * @param runDir where nobody else works now
      */
     void write(StorageLocation runDir);
+  }
+
+  /**
+   * Where the text of a run's dataset lies: in the run folder, or, since data is read from local
+   * files, beside the prepared sets of run folders that are in another store.
+   */
+  public static Path texts(StorageLocation runDir) {
+    return runDir
+        .path()
+        .map(run -> run.resolve(DATASET))
+        .orElseGet(
+            () -> Bodies.preparedBeside(runDir).resolveSibling(DATASET + "-" + word(runDir)));
+  }
+
+  private static String word(StorageLocation runDir) {
+    byte[] text = runDir.text().getBytes(StandardCharsets.UTF_8);
+    return UUID.nameUUIDFromBytes(text).toString();
   }
 
   /**

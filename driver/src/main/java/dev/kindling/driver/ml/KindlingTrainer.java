@@ -27,22 +27,19 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * {@code train} as a stage of Spark ML: the text of a column is written to the run folder as JSON
- * lines and prepared, then the configuration is trained on it, in the session that the dataset is
+ * {@code train} as a stage of Spark ML: the text of a column is written to the run folder (of a run
+ * folder in another store: to the working folder) as JSON lines and prepared, then the configuration is trained on it, in the session that the dataset is
  * of; the result is the {@link KindlingModel} of the run. The session goes on afterwards, and may
  * train again.
  *
  * <p>{@code launcher: spark}, the default, wants {@code
  * spark.plugins=dev.kindling.driver.plugin.KindlingPlugin} among the session's settings and a free
- * slot for each rank. A signal ends the program as always; {@code kindling resume} goes on from the
- * last checkpoint.
+ * slot for each rank. A signal ends the program as always, a kill too; {@code kindling resume} goes
+ * on from the last checkpoint and ends with the bits of an undisturbed run.
  */
 public final class KindlingTrainer extends Estimator<KindlingModel>
     implements DefaultParamsWritable {
   private static final long serialVersionUID = 1L;
-
-  /** Folder of the run folder with the column's text. */
-  private static final String DATASET = "dataset";
 
   private final String uid;
   private final Param<String> config;
@@ -70,7 +67,7 @@ public final class KindlingTrainer extends Estimator<KindlingModel>
             "sets",
             "path=value assignments laid over the configuration, as --set; data.mask_documents and"
                 + " data.validation_fraction among them");
-    runDir = new Param<>(this, "runDir", "folder of the run, a path; it must hold no run");
+    runDir = new Param<>(this, "runDir", "folder of the run, a path or URI; it must hold no run");
     textCol = new Param<>(this, "textCol", "column of text, one document a row; null is left out");
     setDefault(sets, new String[0]);
     setDefault(textCol, "text");
@@ -91,7 +88,7 @@ public final class KindlingTrainer extends Estimator<KindlingModel>
    *
    * @throws IllegalArgumentException as {@link #transformSchema}
    * @throws dev.kindling.configs.yaml.ConfigException with every error of the configuration
-   * @throws PlanException if the run folder holds a run, or is no local one
+   * @throws PlanException if the run folder holds a run
    * @throws dev.kindling.worker.data.DataException if there is too little text
    * @throws dev.kindling.worker.launch.AttemptFailedException if the session cannot hold the ranks,
    *     or the run fails for good
@@ -100,16 +97,7 @@ public final class KindlingTrainer extends Estimator<KindlingModel>
   public KindlingModel fit(Dataset<?> dataset) {
     transformSchema(dataset.schema());
     StorageLocation folder = StorageLocation.of(getOrDefault(runDir)).absolute();
-    Path texts =
-        folder
-            .path()
-            .orElseThrow(
-                () ->
-                    new PlanException(
-                        "runDir: expected a folder of a shared or local file system (the text of"
-                            + " the dataset lies in it), found "
-                            + folder))
-            .resolve(DATASET);
+    Path texts = SessionRun.texts(folder);
     TrainPlan plan = plan(texts);
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(dataset.sparkSession().sparkContext());

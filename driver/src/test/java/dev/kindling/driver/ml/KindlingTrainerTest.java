@@ -280,9 +280,6 @@ class KindlingTrainerTest {
     assertThatThrownBy(() -> trainer("bad").setSets("data={type: text, paths: [a]}").fit(prompts()))
         .isInstanceOf(PlanException.class)
         .hasMessageStartingWith("sets: expected no other data than the dataset");
-    assertThatThrownBy(() -> trainer("bad").setRunDir("hdfs://nowhere/run").fit(prompts()))
-        .isInstanceOf(PlanException.class)
-        .hasMessageStartingWith("runDir: expected a folder of a shared or local file system");
     assertThat(Path.of(run("bad"))).doesNotExist();
     assertThatThrownBy(() -> trainer("first").fit(texts(40, 2)))
         .isInstanceOf(PlanException.class)

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.driver.cli.Bodies;
 import dev.kindling.driver.cli.Kindling;
+import dev.kindling.driver.launch.DriverProcess;
 import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.store.Json;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
@@ -158,6 +160,19 @@ class HdfsModelTest {
     train("remote.yaml", "asked", "validation.choices=" + file, "validation.every_steps=1");
     MetricsLog log = MetricsLog.read(Path.of(run("asked"), "metrics.jsonl"));
     assertThat(log.accuracy()).containsOnlyKeys(1L, 2L);
+  }
+
+  @Test
+  @Tag("long")
+  void aTrainerOfSparkMlHasItsRunThere() throws Exception {
+    String fitted = remote + "/fitted";
+    List<String> words = List.of("dev.kindling.driver.ml.FitProgram", fitted);
+    try (DriverProcess program = DriverProcess.startIn(folder, folder, words)) {
+      assertThat(program.await(180)).as(program.text()).isZero();
+      assertThat(program.text()).contains("fitted 3");
+    }
+    assertThat(HDFS.files().exists(new org.apache.hadoop.fs.Path(fitted, "metrics.jsonl"))).isTrue();
+    done("generate", fitted, "--prompt", "a text", "--tokens", "2");
   }
 
   @Test

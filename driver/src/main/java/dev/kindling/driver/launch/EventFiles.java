@@ -82,8 +82,7 @@ final class EventFiles implements RunObserver, AutoCloseable {
     }
   }
 
-  private static void put(
-      Map<String, Double> values, boolean hasLoss, float loss, float accuracy) {
+  private static void put(Map<String, Double> values, boolean hasLoss, float loss, float accuracy) {
     if (hasLoss) {
       values.put("val_loss", (double) loss);
     }

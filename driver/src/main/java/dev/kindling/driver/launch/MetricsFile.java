@@ -157,8 +157,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     } else {
       // Before the first step of this attempt: a line of its own, with what is known.
       flushPending();
-      write(
-          "{\"step\":%d,\"attempt\":%d%s}".formatted(validated.step(), attempt, keys(validated)));
+      write("{\"step\":%d,\"attempt\":%d%s}".formatted(validated.step(), attempt, keys(validated)));
     }
   }
 

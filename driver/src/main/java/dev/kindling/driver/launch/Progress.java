@@ -101,7 +101,8 @@ public final class Progress implements RunObserver {
   }
 
   private static String figures(Validated found) {
-    String loss = found.hasLoss() ? String.format(Locale.ROOT, "  val_loss %.4f", found.loss()) : "";
+    String loss =
+        found.hasLoss() ? String.format(Locale.ROOT, "  val_loss %.4f", found.loss()) : "";
     return found.hasAccuracy()
         ? loss + String.format(Locale.ROOT, "  accuracy %.4f", found.accuracy())
         : loss;

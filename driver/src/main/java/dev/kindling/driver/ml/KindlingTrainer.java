@@ -28,9 +28,9 @@ import org.apache.spark.sql.types.StructType;
 
 /**
  * {@code train} as a stage of Spark ML: the text of a column is written to the run folder (of a run
- * folder in another store: to the working folder) as JSON lines and prepared, then the configuration is trained on it, in the session that the dataset is
- * of; the result is the {@link KindlingModel} of the run. The session goes on afterwards, and may
- * train again.
+ * folder in another store: to the working folder) as JSON lines and prepared, then the
+ * configuration is trained on it, in the session that the dataset is of; the result is the {@link
+ * KindlingModel} of the run. The session goes on afterwards, and may train again.
  *
  * <p>{@code launcher: spark}, the default, wants {@code
  * spark.plugins=dev.kindling.driver.plugin.KindlingPlugin} among the session's settings and a free

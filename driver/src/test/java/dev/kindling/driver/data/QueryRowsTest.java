@@ -35,8 +35,7 @@ class QueryRowsTest {
   private static final long SEED = Long.getLong("seed", 9L);
 
   @RegisterExtension
-  static final LocalSpark SPARK =
-      new LocalSpark(Map.of("spark.sql.shuffle.partitions", "3"));
+  static final LocalSpark SPARK = new LocalSpark(Map.of("spark.sql.shuffle.partitions", "3"));
 
   @TempDir Path folder;
 
@@ -56,7 +55,8 @@ class QueryRowsTest {
 
   private TokenShards prepare(Sql sql, String root) {
     WorkPool pool = WorkPool.sequential(WorkPool.Progress.silent());
-    return QueryRows.prepareBelow(SPARK.context(), sql, new Bytes(), 16, folder.resolve(root), pool);
+    return QueryRows.prepareBelow(
+        SPARK.context(), sql, new Bytes(), 16, folder.resolve(root), pool);
   }
 
   private static String text(TokenShards shards) {
@@ -112,7 +112,8 @@ class QueryRowsTest {
     WorkPool pool = WorkPool.sequential(WorkPool.Progress.silent());
     Sql messages = sql("SELECT messages FROM chats", views, SqlRows.CHAT);
     TokenShards chats =
-        QueryRows.prepareBelow(SPARK.context(), messages, new Bytes(), 80, folder.resolve("chats"), pool);
+        QueryRows.prepareBelow(
+            SPARK.context(), messages, new Bytes(), 80, folder.resolve("chats"), pool);
     assertThat(chats.manifest().examples()).isTrue();
     assertThat(chats.part(SplitName.TRAIN).documents()).isEqualTo(1);
     Sql pairs = sql("SELECT q AS prompt, a AS completion FROM chats", views, SqlRows.CHAT);
@@ -122,7 +123,8 @@ class QueryRowsTest {
     Mixture mixture = new Mixture(List.of(new MixturePart(1, pairs), new MixturePart(1, text)));
     assertThat(QueryRows.needed(mixture)).isTrue();
     TokenShards mixed =
-        QueryRows.prepareBelow(SPARK.context(), mixture, new Bytes(), 16, folder.resolve("mixed"), pool);
+        QueryRows.prepareBelow(
+            SPARK.context(), mixture, new Bytes(), 16, folder.resolve("mixed"), pool);
     assertThat(mixed.manifest().mixture()).hasSize(2);
     assertThat(text(mixed)).startsWith("2+2=4\0").contains("ixteen letters o");
   }

@@ -110,7 +110,12 @@ class SparkWorkPoolTest {
             List.of(json.toString()), Optional.empty(), TooLong.DROP, BadLines.SKIP, List.of(), 0);
     Preparation.prepare(data, new Bytes(), 15, folder.resolve("plain"));
     DataJobs.prepare(
-        SPARK.context(), data, new Bytes(), 15, folder.resolve("set"), new PrintWriter(new StringWriter()));
+        SPARK.context(),
+        data,
+        new Bytes(),
+        15,
+        folder.resolve("set"),
+        new PrintWriter(new StringWriter()));
     Map<String, byte[]> plain = contents(folder.resolve("plain"));
     Map<String, byte[]> fromSpark = contents(folder.resolve("set"));
     assertThat(fromSpark.keySet()).isEqualTo(plain.keySet());

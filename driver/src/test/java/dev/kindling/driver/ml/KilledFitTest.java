@@ -47,7 +47,8 @@ class KilledFitTest {
         .forEach(
             (step, line) ->
                 losses.put(
-                    step, MetricsLog.text(line, "loss") + " " + MetricsLog.text(line, "grad_norm")));
+                    step,
+                    MetricsLog.text(line, "loss") + " " + MetricsLog.text(line, "grad_norm")));
     return losses;
   }
 

@@ -21,7 +21,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Model directories, their tokenizers and files of questions on HDFS, through the whole command. */
+/**
+ * Model directories, their tokenizers and files of questions on HDFS, through the whole command.
+ */
 class HdfsModelTest {
   @RegisterExtension static final SmallHdfs HDFS = new SmallHdfs();
 
@@ -72,8 +74,7 @@ class HdfsModelTest {
     remote = HDFS.files().makeQualified(SmallHdfs.freshRoot()).toString();
     HDFS.files()
         .copyFromLocalFile(
-            new org.apache.hadoop.fs.Path(local.toString()),
-            new org.apache.hadoop.fs.Path(remote));
+            new org.apache.hadoop.fs.Path(local.toString()), new org.apache.hadoop.fs.Path(remote));
     config("local.yaml", local.toString(), texts);
     config("remote.yaml", remote, texts);
   }
@@ -171,7 +172,8 @@ class HdfsModelTest {
       assertThat(program.await(180)).as(program.text()).isZero();
       assertThat(program.text()).contains("fitted 3");
     }
-    assertThat(HDFS.files().exists(new org.apache.hadoop.fs.Path(fitted, "metrics.jsonl"))).isTrue();
+    assertThat(HDFS.files().exists(new org.apache.hadoop.fs.Path(fitted, "metrics.jsonl")))
+        .isTrue();
     done("generate", fitted, "--prompt", "a text", "--tokens", "2");
   }
 

@@ -26,8 +26,7 @@ public record Huggingface(String path, Optional<String> documentSeparator)
   /** The file itself; a URI that does not end in .json is a folder. */
   public StorageLocation file() {
     StorageLocation given = StorageLocation.of(path);
-    boolean folder =
-        given.path().map(Files::isDirectory).orElseGet(() -> !path.endsWith(".json"));
+    boolean folder = given.path().map(Files::isDirectory).orElseGet(() -> !path.endsWith(".json"));
     return folder ? given.resolve("tokenizer.json") : given;
   }
 }

@@ -159,16 +159,14 @@ public record Manifest(
     Json.Obj root = JsonReader.read(text, file).asObject("manifest");
     String format = root.text("format");
     boolean placed = format.equals(PLACED_FORMAT);
-    boolean mixed =
-        placed ? root.find("mixture").isPresent() : format.equals(MIXTURE_FORMAT);
+    boolean mixed = placed ? root.find("mixture").isPresent() : format.equals(MIXTURE_FORMAT);
     boolean examples =
         placed || mixed ? root.get("examples").asFlag("examples") : format.equals(EXAMPLES_FORMAT);
     require(
         root,
         placed || mixed || examples || format.equals(FORMAT),
         "format: expected "
-            + String.join(
-                " or ", FORMAT, EXAMPLES_FORMAT, MIXTURE_FORMAT, PLACED_FORMAT)
+            + String.join(" or ", FORMAT, EXAMPLES_FORMAT, MIXTURE_FORMAT, PLACED_FORMAT)
             + ", found "
             + format);
     Map<SplitName, Part> splits = new LinkedHashMap<>();

@@ -13,8 +13,7 @@ import java.util.zip.CRC32C;
 final class RecordSum {
   private final boolean placed;
   private final CRC32C crc = new CRC32C();
-  private final ByteBuffer index =
-      ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+  private final ByteBuffer index = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
   /**
    * @param placed whether sums say where their records are

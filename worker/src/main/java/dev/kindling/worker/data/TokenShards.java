@@ -18,9 +18,9 @@ import java.util.stream.Stream;
  * and a CRC32C (see {@link RecordSum}), so that a flipped byte is found when it is read and not a
  * whole file earlier.
  *
- * <p>In a set of examples L + 1 bytes of {@link ExampleFlags} stand between both, under
- * the same CRC: which tokens count in the loss and where an example begins. An example lies whole
- * in one record; behind the last is padding of separators that do not count.
+ * <p>In a set of examples L + 1 bytes of {@link ExampleFlags} stand between both, under the same
+ * CRC: which tokens count in the loss and where an example begins. An example lies whole in one
+ * record; behind the last is padding of separators that do not count.
  */
 public final class TokenShards {
   static final String MANIFEST = "manifest.json";

@@ -43,8 +43,7 @@ final class InputLines {
       Consumer<String> notices,
       Consumer<Json.Obj> taker) {
     InputLines lines = new InputLines(folder.shown(name), badLines, notices);
-    try (InputStream in =
-        new BufferedInputStream(new ForwardStream(folder.open(name)), 1 << 16)) {
+    try (InputStream in = new BufferedInputStream(new ForwardStream(folder.open(name)), 1 << 16)) {
       JsonLines.read(in, lines.file, JsonReader.Limits.FOREIGN, taker, lines::refused);
     } catch (IOException e) {
       throw new DataException(lines.file + ": cannot be read: " + e, e);

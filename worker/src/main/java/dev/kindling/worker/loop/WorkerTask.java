@@ -122,8 +122,7 @@ public final class WorkerTask {
       Checkpointing checkpoints) {
     StartPoint start = new StartPoint(identity, program, checkpoints, data, context.events());
     Progress progress = start.begin();
-    Optional<Validation> validation = 
-        Validation.open(plan, shards, questions, program, data);
+    Optional<Validation> validation = Validation.open(plan, shards, questions, program, data);
     try {
       Optional<WorkerResult> result = Optional.empty();
       for (int segment = 0; result.isEmpty(); segment++) {
@@ -164,12 +163,12 @@ public final class WorkerTask {
             arithmetic.accumulation());
     StepGraphs graphs =
         new StepGraphs(
-        plan.model().withVocabulary(vocabulary),
-        new Full(),
-        plan.optimizer(),
-        shape,
-        new Sharding(plan.mesh().zero(), plan.ranks()),
-        plan.narrowGradients());
+            plan.model().withVocabulary(vocabulary),
+            new Full(),
+            plan.optimizer(),
+            shape,
+            new Sharding(plan.mesh().zero(), plan.ranks()),
+            plan.narrowGradients());
     return plan.asksQuestions() ? graphs.withScores() : graphs;
   }
 

@@ -12,8 +12,8 @@ import java.util.Optional;
  * @param everySteps steps between measurements (one more follows the last step), 0 = never
  * @param batches micro-batches per rank and measurement, always the same ones
  * @param choices file of questions with given answers, as {@code eval --choices} takes it: JSON
- *     lines of {@code prompt}, {@code choices} and {@code answer}, which every rank must reach; read
- *     when ranks start. The mean log-probability of a choice's tokens decides
+ *     lines of {@code prompt}, {@code choices} and {@code answer}, which every rank must reach;
+ *     read when ranks start. The mean log-probability of a choice's tokens decides
  */
 public record ValidationSpec(long everySteps, int batches, Optional<String> choices) {
   public ValidationSpec {
@@ -27,9 +27,7 @@ public record ValidationSpec(long everySteps, int batches, Optional<String> choi
   /** The same from any working folder. */
   ValidationSpec absolute() {
     return new ValidationSpec(
-        everySteps,
-        batches,
-        choices.map(file -> StorageLocation.of(file).absolute().toString()));
+        everySteps, batches, choices.map(file -> StorageLocation.of(file).absolute().toString()));
   }
 
   public static Map<String, Object> defaults() {

@@ -68,7 +68,8 @@ public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsT
    *
    * @param tokenizer whether to take the files of its tokenizer too
    */
-  public static CompanionFiles of(InputFolder folder, PretrainedWeights weights, boolean tokenizer) {
+  public static CompanionFiles of(
+      InputFolder folder, PretrainedWeights weights, boolean tokenizer) {
     Map<String, byte[]> files = new LinkedHashMap<>();
     try {
       for (String name : tokenizer ? ALL : OF_MODEL) {
@@ -191,7 +192,9 @@ public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsT
     StorageLocation file = tokenizer.file();
     Path nowhere = run.path().orElse(Path.of(""));
     Path copy = nowhere.resolve(FOLDER).resolve(TOKENIZER);
-    if (run.path().isEmpty() || file.path().filter(Files::exists).isPresent() || !Files.exists(copy)) {
+    if (run.path().isEmpty()
+        || file.path().filter(Files::exists).isPresent()
+        || !Files.exists(copy)) {
       return spec;
     }
     return new dev.kindling.worker.data.Huggingface(

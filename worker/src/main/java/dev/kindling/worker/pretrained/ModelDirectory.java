@@ -14,8 +14,9 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * A Hugging Face model directory, on this machine or in any store, whose config.json is understood; weights are opened apart. Its
- * files may be links, as they are in the cache of the Hub's own tools.
+ * A Hugging Face model directory, on this machine or in any store, whose config.json is understood;
+ * weights are opened apart. Its files may be links, as they are in the cache of the Hub's own
+ * tools.
  */
 public final class ModelDirectory {
   static final String CONFIG = "config.json";

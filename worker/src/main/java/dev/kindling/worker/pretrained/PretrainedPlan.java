@@ -48,8 +48,7 @@ public final class PretrainedPlan {
             ? plan.tokenizer()
             : new dev.kindling.worker.data.Huggingface(model.path(), Optional.empty());
     Map<String, ValueOrigin> origins = new LinkedHashMap<>(read.origins());
-    Position config =
-        new Position(directory.folder().shown(ModelDirectory.CONFIG), 1, 1);
+    Position config = new Position(directory.folder().shown(ModelDirectory.CONFIG), 1, 1);
     origins.put("model.family", new ValueOrigin(ValueOrigin.Source.FILE, Optional.of(config)));
     try {
       Huggingface described = new Huggingface(model.path(), model.sha256(), Optional.of(family));

@@ -77,8 +77,7 @@ final class WeightFiles {
   }
 
   private static String pickle(InputFolder folder) throws IOException {
-    return folder.exists("pytorch_model.bin")
-            || folder.exists("pytorch_model.bin.index.json")
+    return folder.exists("pytorch_model.bin") || folder.exists("pytorch_model.bin.index.json")
         ? " but a pickle (pytorch_model.bin), which can run code when it is read; convert it to"
             + " safetensors where you trust it"
         : "";

@@ -20,8 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Damaged and hostile inputs to what a run reads of its data: tokenizer.json, the manifest of a
- * prepared set and its shards are read or refused, and no changed or misplaced record of a shard is taken
- * for a good one. {@code -Dseed} repeats a run.
+ * prepared set and its shards are read or refused, and no changed or misplaced record of a shard is
+ * taken for a good one. {@code -Dseed} repeats a run.
  */
 class DataFuzzTest {
   private static final long HEAP_BYTES_MAX = 64L << 20;

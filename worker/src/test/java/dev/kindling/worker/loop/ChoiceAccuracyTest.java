@@ -48,7 +48,9 @@ class ChoiceAccuracyTest {
 
   @TempDir private Path folder;
 
-  /** A code-like question of three choices of different lengths, of which any may be called right. */
+  /**
+   * A code-like question of three choices of different lengths, of which any may be called right.
+   */
   private Path questions() throws IOException {
     Random random = new Random(20261128);
     List<String> lines = new ArrayList<>();
@@ -131,8 +133,7 @@ class ChoiceAccuracyTest {
   @Test
   void askingChangesNoBitOfTheStepsAndOfWhatIsSaved() throws Exception {
     SmallRun asked = run("asked", "replay", 10, 2, 0);
-    SmallRun quiet =
-        SmallRun.in(folder.resolve("quiet"), SETTINGS.formatted("replay", 10, 2, 0));
+    SmallRun quiet = SmallRun.in(folder.resolve("quiet"), SETTINGS.formatted("replay", 10, 2, 0));
     assertThat(asked.run(new ThreadLauncher(), StopSignal.NEVER).lossBits())
         .hasSize(10)
         .isEqualTo(quiet.run(new ThreadLauncher(), StopSignal.NEVER).lossBits());

@@ -161,7 +161,9 @@ public record Manifest(
     boolean placed = format.equals(PLACED_FORMAT);
     boolean mixed = placed ? root.find("mixture").isPresent() : format.equals(MIXTURE_FORMAT);
     boolean examples =
-        (placed || mixed) ? root.get("examples").asFlag("examples") : format.equals(EXAMPLES_FORMAT);
+        (placed || mixed)
+            ? root.get("examples").asFlag("examples")
+            : format.equals(EXAMPLES_FORMAT);
     require(
         root,
         placed || mixed || examples || format.equals(FORMAT),

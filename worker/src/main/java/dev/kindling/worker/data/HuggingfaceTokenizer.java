@@ -16,25 +16,38 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /** Any Hugging Face {@code tokenizer.json}, run by the Rust library that made it. */
 final class HuggingfaceTokenizer implements Tokenizer {
   private static final List<String> USUAL_SEPARATORS =
       List.of("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]");
 
+  /** Written by the model after its answer, in the templates of ChatML, Llama 3, Gemma and Phi. */
+  private static final List<String> ENDS_OF_TURNS =
+      List.of("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>");
+
   private static final int FILE_BYTES_MAX = 256 << 20;
 
   private final HuggingFaceTokenizer rust;
   private final int vocabularySize;
   private final int separator;
+  private final Set<Integer> ends;
   private final String hash;
   private final byte[] json;
 
   private HuggingfaceTokenizer(
-      HuggingFaceTokenizer rust, int vocabularySize, int separator, byte[] json) {
+      HuggingFaceTokenizer rust,
+      int vocabularySize,
+      int separator,
+      Set<Integer> ends,
+      byte[] json) {
     this.rust = rust;
+    this.ends = ends;
     this.vocabularySize = vocabularySize;
     this.separator = separator;
     this.json = json;
@@ -63,7 +76,11 @@ final class HuggingfaceTokenizer implements Tokenizer {
   private static HuggingfaceTokenizer of(
       String file, byte[] json, Map<String, Integer> vocabulary, int separator) {
     int size = vocabulary.values().stream().mapToInt(Integer::intValue).max().orElse(-1) + 1;
-    return new HuggingfaceTokenizer(rust(file, json), size, separator, json);
+    Set<Integer> ends = new HashSet<>(Set.of(separator));
+    for (String token : ENDS_OF_TURNS) {
+      Optional.ofNullable(vocabulary.get(token)).ifPresent(ends::add);
+    }
+    return new HuggingfaceTokenizer(rust(file, json), size, separator, ends, json);
   }
 
   @Override
@@ -170,6 +187,11 @@ final class HuggingfaceTokenizer implements Tokenizer {
             + ": expected one of the tokens "
             + wanted
             + " as document separator, found none of them; set tokenizer.document_separator");
+  }
+
+  @Override
+  public Set<Integer> ends() {
+    return ends;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.kindling.worker.data;
 
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Text to token ids and back. Implementations are used by one thread at a time; {@code close} frees
@@ -12,6 +13,11 @@ public interface Tokenizer extends AutoCloseable {
 
   /** The id between documents; never the product of ordinary text. */
   int separator();
+
+  /** Ids after which a text, or one turn of a conversation, is complete: generation stops there. */
+  default Set<Integer> ends() {
+    return Set.of(separator());
+  }
 
   /** SHA-256 (64 hexadecimal digits) of everything that decides the ids. */
   String hash();

@@ -131,7 +131,7 @@ public final class Generator implements ModelPrograms {
           continue;
         }
         int next = choice.pick(writing.logits, writing.length());
-        if (next == request.end()) {
+        if (request.ends().contains(next)) {
           writing.end();
         } else {
           writing.add(next);

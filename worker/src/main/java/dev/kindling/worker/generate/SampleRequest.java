@@ -2,6 +2,7 @@ package dev.kindling.worker.generate;
 
 import dev.kindling.kernels.graph.PlanException;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What is to be written, and how.
@@ -9,15 +10,24 @@ import java.util.List;
  * @param prompts token ids to go on from, each at least one
  * @param tokens number of tokens to add to each prompt
  * @param choices only ids below this are chosen: a vocabulary may have rows that no token uses
- * @param end id that ends a text and is not part of it, negative for none
+ * @param ends ids that end a text and are not part of it
  */
 public record SampleRequest(
-    List<int[]> prompts, int tokens, Sampling sampling, int choices, int end) {
+    List<int[]> prompts, int tokens, Sampling sampling, int choices, Set<Integer> ends) {
   public SampleRequest {
     prompts = List.copyOf(prompts);
+    ends = Set.copyOf(ends);
     if (tokens < 0) {
       throw new PlanException("tokens: expected 0 or more, found " + tokens);
     }
+  }
+
+  /**
+   * @param end the one id that ends a text, negative for none
+   */
+  public SampleRequest(
+      List<int[]> prompts, int tokens, Sampling sampling, int choices, int end) {
+    this(prompts, tokens, sampling, choices, end < 0 ? Set.of() : Set.of(end));
   }
 
   /** One prompt. */

@@ -96,7 +96,7 @@ public final class TextGenerator implements AutoCloseable {
       ids.add(encoded.length == 0 ? new int[] {tokenizer.separator()} : encoded);
     }
     return new SampleRequest(
-        ids, tokens, sampling, tokenizer.vocabularySize(), tokenizer.separator());
+        ids, tokens, sampling, tokenizer.vocabularySize(), tokenizer.ends());
   }
 
   @Override

@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -104,6 +105,8 @@ class ChoiceAccuracyTest {
         LoadedModel<Scorer> model =
             LoadedModel.open(
                 StorageLocation.of(folder.resolve(name).resolve("run").toString()),
+                Optional.empty(),
+                notice -> {},
                 (family, context) -> new Scorer(family, context, backend))) {
       ChoiceScore score =
           new ChoiceEvaluation(model.programs(), model.tokenizer(), progress -> {})

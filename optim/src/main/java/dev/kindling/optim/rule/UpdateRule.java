@@ -16,10 +16,26 @@ import java.util.Map;
  * the division by the token count and the clip factor, and a scale of exactly 0 means that the step
  * is skipped: parameters and state keep their bits.
  */
-public sealed interface UpdateRule permits AdamW, Sgd {
+public sealed interface UpdateRule extends Optimizer permits AdamW, Sgd {
 
   /** Learning rate before the schedule's factor. */
+  @Override
   double lr();
+
+  /**
+   * This rule alone, or with those that it hands parameters to.
+   *
+   * <p>A rule for matrices lists the rule of everything else behind itself.
+   */
+  @Override
+  default List<UpdateRule> rules() {
+    return List.of(this);
+  }
+
+  @Override
+  default UpdateRule ruleOf(Param p) {
+    return this;
+  }
 
   /**
    * Decay coefficient of parameters with {@link Param#decay}: the matrices, not gains or biases.

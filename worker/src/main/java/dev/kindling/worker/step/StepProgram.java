@@ -57,6 +57,7 @@ public final class StepProgram implements AutoCloseable {
   private final int rank;
   private final List<Program> micro;
   private final List<Program> stash;
+  private final StepBlocks stepBlocks;
   private final List<StepInputs> inputs = new ArrayList<>();
 
   /** The scalars of {@link #OUTCOME} of each slot: looked up once, a step leaves no garbage. */
@@ -94,6 +95,7 @@ public final class StepProgram implements AutoCloseable {
     evaluate = compiled.get(micros + 1 + levels);
     spread = compiled.get(micros + 2 + levels);
     bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
+    stepBlocks = StepBlocks.of(graphs.rule(), memory);
     kept = new float[(memory.slots() + 1) * OUTCOME.size()];
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
@@ -179,7 +181,7 @@ public final class StepProgram implements AutoCloseable {
   public List<Held> state() {
     List<Held> state = new ArrayList<>();
     for (Param param : params()) {
-      for (StateVariable variable : graphs.rule().state(param, param.shape())) {
+      for (StateVariable variable : graphs.rule().ruleOf(param).state(param, param.shape())) {
         state.add(held(variable.name(), param));
       }
     }
@@ -293,7 +295,7 @@ public final class StepProgram implements AutoCloseable {
     Failpoint.STEP_SUBMIT.before();
     microSteps = 0;
     memory.await(slot);
-    graphs.rule().fillStep(memory.arena(Role.STEP, slot), update, lrFactor);
+    stepBlocks.fill(slot, update, lrFactor);
     if (stopVote) {
       memory.span(StepGraphs.STOP_VOTES).putFloat(0, 1f);
       memory.publish(StepGraphs.STOP_VOTES);

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.configs.yaml.ConfigException;
 import dev.kindling.configs.yaml.RecordRenderer;
+import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.Group;
+import dev.kindling.optim.rule.Groups;
+import dev.kindling.optim.rule.Sgd;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -164,6 +168,27 @@ class TrainPlanTest {
                 + "0f".repeat(32)
                 + "'}]}");
     assertThat(PlanReader.fromYaml(PlanReader.toYaml(plan))).isEqualTo(plan);
+  }
+
+  @Test
+  void parameterGroupsAreAListOfPatternsAndRules() {
+    TrainPlan plan =
+        plan(
+            SMALLEST,
+            "optimizer={type: groups, rest: {type: sgd, lr: 0.1}, groups: [{match: '*embed*|*norm*',"
+                + " rule: {type: adamw, lr: 1e-3, weight_decay: 0}}]}");
+    AdamW embeddings = new AdamW(1e-3, 0.9, 0.95, 1e-8, 0, 1);
+    assertThat(plan.optimizer())
+        .isEqualTo(
+            new Groups(
+                new Sgd(0.1, 0, false, 0, 1), List.of(new Group("*embed*|*norm*", embeddings))));
+    assertThat(PlanReader.fromYaml(PlanReader.toYaml(plan))).isEqualTo(plan);
+    assertThat(
+            refused(
+                SMALLEST,
+                "optimizer={type: groups, rest: {type: groups}, groups: [{match: a, rule: {lr: 1}}]}"))
+        .containsPattern("optimizer.rest.type: expected one of adamw, .*, found \"groups\"")
+        .contains("optimizer.groups.0.rule.type: missing required key");
   }
 
   @Test

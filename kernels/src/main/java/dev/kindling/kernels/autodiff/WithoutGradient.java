@@ -17,7 +17,9 @@ import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
@@ -59,6 +61,8 @@ public final class WithoutGradient {
           Map.entry(LayerNormGradient.class, SECOND_ORDER),
           Map.entry(LinearInputGradient.class, SECOND_ORDER),
           Map.entry(LinearWeightGradient.class, SECOND_ORDER),
+          Map.entry(Lion.class, UPDATE),
+          Map.entry(QuantizedAdamW.class, UPDATE),
           Map.entry(RandomNormal.class, "depends on key and step alone"),
           Map.entry(Reduce.class, SECOND_ORDER),
           Map.entry(RmsNormGradient.class, SECOND_ORDER),

@@ -112,6 +112,7 @@ public final class OpCases {
     attention();
     losses();
     updates();
+    UpdateCases.add(this, matrices);
     CacheCases.add(this, large);
     CollectiveCases.add(this, large);
     return List.copyOf(cases);

@@ -215,6 +215,8 @@ class GradientTest {
             "LayerNormGradient",
             "LinearInputGradient",
             "LinearWeightGradient",
+            "Lion",
+            "QuantizedAdamW",
             "RandomNormal",
             "Reduce",
             "RmsNormGradient",

@@ -25,7 +25,9 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
@@ -57,6 +59,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Embedding.class,
           Fill.class,
           GlobalNorm.class,
+          Lion.class,
+          QuantizedAdamW.class,
           RandomNormal.class,
           Sgd.class);
 
@@ -83,6 +87,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(LayerNormGradient.class, new int[] {1, 1}),
           Map.entry(Linear.class, new int[] {1, 2}),
           Map.entry(LinearInputGradient.class, new int[] {1, 1}),
+          Map.entry(Lion.class, new int[] {0, 1}),
+          Map.entry(QuantizedAdamW.class, new int[] {0, 1}),
           Map.entry(ResidualLayerNorm.class, new int[] {2, 2}),
           Map.entry(ResidualRmsNorm.class, new int[] {2, 1}),
           Map.entry(RmsNorm.class, new int[] {1, 1}),
@@ -96,6 +102,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           EmbeddingGradient.class, 2,
           GlobalNorm.class, 0,
           LinearWeightGradient.class, 2,
+          Lion.class, 1,
+          QuantizedAdamW.class, 1,
           Sgd.class, 1);
 
   public static DeviceCase of(OpCase line, long seed) {
@@ -127,7 +135,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
       boolean floats = type.dtype() == DType.F32;
       contents.put("in" + i, floats ? rounded(values.get(i)) : values.get(i));
       boolean activation = isActivation(op, i, type);
-      Role role = floats ? (activation ? Role.PARAMETER : role(op, i)) : Role.INPUT;
+      Role numbers = op instanceof QuantizedAdamW ? Role.STATE : Role.INPUT;
+      Role role = floats ? (activation ? Role.PARAMETER : role(op, i)) : numbers;
       if (freshGradients && isFresh(op, i, types.size())) {
         role = Role.FRESH_GRADIENT;
       }

@@ -27,7 +27,9 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
@@ -113,6 +115,8 @@ public final class Oracle {
     rules.put(Linear.class, LinearOracle::forward);
     rules.put(LinearInputGradient.class, LinearOracle::input);
     rules.put(LinearWeightGradient.class, LinearOracle::weight);
+    rules.put(Lion.class, UpdateOracle::lion);
+    rules.put(QuantizedAdamW.class, QuantizedOracle::adamW);
     rules.put(ResidualLayerNorm.class, NormOracle::residualLayer);
     rules.put(ResidualRmsNorm.class, NormOracle::residualRms);
     rules.put(RmsNorm.class, NormOracle::rms);

@@ -3,6 +3,7 @@ package dev.kindling.kernels.testing;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Sgd;
 import java.util.List;
 
@@ -49,6 +50,21 @@ final class UpdateOracle {
       p[i] -= rate * (mHat / (Math.sqrt(vHat) + op.eps()) + op.weightDecay() * p[i]);
     }
     return List.of(p, m, v);
+  }
+
+  static List<double[]> lion(Oracle.Call call) {
+    Lion op = (Lion) call.op();
+    double[] p = call.in(0).clone();
+    double[] m = call.in(2).clone();
+    double scale = call.in(3)[0];
+    double rate = call.in(4)[StepScalar.LEARNING_RATE.ordinal()];
+    for (int i = 0; scale != 0 && i < p.length; i++) {
+      double g = scale * call.in(1)[i];
+      double c = op.beta1() * m[i] + (1.0 - op.beta1()) * g;
+      p[i] -= rate * (Math.signum(c) + op.weightDecay() * p[i]);
+      m[i] = op.beta2() * m[i] + (1.0 - op.beta2()) * g;
+    }
+    return List.of(p, m);
   }
 
   static List<double[]> sgd(Oracle.Call call) {

@@ -45,6 +45,8 @@ final class UpdateReference {
       adam(adam, g, eta);
     } else if (rule instanceof Sgd sgd) {
       sgd(sgd, g, eta);
+    } else if (rule instanceof Lion lion) {
+      lion(lion, g, eta);
     } else {
       throw new AssertionError("no reference for " + rule);
     }
@@ -63,6 +65,15 @@ final class UpdateReference {
       double mHat = first[i] / (1 - beta1Power);
       double vHat = second[i] / (1 - beta2Power);
       theta[i] -= eta * (mHat / (Math.sqrt(vHat) + adam.eps()) + decay(adam, i) * theta[i]);
+    }
+  }
+
+  /** Chen et al. 2023, algorithm 2. */
+  private void lion(Lion lion, double[] g, double eta) {
+    for (int i = 0; i < g.length; i++) {
+      double c = lion.beta1() * first[i] + (1 - lion.beta1()) * g[i];
+      theta[i] -= eta * (Math.signum(c) + decay(lion, i) * theta[i]);
+      first[i] = lion.beta2() * first[i] + (1 - lion.beta2()) * g[i];
     }
   }
 

@@ -23,6 +23,9 @@ class UpdateRuleTest {
       List.of(
           new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0),
           new AdamW(3e-3, 0.8, 0.999, 1e-3, 0.0, 0.0),
+          new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0, true, AdamState.INT8),
+          new Lion(1e-3, 0.9, 0.99, 0.1, 1.0),
+          new Lion(1e-2, 0.95, 0.98, 0.0, 0.0),
           new Sgd(1e-2, 0.0, false, 0.0, 0.0),
           new Sgd(1e-2, 0.0, false, 0.1, 1.0),
           new Sgd(1e-2, 0.9, false, 0.05, 1.0),
@@ -86,7 +89,10 @@ class UpdateRuleTest {
   @Test
   void onlyMatricesDecay() {
     for (UpdateRule rule :
-        List.of(new AdamW(0.1, 0.9, 0.95, 1e-8, 0.5, 0.0), new Sgd(0.1, 0.0, false, 0.5, 0.0))) {
+        List.of(
+            new AdamW(0.1, 0.9, 0.95, 1e-8, 0.5, 0.0),
+            new Lion(0.1, 0.9, 0.99, 0.5, 0.0),
+            new Sgd(0.1, 0.0, false, 0.5, 0.0))) {
       float[] ones = new float[UpdateBench.ELEMENTS];
       Arrays.fill(ones, 1f);
       try (UpdateBench bench = new UpdateBench(rule)) {
@@ -168,7 +174,11 @@ class UpdateRuleTest {
                 "clipNorm",
                 1.0,
                 "master",
-                true));
+                true,
+                "state",
+                AdamState.FP32));
+    assertThat(Lion.defaults())
+        .isEqualTo(Map.of("beta1", 0.9, "beta2", 0.99, "weightDecay", 0.1, "clipNorm", 1.0));
     assertThat(Sgd.defaults())
         .isEqualTo(Map.of("momentum", 0.0, "nesterov", false, "weightDecay", 0.0, "clipNorm", 1.0));
   }

@@ -93,6 +93,11 @@ public record TrainPlan(
         "optimizer.master",
         "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
         false);
+    if (mesh != null && mesh.zero() > 0 && optimizer != null) {
+      optimizer.rules().stream()
+          .flatMap(rule -> rule.obstacleToPieces().stream())
+          .forEach(why -> errors.that(false, "mesh.zero", "0 with " + why, mesh.zero()));
+    }
     if (recovery != null && counts) {
       recovery.check(ranks, errors);
     }

@@ -46,6 +46,7 @@ public final class StepProgram implements AutoCloseable {
           Role.GRADIENT,
           Role.FRESH_GRADIENT,
           Role.STATE,
+          Role.NARROW_STATE,
           Role.PARTIAL);
 
   private final StepGraphs graphs;

@@ -29,7 +29,9 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
@@ -82,6 +84,8 @@ final class CpuKernels {
     table.put(Linear.class, LinearCpu::forward);
     table.put(LinearInputGradient.class, LinearCpu::inputGradient);
     table.put(LinearWeightGradient.class, LinearCpu::weightGradient);
+    table.put(Lion.class, UpdateCpu::lion);
+    table.put(QuantizedAdamW.class, QuantizedAdamWCpu::bind);
     table.put(RandomNormal.class, RandomCpu::normal);
     table.put(Reduce.class, CollectiveCpu::reduce);
     table.put(ReduceScatter.class, CollectiveCpu::reduceScatter);

@@ -31,7 +31,9 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
@@ -121,6 +123,8 @@ final class CudaKernels {
     table.put(Linear.class, LinearCuda::forward);
     table.put(LinearInputGradient.class, LinearCuda::inputGradient);
     table.put(LinearWeightGradient.class, LinearCuda::weightGradient);
+    table.put(Lion.class, UpdateCuda::lion);
+    table.put(QuantizedAdamW.class, UpdateCuda::quantizedAdamW);
     table.put(RandomNormal.class, RandomCuda::normal);
     table.put(Reduce.class, CollectiveCuda.binder(CollectiveCuda::reduce));
     table.put(ReduceScatter.class, CollectiveCuda.binder(CollectiveCuda::reduceScatter));

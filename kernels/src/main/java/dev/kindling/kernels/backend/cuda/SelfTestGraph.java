@@ -31,7 +31,9 @@ import dev.kindling.kernels.graph.op.GeluGradient;
 import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
@@ -181,7 +183,38 @@ final class SelfTestGraph {
       Value buffer = floats(Role.STATE, 17, 9);
       show(new Sgd(0.9f, 0.1f, true), other, each, buffer, scale, b.step());
     }
+    for (Value each : List.of(gradient, fresh)) {
+      narrowUpdates(scale, each);
+    }
     return scale;
+  }
+
+  /** Updates with little state; codes of 8 bits do not show themselves as numbers. */
+  private void narrowUpdates(Value scale, Value gradient) {
+    Value lion = floats(Role.PARAMETER, 17, 9);
+    show(new Lion(0.9f, 0.99f, 0.1f), lion, gradient, floats(Role.STATE, 17, 9), scale, b.step());
+    AdamW narrow = new AdamW(0.9f, 0.95f, 1e-3f, 0.1f, Optional.empty(), Optional.of(5L));
+    Value m = floats(Role.NARROW_STATE, 17, 9);
+    Value v = floats(Role.NARROW_STATE, 17, 9);
+    Value param = floats(Role.PARAMETER, 17, 9);
+    b.output("out" + outputs++, b.add(narrow, param, gradient, m, v, scale, b.step()).get(0));
+    Value other = floats(Role.PARAMETER, 17, 9);
+    List<Value> after =
+        b.add(quantized(Optional.empty()), quantized(other, gradient, scale, 17 * 9));
+    b.output("out" + outputs++, after.get(0));
+    b.output("out" + outputs++, after.get(3));
+  }
+
+  private static QuantizedAdamW quantized(Optional<Long> key) {
+    return new QuantizedAdamW(0.9f, 0.95f, 1e-3f, 0.1f, key);
+  }
+
+  private Value[] quantized(Value param, Value gradient, Value scale, int elements) {
+    ValueType words = QuantizedAdamW.words(elements);
+    Value m = b.variable(new Variable("v" + variables++, words, Role.STATE));
+    Value v = b.variable(new Variable("v" + variables++, words, Role.STATE));
+    int blocks = QuantizedAdamW.scales(elements).shape().dim(1);
+    return new Value[] {param, gradient, m, v, floats(Role.STATE, 2, blocks), scale, b.step()};
   }
 
   /** What is stored in bf16 alone shows itself as the rows of a table. */
@@ -194,6 +227,15 @@ final class SelfTestGraph {
     show(new Embedding(), updated.get(0), ids());
     b.output("out" + outputs++, updated.get(1));
     b.output("out" + outputs++, updated.get(2));
+    AdamW narrow = new AdamW(0.9f, 0.95f, 1e-3f, 0.1f, Optional.of(5L), Optional.of(7L));
+    Value next = floats(Role.PARAMETER, ROWS, WIDTH);
+    Value narrowM = floats(Role.NARROW_STATE, ROWS, WIDTH);
+    Value narrowV = floats(Role.NARROW_STATE, ROWS, WIDTH);
+    List<Value> small = b.add(narrow, next, gradient, narrowM, narrowV, scale, b.step());
+    show(new Embedding(), small.get(0), ids());
+    Value last = floats(Role.PARAMETER, ROWS, WIDTH);
+    Value[] inputs = quantized(last, gradient, scale, ROWS * WIDTH);
+    show(new Embedding(), b.add(quantized(Optional.of(5L)), inputs).get(0), ids());
   }
 
   private void attention(Value x, Value y, int headDim) {

@@ -41,6 +41,8 @@ public sealed interface Op
         Linear,
         LinearInputGradient,
         LinearWeightGradient,
+        Lion,
+        QuantizedAdamW,
         RandomNormal,
         Reduce,
         ReduceScatter,

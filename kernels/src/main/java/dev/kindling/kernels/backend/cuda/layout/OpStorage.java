@@ -35,7 +35,9 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
@@ -123,6 +125,8 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
               LinearInputGradient.class,
               new OpStorage(List.of(ACTIVATION), Set.of(0, 2), Set.of(0))),
           Map.entry(LinearWeightGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
+          Map.entry(Lion.class, SUMS),
+          Map.entry(QuantizedAdamW.class, SUMS),
           Map.entry(RandomNormal.class, SUMS),
           Map.entry(Reduce.class, MOVES),
           Map.entry(ReduceScatter.class, MOVES),

@@ -280,3 +280,49 @@ extern "C" __global__ void __launch_bounds__(PIECE_THREADS) lion_tensors(
   float keep = __fsub_rn(1, __fmul_rn(rate, tensor.constant[2]));
   each_of_piece<4>(tensor, piece, LionBody{tensor, scale[0], rate, keep, piece.narrow != 0});
 }
+
+/*
+ * AdamW with one second moment for each run of `length` elements: v = lerp(mean of g^2, v, beta2).
+ * copy = bf16 param or null. scale[0] = 0 leaves everything. Grid: runs; block 256.
+ */
+extern "C" __global__ void __launch_bounds__(256) adam_mini(
+    float* param, const void* gradient, bf16* copy, float* m, float* v, const float* scale,
+    const float* step, int length, int is_narrow, float beta1, float beta2, float eps,
+    float decay) {
+  __shared__ double scratch[32];
+  float factor = scale[0];
+  if (factor == 0) {
+    return;
+  }
+  long long first = (long long)blockIdx.x * length;
+  const float* wide = static_cast<const float*>(gradient) + first;
+  const bf16* tight = static_cast<const bf16*>(gradient) + first;
+  double sum = 0;
+  for (int i = threadIdx.x; i < length; i += 256) {
+    double g = __fmul_rn(factor, is_narrow ? widen(tight[i]) : wide[i]);
+    sum = fma(g, g, sum);
+  }
+  float mean = (float)(block_sum(sum, scratch) / length);
+  float before = v[blockIdx.x];
+  float now = fmaf(1 - beta2, __fsub_rn(mean, before), before);
+  float rate = step[LEARNING_RATE];
+  float keep = __fsub_rn(1, __fmul_rn(rate, decay));
+  float step_size = rate / step[BIAS_CORRECTION1];
+  float root_scale = (float)(1.0 / sqrt((double)step[BIAS_CORRECTION2]));
+  float root = fmaf(sqrtf(now), root_scale, eps);
+  for (int i = threadIdx.x; i < length; i += 256) {
+    float g = __fmul_rn(factor, is_narrow ? widen(tight[i]) : wide[i]);
+    float old = m[first + i];
+    float moment = fmaf(1 - beta1, __fsub_rn(g, old), old);
+    float p = fmaf(param[first + i], keep, -(__fmul_rn(step_size, moment) / root));
+    m[first + i] = moment;
+    param[first + i] = p;
+    if (copy != nullptr) {
+      copy[first + i] = narrow<bf16>(p);
+    }
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    v[blockIdx.x] = now;
+  }
+}

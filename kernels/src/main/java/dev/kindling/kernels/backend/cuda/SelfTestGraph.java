@@ -11,6 +11,8 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Accumulation;
+import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
@@ -22,8 +24,11 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.FactoredMoments;
+import dev.kindling.kernels.graph.op.FactoredRms;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
 import dev.kindling.kernels.graph.op.Gelu;
@@ -32,6 +37,8 @@ import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.Momentum;
+import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
@@ -43,6 +50,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.List;
 import java.util.Optional;
@@ -203,6 +211,40 @@ final class SelfTestGraph {
         b.add(quantized(Optional.empty()), quantized(other, gradient, scale, 17 * 9));
     b.output("out" + outputs++, after.get(0));
     b.output("out" + outputs++, after.get(3));
+    directions(scale, gradient);
+    factored(scale, gradient);
+  }
+
+  private void directions(Value scale, Value gradient) {
+    Value buffer = floats(Role.STATE, 17, 9);
+    Value direction = show(new Momentum(0.95f, true), gradient, buffer, scale).get(0);
+    Value norm = show(new GlobalNorm(false), direction).get(0);
+    Value unit = show(new Normalize(1e-7f), direction, norm).get(0);
+    Value sum = show(new WeightedSum(3, -0.5f), unit, direction).get(0);
+    show(new Descend(0.2f, 0.1f), floats(Role.PARAMETER, 17, 9), sum, scale, b.step());
+  }
+
+  private void factored(Value scale, Value gradient) {
+    Value rows = floats(Role.STATE, 17);
+    Value columns = floats(Role.STATE, 9);
+    List<Value> moments =
+        show(new FactoredMoments(1e-30f), gradient, rows, columns, scale, b.step());
+    Value r = moments.get(0);
+    Value c = moments.get(1);
+    Value mean = moments.get(2);
+    Value rms = show(new FactoredRms(), gradient, r, c, mean, scale).get(0);
+    Value param = floats(Role.PARAMETER, 17, 9);
+    Op update = new Adafactor(1, 0.1f, false, 0);
+    show(update, param, gradient, r, c, mean, rms, scale, b.step());
+    Value[] mini = {
+      floats(Role.PARAMETER, 17, 9),
+      gradient,
+      floats(Role.STATE, 17, 9),
+      floats(Role.STATE, 17),
+      scale,
+      b.step()
+    };
+    show(new AdamMini(0.9f, 0.95f, 1e-3f, 0.1f, 9), mini);
   }
 
   private static QuantizedAdamW quantized(Optional<Long> key) {

@@ -1,7 +1,9 @@
 package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.DynamicCode;
 import dev.kindling.kernels.graph.op.GlobalNorm;
@@ -113,6 +115,21 @@ final class UpdateCuda {
     }
     b.launch("lion_tensors", table)
         .at(b.in(node, 3).address(), b.in(node, 4).address())
+        .ready();
+  }
+
+  /** A block of threads for each run of elements with a moment of its own. */
+  static void adamMini(Binding b, Node node) {
+    AdamMini op = Binding.op(node, AdamMini.class);
+    Operand param = b.out(node, 0);
+    Operand gradient = b.in(node, 1);
+    b.launch("adam_mini")
+        .at(param.address(), gradient.address(), b.copyAddress(node.input(0)))
+        .at(b.out(node, 1).address(), b.out(node, 2).address())
+        .at(b.in(node, 4).address(), b.in(node, 5).address())
+        .ints(op.block(), gradient.element() == Element.BF16 ? 1 : 0)
+        .floats(op.beta1(), op.beta2(), op.eps(), op.weightDecay())
+        .grid(param.elements() / op.block(), 256)
         .ready();
   }
 

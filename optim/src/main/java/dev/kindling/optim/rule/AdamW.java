@@ -47,7 +47,7 @@ public record AdamW(
     double clipNorm,
     boolean master,
     AdamState state)
-    implements UpdateRule {
+    implements ElementRule {
   /** Fewer elements than this keep fp32 moments: biases and gains, a thousandth of a model. */
   private static final int QUANTIZED_FROM = 4096;
 

@@ -22,7 +22,7 @@ import java.util.Map;
  * (2302.06675), algorithm 2 and section 5.
  */
 public record Lion(double lr, double beta1, double beta2, double weightDecay, double clipNorm)
-    implements UpdateRule {
+    implements ElementRule {
 
   public Lion {
     new Expectation()

@@ -17,7 +17,7 @@ import java.util.Optional;
  * the division by the token count and the clip factor, and a scale of exactly 0 means that the step
  * is skipped: parameters and state keep their bits.
  */
-public sealed interface UpdateRule extends Optimizer permits AdamW, Lion, Sgd {
+public sealed interface UpdateRule extends Optimizer permits Adafactor, AdamMini, ElementRule, Muon {
 
   /** Learning rate before the schedule's factor. */
   @Override

@@ -152,8 +152,7 @@ final class ExplainPage {
       long shard = bytes.getOrDefault(Role.SHARD, 0L);
       long weights = shard > 0 ? shard : bytes.getOrDefault(Role.PARAMETER, 0L);
       String note = "on the host, of the last save; without room saves stop the steps";
-      long state =
-          bytes.getOrDefault(Role.STATE, 0L) + bytes.getOrDefault(Role.NARROW_STATE, 0L);
+      long state = bytes.getOrDefault(Role.STATE, 0L) + bytes.getOrDefault(Role.NARROW_STATE, 0L);
       row("snapshot", weights + state, note);
     }
   }

@@ -58,8 +58,7 @@ final class FactoredOracle {
     double scale = call.in(call.last() - 1)[0];
     double rate = call.in(call.last())[StepScalar.LEARNING_RATE.ordinal()];
     double[] u = update(call.in(1), call.in(2), call.in(3), call.in(4)[0]);
-    double size =
-        op.relative() ? Math.max(op.leastSize(), call.in(6)[0] / Math.sqrt(p.length)) : 1;
+    double size = op.relative() ? Math.max(op.leastSize(), call.in(6)[0] / Math.sqrt(p.length)) : 1;
     double clipped = Math.max(1, call.in(5)[0] / op.clip());
     for (int i = 0; scale != 0 && i < p.length; i++) {
       p[i] -= rate * (size * scale * u[i] / clipped + op.weightDecay() * p[i]);

@@ -27,8 +27,8 @@ import java.util.Optional;
  * s = 1, or max(eps2, rms(p)) with scale_parameter
  * </pre>
  *
- * <p>State: {@code rows} and {@code columns} in fp32, 4 (R + C) bytes for a matrix [R, C], 4 (R + 1)
- * for a vector, whose only column changes nothing. After Shazeer and Stern 2018 (1804.04235),
+ * <p>State: {@code rows} and {@code columns} in fp32, 4 (R + C) bytes for a matrix [R, C], 4 (R +
+ * 1) for a vector, whose only column changes nothing. After Shazeer and Stern 2018 (1804.04235),
  * algorithms 4 to 6, with decoupled decay.
  */
 public record Adafactor(

@@ -22,8 +22,8 @@ import java.util.Optional;
  * <p>A block is a row of a matrix: the weights of one output, or of one token in tables and heads;
  * with {@code head_dim}, so many rows of query and key projections: a head; a vector is one block.
  * (GPT-2's transposed matrices have the weights of one input in a row.) State: {@code m} in fp32, 4
- * bytes per trained element, and {@code v}, 4 bytes per block. After Zhang et al. 2024 (2406.16793),
- * algorithms 1 and 3.
+ * bytes per trained element, and {@code v}, 4 bytes per block. After Zhang et al. 2024
+ * (2406.16793), algorithms 1 and 3.
  *
  * @param headDim width of an attention head; empty: query and key projections row by row
  */

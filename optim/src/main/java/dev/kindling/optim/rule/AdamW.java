@@ -25,12 +25,12 @@ import java.util.Optional;
  * p = p - lr ( (m / c1) / (sqrt(v / c2) + eps) + decay p ),   c_i = 1 - beta_i^update
  * </pre>
  *
- * <p>State: {@code m} and {@code v} in fp32, 8 bytes per trained element; in bf16, rounded at random,
- * 4; in codes of 8 bits with a scale for each 256 elements, 2 and 1/32, where a parameter has 4096
- * elements and is no embedding table (those keep fp32: their gradients are the most uneven). After
- * Loshchilov and Hutter 2019 (1711.05101), algorithm 2, with the learning rate as their {@code eta
- * alpha} and without their separate factor for the decay; the 8 bits after Dettmers et al. 2022
- * (2110.02861).
+ * <p>State: {@code m} and {@code v} in fp32, 8 bytes per trained element; in bf16, rounded at
+ * random, 4; in codes of 8 bits with a scale for each 256 elements, 2 and 1/32, where a parameter
+ * has 4096 elements and is no embedding table (those keep fp32: their gradients are the most
+ * uneven). After Loshchilov and Hutter 2019 (1711.05101), algorithm 2, with the learning rate as
+ * their {@code eta alpha} and without their separate factor for the decay; the 8 bits after
+ * Dettmers et al. 2022 (2110.02861).
  *
  * @param master whether matrices have an fp32 master; without, each is bf16 alone on a GPU, rounded
  *     at random so that small updates count in the mean: an update moves 22 bytes per element
@@ -103,8 +103,7 @@ public record AdamW(
     }
     Role role = state == AdamState.BF16 ? Role.NARROW_STATE : Role.STATE;
     ValueType type = new ValueType(gradient, DType.F32);
-    return List.of(
-        new StateVariable("m", p, type, role), new StateVariable("v", p, type, role));
+    return List.of(new StateVariable("m", p, type, role), new StateVariable("v", p, type, role));
   }
 
   private boolean quantizes(Param p) {

@@ -31,8 +31,8 @@ import java.util.Optional;
  *
  * <p>The products run in a device's narrow precision. State: {@code momentum} in fp32, 4 bytes per
  * element of those matrices. After Jordan et al. 2024 (kellerjordan.github.io/posts/muon) with the
- * decay and the scale of Liu et al. 2025 (2502.16982), section 2. A fused query, key and value counts
- * as one matrix.
+ * decay and the scale of Liu et al. 2025 (2502.16982), section 2. A fused query, key and value
+ * counts as one matrix.
  *
  * @param steps of the Newton-Schulz iteration
  * @param rest updates embeddings, head, gains and biases; by default AdamW with this lr, decay and
@@ -75,18 +75,22 @@ public record Muon(
 
   public static Map<String, Object> defaults() {
     return Map.of(
-        "momentum", 0.95,
-        "nesterov", true,
-        "steps", 5,
-        "scale", MuonScale.MATCH_RMS,
-        "weightDecay", 0.1,
-        "clipNorm", 1.0);
+        "momentum",
+        0.95,
+        "nesterov",
+        true,
+        "steps",
+        5,
+        "scale",
+        MuonScale.MATCH_RMS,
+        "weightDecay",
+        0.1,
+        "clipNorm",
+        1.0);
   }
 
   private UpdateRule others() {
-    return rest.isPresent()
-        ? rest.get()
-        : new AdamW(lr, 0.9, 0.95, 1e-8, weightDecay, clipNorm);
+    return rest.isPresent() ? rest.get() : new AdamW(lr, 0.9, 0.95, 1e-8, weightDecay, clipNorm);
   }
 
   @Override

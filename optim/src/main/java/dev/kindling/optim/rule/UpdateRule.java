@@ -17,7 +17,8 @@ import java.util.Optional;
  * the division by the token count and the clip factor, and a scale of exactly 0 means that the step
  * is skipped: parameters and state keep their bits.
  */
-public sealed interface UpdateRule extends Optimizer permits Adafactor, AdamMini, ElementRule, Muon {
+public sealed interface UpdateRule extends Optimizer
+    permits Adafactor, AdamMini, ElementRule, Muon {
 
   /** Learning rate before the schedule's factor. */
   @Override
@@ -79,8 +80,8 @@ public sealed interface UpdateRule extends Optimizer permits Adafactor, AdamMini
   void fillStep(Span stepBlock, long update, double lrFactor);
 
   /**
-   * Why ranks cannot keep pieces of matrices and of this rule's state, as the words behind "0 with";
-   * empty where they can.
+   * Why ranks cannot keep pieces of matrices and of this rule's state, as the words behind "0
+   * with"; empty where they can.
    */
   default Optional<String> obstacleToPieces() {
     return Optional.empty();

@@ -1,8 +1,8 @@
 package dev.kindling.optim.rule;
 
 /**
- * Rules for matrices in fp64, from the papers (written without looking at the kernels): Jordan et al.
- * 2024 with Liu et al. 2025, section 2; Shazeer and Stern 2018, algorithm 4.
+ * Rules for matrices in fp64, from the papers (written without looking at the kernels): Jordan et
+ * al. 2024 with Liu et al. 2025, section 2; Shazeer and Stern 2018, algorithm 4.
  */
 final class MatrixReference {
   private static final int ROWS = 3;

@@ -13,7 +13,8 @@ import java.util.regex.Pattern;
 
 /**
  * Updates that another library made from fixed gradients: a text of lines "tokens", "start",
- * "gradient", "rate" and "after NAME UPDATE", whose floats are the hexadecimal digits of their bits.
+ * "gradient", "rate" and "after NAME UPDATE", whose floats are the hexadecimal digits of their
+ * bits.
  *
  * @param gradients by update, summed over the tokens
  * @param rates learning rate of each update

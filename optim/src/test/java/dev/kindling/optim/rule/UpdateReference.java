@@ -104,8 +104,7 @@ final class UpdateReference {
       for (int i = from; i < to; i++) {
         squares += g[i] * g[i];
       }
-      second[block] =
-          mini.beta2() * second[block] + (1 - mini.beta2()) * squares / (to - from);
+      second[block] = mini.beta2() * second[block] + (1 - mini.beta2()) * squares / (to - from);
       double root = Math.sqrt(second[block] / (1 - beta2Power)) + mini.eps();
       for (int i = from; i < to; i++) {
         first[i] = mini.beta1() * first[i] + (1 - mini.beta1()) * g[i];

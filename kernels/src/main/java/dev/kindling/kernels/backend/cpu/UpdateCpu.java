@@ -132,8 +132,7 @@ final class UpdateCpu {
     };
   }
 
-  static Workers.Task rounding(
-      Operand param, Operand scale, Operand step, long key, int count) {
+  static Workers.Task rounding(Operand param, Operand scale, Operand step, long key, int count) {
     int[][] blocks = new int[count][4];
     return (from, to, worker) -> {
       long now = (long) step.get(StepScalar.STEP.ordinal());

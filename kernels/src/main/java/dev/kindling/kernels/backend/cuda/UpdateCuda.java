@@ -113,9 +113,7 @@ final class UpdateCuda {
               0,
               b.in(each, 1).element()));
     }
-    b.launch("lion_tensors", table)
-        .at(b.in(node, 3).address(), b.in(node, 4).address())
-        .ready();
+    b.launch("lion_tensors", table).at(b.in(node, 3).address(), b.in(node, 4).address()).ready();
   }
 
   /** A block of threads for each run of elements with a moment of its own. */

@@ -5,11 +5,11 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * One Adafactor update in place. Inputs param, gradient [R, C] (or [R]), rows [R], columns [C], mean
- * [1], rms [1] of {@link FactoredRms}, norm of the parameter [1] if {@code relative}, scale [1], step
- * block -> param over its input. U as there; p = p - lr * (s * U / max(1, rms / clip) + weightDecay *
- * p), s = relative ? max(leastSize, norm / sqrt(elements)) : 1. A scale of 0 leaves it unchanged.
- * After Shazeer and Stern 2018 (1804.04235), algorithm 4.
+ * One Adafactor update in place. Inputs param, gradient [R, C] (or [R]), rows [R], columns [C],
+ * mean [1], rms [1] of {@link FactoredRms}, norm of the parameter [1] if {@code relative}, scale
+ * [1], step block -> param over its input. U as there; p = p - lr * (s * U / max(1, rms / clip) +
+ * weightDecay * p), s = relative ? max(leastSize, norm / sqrt(elements)) : 1. A scale of 0 leaves
+ * it unchanged. After Shazeer and Stern 2018 (1804.04235), algorithm 4.
  */
 public record Adafactor(float clip, float weightDecay, boolean relative, float leastSize)
     implements Op {

@@ -5,11 +5,12 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * One Adam-mini update in place: AdamW with one second moment for each run of {@code block} elements.
- * Inputs param, gradient, m (equal types, n elements), v [n / block], scale [1], step block -> param,
- * m, v over theirs. g = scale * gradient; m = lerp(g, m, beta1); v = lerp(mean of g^2 over the run,
- * v, beta2); p -= lr * ((m / c1) / (sqrt(v / c2) + eps) + weightDecay * p). The mean in fp64, fixed
- * order. A scale of 0 leaves everything unchanged. After Zhang et al. 2024 (2406.16793), algorithm 1.
+ * One Adam-mini update in place: AdamW with one second moment for each run of {@code block}
+ * elements. Inputs param, gradient, m (equal types, n elements), v [n / block], scale [1], step
+ * block -> param, m, v over theirs. g = scale * gradient; m = lerp(g, m, beta1); v = lerp(mean of
+ * g^2 over the run, v, beta2); p -= lr * ((m / c1) / (sqrt(v / c2) + eps) + weightDecay * p). The
+ * mean in fp64, fixed order. A scale of 0 leaves everything unchanged. After Zhang et al. 2024
+ * (2406.16793), algorithm 1.
  */
 public record AdamMini(float beta1, float beta2, float eps, float weightDecay, int block)
     implements Op {

@@ -5,9 +5,9 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * One step along a direction, in place. Inputs param, direction (equal types), scale [1], step block
- * -> param over its input: p = p - lr * (factor * direction + weightDecay * p). A scale of 0 leaves
- * it unchanged; any other one is not used.
+ * One step along a direction, in place. Inputs param, direction (equal types), scale [1], step
+ * block -> param over its input: p = p - lr * (factor * direction + weightDecay * p). A scale of 0
+ * leaves it unchanged; any other one is not used.
  */
 public record Descend(float factor, float weightDecay) implements Op {
   @Override

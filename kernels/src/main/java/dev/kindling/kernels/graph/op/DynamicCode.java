@@ -6,10 +6,10 @@ import java.util.Arrays;
  * 256 numbers in [-1, 1] or [0, 1] that stand for numbers of many sizes: seven decades down from 1,
  * each with twice the resolution of the one below it, 0, and 1 itself.
  *
- * <p>Decade i of 0 to 6, up to 10^(i - 6), is cut into 2^i equal parts between a tenth and the whole
- * of it (2^(i + 1) without a sign), each part standing for its middle. After Dettmers 2016
- * (1511.04561), section 2.3, with the dynamic exponent of Dettmers et al. 2022 (2110.02861), section
- * 1.3 and appendix F.
+ * <p>Decade i of 0 to 6, up to 10^(i - 6), is cut into 2^i equal parts between a tenth and the
+ * whole of it (2^(i + 1) without a sign), each part standing for its middle. After Dettmers 2016
+ * (1511.04561), section 2.3, with the dynamic exponent of Dettmers et al. 2022 (2110.02861),
+ * section 1.3 and appendix F.
  */
 public final class DynamicCode {
   /** For numbers of both signs. */

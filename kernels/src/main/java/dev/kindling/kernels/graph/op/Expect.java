@@ -67,7 +67,10 @@ final class Expect {
     f32(op, inputs, matrix);
     ValueType type = inputs.get(matrix);
     int rank = type.shape().rank();
-    that(rank == 1 || rank == 2, op, "input " + matrix + ": expected 1 or 2 dimensions, found " + type);
+    that(
+        rank == 1 || rank == 2,
+        op,
+        "input " + matrix + ": expected 1 or 2 dimensions, found " + type);
     same(op, rows, FactoredMoments.rows(type), inputs.get(rows));
     same(op, rows + 1, FactoredMoments.columns(type), inputs.get(rows + 1));
   }

@@ -9,8 +9,8 @@ import java.util.List;
  * (or [R], a single column), rows [R], columns [C], scale [1], step block -> rows and columns over
  * theirs, mean of the rows [1]. With w = BIAS_CORRECTION2 of the step block and x = (scale *
  * gradient)^2 + least: rows += w (mean of x over columns - rows); columns likewise. A scale of 0
- * leaves both. Sums in fp32 over runs of a fixed length, those in fp64. After Shazeer and Stern 2018
- * (1804.04235), algorithm 4.
+ * leaves both. Sums in fp32 over runs of a fixed length, those in fp64. After Shazeer and Stern
+ * 2018 (1804.04235), algorithm 4.
  */
 public record FactoredMoments(float least) implements Op {
   /** Type of the rows' numbers for such a gradient. */

@@ -9,8 +9,8 @@ import java.util.Optional;
 
 /**
  * One AdamW update in place whose moments are stored in 8 bits. Inputs param, gradient (equal
- * types, n elements), codes of m and of v, each I32 {@link #words}, their scales {@link #scales}, scale [1],
- * step block -> param, both codes, scales over theirs.
+ * types, n elements), codes of m and of v, each I32 {@link #words}, their scales {@link #scales},
+ * scale [1], step block -> param, both codes, scales over theirs.
  *
  * <p>The moments of each {@link #BLOCK} elements are decoded as code times scale ({@link
  * DynamicCode}, signed for m, unsigned for v), updated in fp32 as {@link AdamW} does, used, and

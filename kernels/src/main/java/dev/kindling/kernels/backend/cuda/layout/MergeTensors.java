@@ -73,8 +73,7 @@ final class MergeTensors {
           node.inputs().subList(count - 2, count));
     }
     if (node.op() instanceof Lion op) {
-      return List.of(
-          Lion.class, op.beta1(), op.beta2(), node.inputs().subList(count - 2, count));
+      return List.of(Lion.class, op.beta1(), op.beta2(), node.inputs().subList(count - 2, count));
     }
     if (node.op() instanceof Sgd op) {
       return List.of(op.momentum(), op.nesterov(), node.inputs().subList(count - 2, count));

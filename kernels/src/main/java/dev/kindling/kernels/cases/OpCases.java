@@ -100,6 +100,7 @@ public final class OpCases {
     AttentionCases.add(this, large);
     losses();
     updates();
+    UpdateCases.add(this, matrices);
     CacheCases.add(this, large);
     CollectiveCases.add(this, large);
     return List.copyOf(cases);

@@ -32,9 +32,6 @@ import org.jspecify.annotations.Nullable;
  * thread-safe.
  */
 public final class GraphBuilder {
-  private static final Variable STEP_BLOCK =
-      new Variable("step", ValueType.f32(StepScalar.values().length), Role.STEP);
-
   private final Map<String, Variable> variables = new LinkedHashMap<>();
   private final Map<String, Param> params = new LinkedHashMap<>();
   private final Map<String, Value> current = new HashMap<>();
@@ -118,9 +115,20 @@ public final class GraphBuilder {
     return java.util.Objects.requireNonNull(current.get(variable.name()));
   }
 
-  /** The step block: F32 [StepScalar.values().length]. */
+  /** The first step block: F32 [StepScalar.values().length]. */
   public Value step() {
-    return variable(STEP_BLOCK);
+    return step(0);
+  }
+
+  /** One of several step blocks, of a rule among several: F32 [StepScalar.values().length]. */
+  public Value step(int block) {
+    ValueType type = ValueType.f32(StepScalar.values().length);
+    return variable(new Variable(stepName(block), type, Role.STEP));
+  }
+
+  /** Name of the variable that is this step block. */
+  public static String stepName(int block) {
+    return block == 0 ? "step" : "step/" + block;
   }
 
   /** Makes the value readable under this name after a run. */

@@ -199,6 +199,8 @@ class GradientTest {
     assertThat(WithoutGradient.REASONS.keySet().stream().map(Class::getSimpleName).sorted())
         .containsExactly(
             "Accumulate",
+            "Adafactor",
+            "AdamMini",
             "AdamW",
             "AttentionGradient",
             "BiasGradient",
@@ -207,7 +209,10 @@ class GradientTest {
             "ConcatRows",
             "Copy",
             "CrossEntropy",
+            "Descend",
             "EmbeddingGradient",
+            "FactoredMoments",
+            "FactoredRms",
             "Fill",
             "GatherColumns",
             "GeluGradient",
@@ -215,12 +220,17 @@ class GradientTest {
             "LayerNormGradient",
             "LinearInputGradient",
             "LinearWeightGradient",
+            "Lion",
+            "Momentum",
+            "Normalize",
+            "QuantizedAdamW",
             "RandomNormal",
             "Reduce",
             "RmsNormGradient",
             "Sgd",
             "SliceRows",
             "SwiGluGradient",
+            "WeightedSum",
             "WriteRows");
     assertThat(WithoutGradient.REASONS.values()).allMatch(reason -> reason.length() > 8);
   }

@@ -23,29 +23,41 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
-/** A matrix [3, 2] that decays and a vector [5] that does not, updated by a rule on the CPU. */
+/** A matrix [3, 2] that decays and a vector [5] that does not, updated on the CPU. */
 final class UpdateBench implements AutoCloseable {
   static final int ELEMENTS = 11;
   static final int DECAYED = 6;
 
-  private final List<Param> params =
-      List.of(
-          new Param("matrix.weight", Shape.of(3, 2), Demand.whole(), Init.normal(1), true),
-          new Param("vector.weight", Shape.of(5), Demand.whole(), Init.normal(1), false));
-  private final UpdateRule rule;
+  private final List<Param> params;
+  private final Optimizer rule;
   private final Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
+  private final List<Span> blocks = new ArrayList<>();
   private final Memory memory;
   private final Program program;
 
-  UpdateBench(UpdateRule rule) {
+  UpdateBench(Optimizer rule) {
+    this(
+        rule,
+        List.of(
+            new Param("matrix.weight", Shape.of(3, 2), Demand.whole(), Init.normal(1), true),
+            new Param("vector.weight", Shape.of(5), Demand.whole(), Init.normal(1), false)));
+  }
+
+  /** Other parameters. */
+  UpdateBench(Optimizer rule, List<Param> params) {
     this.rule = rule;
+    this.params = params;
     Graph graph = write(rule);
     memory = backend.allocate(graph.variables());
+    for (int i = 0; i < rule.rules().size(); i++) {
+      blocks.add(memory.span(GraphBuilder.stepName(i)));
+    }
     program = backend.compile(graph, memory, Map.of());
   }
 
-  private Graph write(UpdateRule rule) {
+  private Graph write(Optimizer rule) {
     GraphBuilder b = new GraphBuilder();
     params.forEach(b::param);
     Map<Param, Value> gradients = new LinkedHashMap<>();
@@ -59,14 +71,10 @@ final class UpdateBench implements AutoCloseable {
     List<Value> parts = new ArrayList<>(gradients.values());
     parts.add(count);
     Value norm = b.add(new GlobalNorm(), parts.toArray(Value[]::new)).get(0);
-    Value step = b.step();
-    Value scale = b.add(new ClipScale(), norm, count, step).get(0);
+    rule.declareSteps(b);
+    Value scale = b.add(new ClipScale(), norm, count, b.step()).get(0);
     for (Param p : params) {
-      Map<String, Value> state = new LinkedHashMap<>();
-      for (StateVariable variable : rule.state(p, p.shape())) {
-        state.put(variable.suffix(), b.variable(variable.variable()));
-      }
-      rule.emit(b, p, gradients.get(p), state, scale, step);
+      rule.update(b, p, Objects.requireNonNull(gradients.get(p)), scale);
     }
     return b.build();
   }
@@ -91,8 +99,17 @@ final class UpdateBench implements AutoCloseable {
       }
     }
     memory.span("token_count").putFloat(0, tokens);
-    rule.fillStep(memory.arena(Role.STEP), update, lrFactor);
+    Optimizer.fillSteps(rule.rules(), blocks, update, lrFactor);
     program.run();
+  }
+
+  Graph graph() {
+    return program.graph();
+  }
+
+  /** What the allocator reserved for optimizer state. */
+  long stateBytes() {
+    return memory.bytes(Role.STATE) + memory.bytes(Role.NARROW_STATE);
   }
 
   float[] parameters() {
@@ -102,7 +119,7 @@ final class UpdateBench implements AutoCloseable {
   float[] state() {
     return read(
         params.stream()
-            .flatMap(p -> rule.state(p, p.shape()).stream())
+            .flatMap(p -> rule.ruleOf(p).state(p, p.shape()).stream())
             .map(StateVariable::name)
             .toList());
   }

@@ -2,7 +2,7 @@ package dev.kindling.worker.plan;
 
 import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.optim.rule.AdamW;
-import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.optim.schedule.Cosine;
 import dev.kindling.optim.schedule.Schedule;
 import dev.kindling.worker.data.Bytes;
@@ -33,7 +33,7 @@ public record TrainPlan(
     ModelSpec model,
     DataSpec data,
     TokenizerSpec tokenizer,
-    UpdateRule optimizer,
+    Optimizer optimizer,
     Schedule schedule,
     SyncSpec sync,
     MeshSpec mesh,
@@ -89,10 +89,15 @@ public record TrainPlan(
         "0 with determinism exact (norms of pieces are summed rank by rank)",
         mesh == null ? 0 : mesh.zero());
     errors.that(
-        mesh == null || mesh.zero() == 0 || !(optimizer instanceof AdamW adamW) || adamW.master(),
+        mesh == null || mesh.zero() == 0 || optimizer == null || keepsMasters(optimizer),
         "optimizer.master",
         "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
         false);
+    if (mesh != null && mesh.zero() > 0 && optimizer != null) {
+      optimizer.rules().stream()
+          .flatMap(rule -> rule.obstacleToPieces().stream())
+          .forEach(why -> errors.that(false, "mesh.zero", "0 with " + why, mesh.zero()));
+    }
     if (recovery != null && counts) {
       recovery.check(ranks, errors);
     }
@@ -103,6 +108,11 @@ public record TrainPlan(
           obstacle.isEmpty(), "memory.gradients", "auto or fp32 " + obstacle.orElse(""), "bf16");
     }
     errors.orThrow();
+  }
+
+  private static boolean keepsMasters(Optimizer optimizer) {
+    return optimizer.rules().stream()
+        .allMatch(rule -> !(rule instanceof AdamW adamW) || adamW.master());
   }
 
   /** Whether gradients of matrices are stored in bf16. */

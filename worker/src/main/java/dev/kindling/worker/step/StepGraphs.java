@@ -17,8 +17,7 @@ import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.rewrite.OverwriteFirst;
 import dev.kindling.kernels.graph.rewrite.ReduceEarly;
-import dev.kindling.optim.rule.StateVariable;
-import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.model.Projection;
@@ -26,7 +25,6 @@ import dev.kindling.worker.shard.GradientExchange;
 import dev.kindling.worker.shard.ParameterPlaces;
 import dev.kindling.worker.shard.Sharding;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -72,7 +70,7 @@ import java.util.function.Predicate;
 public record StepGraphs(
     ModelFamily model,
     Projection projection,
-    UpdateRule rule,
+    Optimizer rule,
     StepShape shape,
     Sharding sharding,
     boolean narrowGradients,
@@ -92,14 +90,14 @@ public record StepGraphs(
   public StepGraphs(
       ModelFamily model,
       Projection projection,
-      UpdateRule rule,
+      Optimizer rule,
       StepShape shape,
       Sharding sharding) {
     this(model, projection, rule, shape, sharding, false);
   }
 
   /** Every rank keeps everything. */
-  public StepGraphs(ModelFamily model, Projection projection, UpdateRule rule, StepShape shape) {
+  public StepGraphs(ModelFamily model, Projection projection, Optimizer rule, StepShape shape) {
     this(model, projection, rule, shape, Sharding.none());
   }
 
@@ -215,9 +213,11 @@ public record StepGraphs(
     Value lossSum = sums.get(sums.size() - 3);
     Value tokenCount = sums.get(sums.size() - 2);
     Value norm = exchange.norm(b, params, sums, tokenCount);
+    rule.check(params);
+    rule.declareSteps(b);
     Value scale = b.add(new ClipScale(), norm, tokenCount, b.step(), lossSum).get(0);
     for (int i = 0; i < params.size(); i++) {
-      update(b, params.get(i), sums.get(i), scale);
+      rule.update(b, params.get(i), sums.get(i), scale);
       places.spread(b, params.get(i));
     }
     b.output(LOSS_SUM, lossSum);
@@ -382,14 +382,6 @@ public record StepGraphs(
       folded.add(b.add(new Accumulate(), sums.get(i), partial(b, sums.get(i), i, level)).get(0));
     }
     return folded;
-  }
-
-  private void update(GraphBuilder b, Param param, Value gradient, Value scale) {
-    Map<String, Value> state = new HashMap<>();
-    for (StateVariable variable : rule.state(param, gradient.type().shape())) {
-      state.put(variable.suffix(), b.variable(variable.variable()));
-    }
-    rule.emit(b, param, gradient, state, scale, b.step());
   }
 
   private static Variable scalar(String name) {

@@ -46,6 +46,7 @@ public final class StepProgram implements AutoCloseable {
           Role.GRADIENT,
           Role.FRESH_GRADIENT,
           Role.STATE,
+          Role.NARROW_STATE,
           Role.PARTIAL);
 
   private final StepGraphs graphs;
@@ -58,6 +59,7 @@ public final class StepProgram implements AutoCloseable {
   private final int rank;
   private final List<Program> micro;
   private final List<Program> stash;
+  private final StepBlocks stepBlocks;
   private final List<StepInputs> inputs = new ArrayList<>();
 
   /** The scalars of {@link #OUTCOME} of each slot: looked up once, a step leaves no garbage. */
@@ -99,6 +101,7 @@ public final class StepProgram implements AutoCloseable {
             ? Optional.of(new SequenceScore(compiled.get(micros + 3 + levels), memory))
             : Optional.empty();
     bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
+    stepBlocks = StepBlocks.of(graphs.rule(), memory);
     kept = new float[(memory.slots() + 1) * OUTCOME.size()];
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, "", graphs.shape().maskDocuments()));
@@ -170,7 +173,7 @@ public final class StepProgram implements AutoCloseable {
   public List<Held> state() {
     List<Held> state = new ArrayList<>();
     for (Param param : params()) {
-      for (StateVariable variable : graphs.rule().state(param, param.shape())) {
+      for (StateVariable variable : graphs.rule().ruleOf(param).state(param, param.shape())) {
         state.add(held(variable.name(), param));
       }
     }
@@ -285,7 +288,7 @@ public final class StepProgram implements AutoCloseable {
     Failpoint.STEP_SUBMIT.before();
     microSteps = 0;
     memory.await(slot);
-    graphs.rule().fillStep(memory.arena(Role.STEP, slot), update, lrFactor);
+    stepBlocks.fill(slot, update, lrFactor);
     if (stopVote) {
       memory.span(StepGraphs.STOP_VOTES).putFloat(0, 1f);
       memory.publish(StepGraphs.STOP_VOTES);

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.configs.yaml.ConfigException;
 import dev.kindling.configs.yaml.RecordRenderer;
+import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.Group;
+import dev.kindling.optim.rule.Groups;
+import dev.kindling.optim.rule.Sgd;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -50,6 +54,7 @@ class TrainPlanTest {
         weight_decay: 0.1
         clip_norm: 1.0
         master: true
+        state: fp32
       schedule:
         type: cosine
         warmup_steps: 0
@@ -164,6 +169,44 @@ class TrainPlanTest {
                 + "0f".repeat(32)
                 + "'}]}");
     assertThat(PlanReader.fromYaml(PlanReader.toYaml(plan))).isEqualTo(plan);
+  }
+
+  @Test
+  void parameterGroupsAreAListOfPatternsAndRules() {
+    TrainPlan plan =
+        plan(
+            SMALLEST,
+            "optimizer={type: groups, rest: {type: sgd, lr: 0.1}, groups: [{match: '*embed*|*norm*',"
+                + " rule: {type: adamw, lr: 1e-3, weight_decay: 0}}]}");
+    AdamW embeddings = new AdamW(1e-3, 0.9, 0.95, 1e-8, 0, 1);
+    assertThat(plan.optimizer())
+        .isEqualTo(
+            new Groups(
+                new Sgd(0.1, 0, false, 0, 1), List.of(new Group("*embed*|*norm*", embeddings))));
+    assertThat(PlanReader.fromYaml(PlanReader.toYaml(plan))).isEqualTo(plan);
+    assertThat(
+            refused(
+                SMALLEST,
+                "optimizer={type: groups, rest: {type: groups}, groups: [{match: a, rule: {lr: 1}}]}"))
+        .containsPattern("optimizer.rest.type: expected one of .*adamw.*, found \"groups\"")
+        .contains("optimizer.groups.0.rule.type: missing required key");
+  }
+
+  @Test
+  void rulesThatWantWholeMatricesRefusePieces() {
+    String two = "mesh.zero=1";
+    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: muon, lr: 1e-3}"))
+        .isEqualTo(
+            "--set:2:11 mesh.zero: expected 0 with muon (its products are those of whole matrices),"
+                + " found 1");
+    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: adafactor, lr: 1e-3}"))
+        .contains("expected 0 with adafactor (its moments are those of whole rows and columns)");
+    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer.state=int8"))
+        .contains("expected 0 with adamw's state in int8 (its blocks follow whole matrices)");
+    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: adam_mini, lr: 1e-3}"))
+        .contains("expected 0 with adam-mini (its moments are those of whole rows and heads)");
+    assertThat(plan(SMALLEST, "ranks=2", two, "optimizer={type: lion, lr: 1e-3}").mesh().zero())
+        .isEqualTo(1);
   }
 
   @Test

@@ -6,7 +6,7 @@ import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.memory.Span;
-import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.shard.Sharding;
@@ -26,7 +26,7 @@ final class StepRank implements AutoCloseable {
   /**
    * @param sequences of a micro-batch
    */
-  StepRank(UpdateRule rule, int sequences, int localShards, Communicator data) {
+  StepRank(Optimizer rule, int sequences, int localShards, Communicator data) {
     this(graphs(16, rule, sequences, localShards), data);
     fill();
   }
@@ -47,7 +47,7 @@ final class StepRank implements AutoCloseable {
     return Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
   }
 
-  static StepGraphs graphs(int width, UpdateRule rule, int sequences, int localShards) {
+  static StepGraphs graphs(int width, Optimizer rule, int sequences, int localShards) {
     Optional<Integer> none = Optional.empty();
     Optional<Integer> vocabulary = Optional.of(VOCABULARY);
     Llama model =
@@ -59,7 +59,7 @@ final class StepRank implements AutoCloseable {
 
   /** A model of some layers, sharded, for steps of some micro-steps or of any number (0). */
   static StepGraphs graphs(
-      int layers, UpdateRule rule, int sequences, int microSteps, Sharding sharding) {
+      int layers, Optimizer rule, int sequences, int microSteps, Sharding sharding) {
     Optional<Integer> none = Optional.empty();
     Llama model =
         new Llama(

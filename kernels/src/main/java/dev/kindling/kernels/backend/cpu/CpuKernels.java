@@ -1,6 +1,8 @@
 package dev.kindling.kernels.backend.cpu;
 
 import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
 import dev.kindling.kernels.graph.op.AllGather;
@@ -17,8 +19,11 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.FactoredMoments;
+import dev.kindling.kernels.graph.op.FactoredRms;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
 import dev.kindling.kernels.graph.op.Gelu;
@@ -29,7 +34,11 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.Momentum;
+import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
@@ -43,6 +52,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.Map;
@@ -54,6 +64,8 @@ final class CpuKernels {
   static Map<Class<? extends Op>, CpuKernel> table(RopeCpu rope) {
     Map<Class<? extends Op>, CpuKernel> table = new HashMap<>();
     table.put(Accumulate.class, ElementCpu::accumulate);
+    table.put(AdamMini.class, AdamMiniCpu::bind);
+    table.put(Adafactor.class, FactoredCpu::update);
     table.put(AdamW.class, UpdateCpu::adamW);
     table.put(Add.class, ElementCpu::add);
     table.put(AllGather.class, CollectiveCpu::allGather);
@@ -70,8 +82,11 @@ final class CpuKernels {
     table.put(Copy.class, ElementCpu::copy);
     table.put(CrossEntropy.class, LossCpu::loss);
     table.put(CrossEntropyWithGradient.class, LossCpu::lossWithGradient);
+    table.put(Descend.class, DirectionCpu::descend);
     table.put(Embedding.class, EmbeddingCpu::forward);
     table.put(EmbeddingGradient.class, EmbeddingCpu::gradient);
+    table.put(FactoredRms.class, FactoredCpu::rms);
+    table.put(FactoredMoments.class, FactoredCpu::moments);
     table.put(Fill.class, ElementCpu::fill);
     table.put(GatherColumns.class, ColumnCpu::gather);
     table.put(Gelu.class, ElementCpu::gelu);
@@ -82,6 +97,10 @@ final class CpuKernels {
     table.put(Linear.class, LinearCpu::forward);
     table.put(LinearInputGradient.class, LinearCpu::inputGradient);
     table.put(LinearWeightGradient.class, LinearCpu::weightGradient);
+    table.put(Lion.class, UpdateCpu::lion);
+    table.put(Normalize.class, DirectionCpu::normalize);
+    table.put(Momentum.class, DirectionCpu::momentum);
+    table.put(QuantizedAdamW.class, QuantizedAdamWCpu::bind);
     table.put(RandomNormal.class, RandomCpu::normal);
     table.put(Reduce.class, CollectiveCpu::reduce);
     table.put(ReduceScatter.class, CollectiveCpu::reduceScatter);
@@ -95,6 +114,7 @@ final class CpuKernels {
     table.put(SplitColumns.class, ColumnCpu::split);
     table.put(SwiGlu.class, ElementCpu::swiGlu);
     table.put(SwiGluGradient.class, ElementCpu::swiGluGradient);
+    table.put(WeightedSum.class, DirectionCpu::weightedSum);
     table.put(WriteRows.class, RowCpu::write);
     return table;
   }

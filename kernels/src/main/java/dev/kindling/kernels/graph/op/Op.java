@@ -13,6 +13,8 @@ import java.util.Optional;
  */
 public sealed interface Op
     permits Accumulate,
+        AdamMini,
+        Adafactor,
         AdamW,
         Add,
         AllGather,
@@ -29,8 +31,11 @@ public sealed interface Op
         Copy,
         CrossEntropy,
         CrossEntropyWithGradient,
+        Descend,
         Embedding,
         EmbeddingGradient,
+        FactoredRms,
+        FactoredMoments,
         Fill,
         GatherColumns,
         Gelu,
@@ -41,6 +46,10 @@ public sealed interface Op
         Linear,
         LinearInputGradient,
         LinearWeightGradient,
+        Lion,
+        Normalize,
+        Momentum,
+        QuantizedAdamW,
         RandomNormal,
         Reduce,
         ReduceScatter,
@@ -54,6 +63,7 @@ public sealed interface Op
         SplitColumns,
         SwiGlu,
         SwiGluGradient,
+        WeightedSum,
         WriteRows {
   /** Answer of {@link #alias}: the output has memory of its own. */
   int OWN_MEMORY = -1;

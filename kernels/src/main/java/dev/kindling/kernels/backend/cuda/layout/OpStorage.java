@@ -7,6 +7,8 @@ import static dev.kindling.kernels.backend.cuda.layout.OpStorage.Outputs.FP32;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
 import dev.kindling.kernels.graph.op.AllGather;
@@ -23,8 +25,11 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.FactoredMoments;
+import dev.kindling.kernels.graph.op.FactoredRms;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
 import dev.kindling.kernels.graph.op.Gelu;
@@ -35,7 +40,11 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.Momentum;
+import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
@@ -49,6 +58,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.List;
 import java.util.Map;
@@ -85,6 +95,8 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
   static final Map<Class<? extends Op>, OpStorage> ROWS =
       Map.ofEntries(
           Map.entry(Accumulate.class, SUMS),
+          Map.entry(AdamMini.class, SUMS),
+          Map.entry(Adafactor.class, SUMS),
           Map.entry(AdamW.class, SUMS),
           Map.entry(Add.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(AllGather.class, MOVES),
@@ -111,6 +123,8 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
               new OpStorage(List.of(FP32, FP32, ACTIVATION), Set.of(0), Set.of(2))),
           Map.entry(Embedding.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(EmbeddingGradient.class, SUMS),
+          Map.entry(FactoredRms.class, SUMS),
+          Map.entry(FactoredMoments.class, SUMS),
           Map.entry(Fill.class, SUMS),
           Map.entry(GatherColumns.class, new OpStorage(List.of(AS_INPUT), Set.of(0), DENSE)),
           Map.entry(Gelu.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
@@ -123,6 +137,12 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
               LinearInputGradient.class,
               new OpStorage(List.of(ACTIVATION), Set.of(0, 2), Set.of(0))),
           Map.entry(LinearWeightGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
+          Map.entry(Lion.class, SUMS),
+          Map.entry(WeightedSum.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(Normalize.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(Momentum.class, NORM),
+          Map.entry(Descend.class, SUMS),
+          Map.entry(QuantizedAdamW.class, SUMS),
           Map.entry(RandomNormal.class, SUMS),
           Map.entry(Reduce.class, MOVES),
           Map.entry(ReduceScatter.class, MOVES),

@@ -218,7 +218,10 @@ class GradientTest {
             "RandomNormal",
             "Reduce",
             "RmsNormGradient",
+            "ScaledUpdate",
             "Sgd",
+            "Sketch",
+            "SketchMoments",
             "SliceRows",
             "SwiGluGradient",
             "WriteRows");

@@ -13,6 +13,7 @@ import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -171,7 +172,10 @@ public final class ProgramProfile {
           bytes += input(node, i, layout, narrowCopies);
         }
       }
-      boolean updates = node.op() instanceof AdamW || node.op() instanceof Sgd;
+      boolean updates =
+          node.op() instanceof AdamW
+              || node.op() instanceof ScaledUpdate
+              || node.op() instanceof Sgd;
       bytes += updates && narrowCopies ? 2 * node.input(0).type().shape().elements() : 0;
     }
     return bytes;

@@ -7,7 +7,9 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SketchMoments;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -62,6 +64,18 @@ final class MergeTensors {
     }
     if (node.op() instanceof Sgd op) {
       return List.of(op.momentum(), op.nesterov(), node.inputs().subList(count - 2, count));
+    }
+    if (node.op() instanceof SketchMoments op) {
+      return List.of(
+          op.beta1(), op.beta2(), op.eps(), op.perChannel(), node.input(count - 1));
+    }
+    if (node.op() instanceof ScaledUpdate op) {
+      return List.of(
+          op.perChannel(),
+          op.alpha(),
+          op.front(),
+          op.growth(),
+          node.inputs().subList(count - 2, count));
     }
     return null;
   }

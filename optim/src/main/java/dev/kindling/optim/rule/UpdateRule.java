@@ -16,7 +16,7 @@ import java.util.Map;
  * the division by the token count and the clip factor, and a scale of exactly 0 means that the step
  * is skipped: parameters and state keep their bits.
  */
-public sealed interface UpdateRule extends Optimizer permits AdamW, Sgd {
+public sealed interface UpdateRule extends Optimizer permits AdamW, Apollo, ApolloMini, Sgd {
 
   /** Learning rate before the schedule's factor. */
   @Override

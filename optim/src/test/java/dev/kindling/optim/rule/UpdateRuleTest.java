@@ -11,6 +11,7 @@ import dev.kindling.kernels.graph.Shape;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -23,11 +24,22 @@ class UpdateRuleTest {
       List.of(
           new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0),
           new AdamW(3e-3, 0.8, 0.999, 1e-3, 0.0, 0.0),
+          apollo(Granularity.TENSOR, 1.01, Optional.of(2.0)),
+          apollo(Granularity.TENSOR, 0, Optional.empty()),
+          new ApolloMini(
+              1e-2, 0.9, 0.999, 1e-6, 0.1, 1.0, Optional.empty(), 30, true, 1.01, 3, Optional.empty()),
           new Sgd(1e-2, 0.0, false, 0.0, 0.0),
           new Sgd(1e-2, 0.0, false, 0.1, 1.0),
           new Sgd(1e-2, 0.9, false, 0.05, 1.0),
           new Sgd(1e-2, 0.9, true, 0.05, 1.0),
           new Sgd(1e-2, 0.5, true, 0.0, 0.0));
+
+  /** Of rank 2, which is all that the matrix of the bench has. */
+  private static Apollo apollo(Granularity granularity, double growth, Optional<Double> scale) {
+    return new Apollo(
+        1e-2, 0.9, 0.999, 1e-6, 0.1, 1.0, 2, scale, 30, false, growth, granularity, 3,
+        Optional.empty());
+  }
 
   private static float[] normal(Random random, double size) {
     float[] values = new float[UpdateBench.ELEMENTS];

@@ -182,6 +182,7 @@ for stage in $stages; do
     host) bench host gpu-host ;;
     attention) bench attention gpu-attention ;;
     padding) bench padding gpu-padding gpt2 32 1024 ;;
+    update) bench update gpu-update llama1b ;;
     losses)
       # The script against our fp32 first: whoever is wrong there is not bf16.
       bench losses-tiny-cpu gpu-losses tiny 2 128 --folder "$out/losses-tiny.data" --device cpu &&

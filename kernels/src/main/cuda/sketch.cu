@@ -326,11 +326,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) sketch_sums(const SketchTe
   }
 }
 
-/** 24 bytes, mirrored by Java. norm: null without a limit. */
+/** 32 bytes, mirrored by Java. norm: null without a limit. */
 struct LimitTensor {
   const float* sums;
   float* norm;
   float* multiplier;
+  float alpha;
+  int unused;
 };
 
 /*
@@ -338,8 +340,8 @@ struct LimitTensor {
  * Grid: tensors; block 1.
  */
 extern "C" __global__ void scaled_limit(
-    const LimitTensor* tensors, const float* scale, const float* step, float alpha, float growth,
-    int per_channel, int front) {
+    const LimitTensor* tensors, const float* scale, const float* step, float growth, int per_channel,
+    int front) {
   if (scale[0] == 0) {
     return;
   }
@@ -348,13 +350,13 @@ extern "C" __global__ void scaled_limit(
   double factor = per_channel ? 1 : sqrt((double)sums[0]) / (sqrt((double)sums[1]) + TINY);
   double limit = 1;
   if (tensor.norm != nullptr) {
-    double length = factor * sqrt((double)sums[2]) * (front ? alpha : 1);
+    double length = factor * sqrt((double)sums[2]) * (front ? tensor.alpha : 1);
     double last = tensor.norm[0];
     limit = last == 0 ? 1 : fmax(length / (last + TINY), (double)growth) / growth;
     tensor.norm[0] = (float)(length / limit);
   }
   double rate = step[LEARNING_RATE] * sqrt((double)step[BIAS_CORRECTION2]) / step[BIAS_CORRECTION1];
-  tensor.multiplier[0] = (float)(rate * alpha * factor / limit * scale[0]);
+  tensor.multiplier[0] = (float)(rate * tensor.alpha * factor / limit * scale[0]);
 }
 
 struct ScaledBody {

@@ -20,7 +20,7 @@ final class SketchCuda {
   private static final int WIDE = 256;
 
   private static final int TENSOR_BYTES = 72;
-  private static final int LIMIT_BYTES = 24;
+  private static final int LIMIT_BYTES = 32;
 
   private SketchCuda() {}
 
@@ -184,6 +184,7 @@ final class SketchCuda {
     for (Node each : nodes) {
       limits.putLong(b.in(each, 3).address());
       limits.putLong(op.limits() ? b.out(each, 1).address() : 0).putLong(multiplier);
+      limits.putFloat(Binding.op(each, ScaledUpdate.class).alpha()).putInt(0);
       matrices.add(matrix(b, each, multiplier));
       multiplier += Float.BYTES;
     }
@@ -191,7 +192,7 @@ final class SketchCuda {
     long step = b.in(node, node.inputs().size() - 1).address();
     b.launch("scaled_limit")
         .at(b.constant(limits.flip(), "table of limits"), scale, step)
-        .floats(op.alpha(), op.growth())
+        .floats(op.growth())
         .ints(op.perChannel() ? 1 : 0, op.front() ? 1 : 0)
         .grid(nodes.size(), 1)
         .ready();

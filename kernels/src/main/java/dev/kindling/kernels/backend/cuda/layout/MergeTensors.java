@@ -17,8 +17,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One launch over many tensors: all updates of equal constants (weight decay may differ), and runs
- * of copies or of sums between fp32 variables.
+ * One launch over many tensors: all updates of equal constants (each tensor may have its own weight
+ * decay and stretch), and runs of copies or of sums between fp32 variables.
  */
 final class MergeTensors {
   private MergeTensors() {}
@@ -72,7 +72,6 @@ final class MergeTensors {
     if (node.op() instanceof ScaledUpdate op) {
       return List.of(
           op.perChannel(),
-          op.alpha(),
           op.front(),
           op.growth(),
           node.inputs().subList(count - 2, count));

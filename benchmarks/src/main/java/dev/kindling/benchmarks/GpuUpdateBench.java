@@ -57,7 +57,8 @@ final class GpuUpdateBench implements Benchmark {
     boolean narrow = options.text("gradients").equals("bf16");
     double adamW = 0;
     for (Map.Entry<String, Optimizer> rule : rules(options.count("rank")).entrySet()) {
-      double millis = measure(results, name + rule.getKey() + '.', params, rule.getValue(), options);
+      double millis =
+          measure(results, name + rule.getKey() + '.', params, rule.getValue(), options);
       results.add(name + rule.getKey() + ".time", millis, "ms");
       if (adamW == 0) {
         adamW = millis;
@@ -79,7 +80,19 @@ final class GpuUpdateBench implements Benchmark {
     rules.put(
         "apollo-r" + rank,
         new Apollo(
-            1e-4, 0.9, 0.95, 1e-8, 0.1, 0, rank, auto, 200, false, 1.01, Granularity.CHANNEL, 0,
+            1e-4,
+            0.9,
+            0.95,
+            1e-8,
+            0.1,
+            0,
+            rank,
+            auto,
+            200,
+            false,
+            1.01,
+            Granularity.CHANNEL,
+            0,
             same));
     rules.put(
         "apollo-mini",

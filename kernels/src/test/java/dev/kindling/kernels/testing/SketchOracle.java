@@ -14,7 +14,9 @@ final class SketchOracle {
 
   /** Element of channel j at place i of the contracted dimension. */
   private static double element(Channels channels, double[] matrix, int j, int i) {
-    return channels.areRows() ? matrix[j * channels.columns() + i] : matrix[i * channels.columns() + j];
+    return channels.areRows()
+        ? matrix[j * channels.columns() + i]
+        : matrix[i * channels.columns() + j];
   }
 
   static List<double[]> sketch(Oracle.Call call) {

@@ -33,8 +33,8 @@ import java.util.Optional;
  * numbers of {@code seed} and the parameter's name, the same for any number of ranks; nothing of it
  * is stored, and the moments go on. State: 8 rank n + 4 bytes a matrix. Everything that is no
  * hidden matrix (tables, head, gains, biases) gets AdamW, by default with the same numbers. Sharded
- * ranks keep whole rows; where these are channels nothing but three sums a matrix travels, else
- * the sketch is reduced too.
+ * ranks keep whole rows; where these are channels nothing but three sums a matrix travels, else the
+ * sketch is reduced too.
  *
  * <p>After Zhu et al. 2025 (2412.05270), algorithm 1 and appendix A.4, for which a factor is
  * sqrt(rank / m) times the full one: scale m / rank makes steps as large as AdamW's, and its
@@ -175,9 +175,7 @@ public record Apollo(
     List<Value> sketch =
         b.add(new Sketch(channels, rank, key, updateInterval, Axis.DATA), gradient, step);
     Value reduced =
-        channels.areCut()
-            ? b.add(new AllReduce(Axis.DATA), sketch.get(0)).get(0)
-            : sketch.get(0);
+        channels.areCut() ? b.add(new AllReduce(Axis.DATA), sketch.get(0)).get(0) : sketch.get(0);
     int copies = channels.areCut() ? channels.pieces() : 1;
     List<Value> moments =
         b.add(
@@ -191,8 +189,7 @@ public record Apollo(
         channels.pieces() > 1
             ? b.add(new AllReduce(Axis.DATA), moments.get(3)).get(0)
             : moments.get(3);
-    List<Value> inputs =
-        new ArrayList<>(List.of(b.master(p), gradient, moments.get(2), sums));
+    List<Value> inputs = new ArrayList<>(List.of(b.master(p), gradient, moments.get(2), sums));
     if (normGrowth > 0) {
       inputs.add(StateVariable.of(state, "norm"));
     }

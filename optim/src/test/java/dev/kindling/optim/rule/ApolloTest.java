@@ -37,13 +37,24 @@ class ApolloTest {
       boolean front,
       Optional<Double> scale) {
     return new Apollo(
-        LR, 0.9, 0.999, 1e-8, decay, 0, rank, scale, 30, front, growth, granularity, 5,
+        LR,
+        0.9,
+        0.999,
+        1e-8,
+        decay,
+        0,
+        rank,
+        scale,
+        30,
+        front,
+        growth,
+        granularity,
+        5,
         Optional.empty());
   }
 
   private static ApolloMini mini(double growth) {
-    return new ApolloMini(
-        LR, 0.9, 0.999, 1e-8, 0, 0, AUTO, 30, false, growth, 5, Optional.empty());
+    return new ApolloMini(LR, 0.9, 0.999, 1e-8, 0, 0, AUTO, 30, false, growth, 5, Optional.empty());
   }
 
   private static List<Apollo> variants() {
@@ -91,8 +102,7 @@ class ApolloTest {
         int count = shape[0] * shape[1];
         float[] start = normal(random, count, 1);
         double[] expected = doubles(start);
-        ApolloReference reference =
-            new ApolloReference(rule, MatrixBench.NAME, shape[0], shape[1]);
+        ApolloReference reference = new ApolloReference(rule, MatrixBench.NAME, shape[0], shape[1]);
         try (MatrixBench bench = new MatrixBench(rule, shape[0], shape[1])) {
           bench.start(start);
           for (int update = 1; update <= 100; update++) {
@@ -226,7 +236,19 @@ class ApolloTest {
       Random random = new Random(SEED);
       Apollo rule =
           new Apollo(
-              LR, 0.9, 0.999, 1e-20, 0, 0, 4, AUTO, 30, false, 1.01, granularity, 5,
+              LR,
+              0.9,
+              0.999,
+              1e-20,
+              0,
+              0,
+              4,
+              AUTO,
+              30,
+              false,
+              1.01,
+              granularity,
+              5,
               Optional.empty());
       try (MatrixBench one = new MatrixBench(rule, 12, 20);
           MatrixBench other = new MatrixBench(rule, 12, 20)) {
@@ -279,8 +301,7 @@ class ApolloTest {
         double last = 0;
         for (int update = 1; update <= 40; update++) {
           float[] gradient = normal(random, 240, 1);
-          double corrected =
-              Math.sqrt(1 - Math.pow(0.999, update)) / (1 - Math.pow(0.9, update));
+          double corrected = Math.sqrt(1 - Math.pow(0.999, update)) / (1 - Math.pow(0.9, update));
           double length = norm(step(limited, gradient, update)) / corrected;
           double unlimited = norm(step(free, gradient, update)) / corrected;
           double bound = update == 1 ? unlimited : Math.min(unlimited, 1.01 * last);
@@ -388,8 +409,7 @@ class ApolloTest {
   }
 
   private static Param hidden(boolean hidden, int rows, int columns) {
-    return new Param(
-        "w", Shape.of(rows, columns), Demand.whole(), Init.zeros(), true, hidden);
+    return new Param("w", Shape.of(rows, columns), Demand.whole(), Init.zeros(), true, hidden);
   }
 
   @Test
@@ -413,8 +433,7 @@ class ApolloTest {
     Param matrix = hidden(true, 8, 24);
     assertThatThrownBy(() -> rule.state(matrix, matrix.shape()))
         .isInstanceOf(PlanException.class)
-        .hasMessage(
-            "optimizer.rank: expected at most 8, the shorter side of w [8, 24], found 9");
+        .hasMessage("optimizer.rank: expected at most 8, the shorter side of w [8, 24], found 9");
     assertThatThrownBy(() -> apollo(4, Granularity.CHANNEL, 0, 0).state(matrix, Shape.of(12)))
         .isInstanceOf(PlanException.class)
         .hasMessageContaining("found 16 and w [8, 24]");
@@ -422,7 +441,19 @@ class ApolloTest {
     assertThatThrownBy(
             () ->
                 new Apollo(
-                    0, 1, 0.9, 0, -1, 0, 0, Optional.of(-1.0), 0, false, 1, Granularity.TENSOR, 0,
+                    0,
+                    1,
+                    0.9,
+                    0,
+                    -1,
+                    0,
+                    0,
+                    Optional.of(-1.0),
+                    0,
+                    false,
+                    1,
+                    Granularity.TENSOR,
+                    0,
                     Optional.of(clips)))
         .hasMessage(
             "lr: expected a number above 0, found 0.0\n"

@@ -31,8 +31,7 @@ final class MatrixBench implements AutoCloseable {
 
   MatrixBench(UpdateRule rule, int rows, int columns) {
     this.rule = rule;
-    matrix =
-        new Param(NAME, Shape.of(rows, columns), Demand.whole(), Init.normal(1), true, true);
+    matrix = new Param(NAME, Shape.of(rows, columns), Demand.whole(), Init.normal(1), true, true);
     GraphBuilder b = new GraphBuilder();
     b.param(matrix);
     Value gradient = b.variable(new Variable("gradient", matrix.type(), Role.GRADIENT));

@@ -32,8 +32,7 @@ final class UpdateBench implements AutoCloseable {
 
   private final List<Param> params =
       List.of(
-          new Param(
-              "matrix.weight", Shape.of(3, 2), Demand.whole(), Init.normal(1), true, true),
+          new Param("matrix.weight", Shape.of(3, 2), Demand.whole(), Init.normal(1), true, true),
           new Param("vector.weight", Shape.of(5), Demand.whole(), Init.normal(1), false));
   private final Optimizer rule;
   private final Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));

@@ -27,7 +27,18 @@ class UpdateRuleTest {
           apollo(Granularity.TENSOR, 1.01, Optional.of(2.0)),
           apollo(Granularity.TENSOR, 0, Optional.empty()),
           new ApolloMini(
-              1e-2, 0.9, 0.999, 1e-6, 0.1, 1.0, Optional.empty(), 30, true, 1.01, 3, Optional.empty()),
+              1e-2,
+              0.9,
+              0.999,
+              1e-6,
+              0.1,
+              1.0,
+              Optional.empty(),
+              30,
+              true,
+              1.01,
+              3,
+              Optional.empty()),
           new Sgd(1e-2, 0.0, false, 0.0, 0.0),
           new Sgd(1e-2, 0.0, false, 0.1, 1.0),
           new Sgd(1e-2, 0.9, false, 0.05, 1.0),
@@ -37,7 +48,19 @@ class UpdateRuleTest {
   /** Of rank 2, which is all that the matrix of the bench has. */
   private static Apollo apollo(Granularity granularity, double growth, Optional<Double> scale) {
     return new Apollo(
-        1e-2, 0.9, 0.999, 1e-6, 0.1, 1.0, 2, scale, 30, false, growth, granularity, 3,
+        1e-2,
+        0.9,
+        0.999,
+        1e-6,
+        0.1,
+        1.0,
+        2,
+        scale,
+        30,
+        false,
+        growth,
+        granularity,
+        3,
         Optional.empty());
   }
 

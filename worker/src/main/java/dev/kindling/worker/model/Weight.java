@@ -24,8 +24,7 @@ public record Weight(
   public Param matrix() {
     Shape shape = layout.shape(out, in);
     boolean hidden = !name.equals(HEAD);
-    return new Param(
-        name + ".weight", shape, Demand.whole(), Init.normal(initStd), true, hidden);
+    return new Param(name + ".weight", shape, Demand.whole(), Init.normal(initStd), true, hidden);
   }
 
   /** The bias as a parameter that is trained whole and does not decay. */

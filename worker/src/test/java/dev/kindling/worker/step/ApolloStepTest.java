@@ -2,7 +2,6 @@ package dev.kindling.worker.step;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 
 import dev.kindling.comm.loopback.LoopbackCommunicator;
 import dev.kindling.kernels.graph.Param;
@@ -31,7 +30,19 @@ class ApolloStepTest {
 
   private static Apollo apollo(int rank, Granularity granularity, double growth) {
     return new Apollo(
-        0.01, 0.9, 0.95, 1e-6, 0.1, 1.0, rank, Optional.empty(), 7, false, growth, granularity, 3,
+        0.01,
+        0.9,
+        0.95,
+        1e-6,
+        0.1,
+        1.0,
+        rank,
+        Optional.empty(),
+        7,
+        false,
+        growth,
+        granularity,
+        3,
         Optional.empty());
   }
 

@@ -46,13 +46,36 @@ class CudaApolloTest {
     Optional<Double> auto = Optional.empty();
     return List.of(
         new Apollo(
-            1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, 64, auto, 7, false, 1.01, Granularity.CHANNEL, 3,
+            1e-3,
+            0.9,
+            0.95,
+            1e-8,
+            0.1,
+            1.0,
+            64,
+            auto,
+            7,
+            false,
+            1.01,
+            Granularity.CHANNEL,
+            3,
             Optional.empty()),
         new Apollo(
-            1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, 9, auto, 7, false, 0, Granularity.TENSOR, 3,
+            1e-3,
+            0.9,
+            0.95,
+            1e-8,
+            0.1,
+            1.0,
+            9,
+            auto,
+            7,
+            false,
+            0,
+            Granularity.TENSOR,
+            3,
             Optional.empty()),
-        new ApolloMini(
-            1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, auto, 7, true, 1.01, 3, Optional.empty()));
+        new ApolloMini(1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, auto, 7, true, 1.01, 3, Optional.empty()));
   }
 
   private static DeviceRank onGpu(UpdateRule rule, boolean captured) {

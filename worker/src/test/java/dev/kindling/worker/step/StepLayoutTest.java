@@ -148,8 +148,20 @@ class StepLayoutTest {
   void threeLaunchesUpdateAllParametersByApollo() {
     UpdateRule apollo =
         new Apollo(
-            0.01, 0.9, 0.999, 1e-6, 0.1, 1.0, 8, Optional.empty(), 200, false, 1.01,
-            Granularity.CHANNEL, 0, Optional.empty());
+            0.01,
+            0.9,
+            0.999,
+            1e-6,
+            0.1,
+            1.0,
+            8,
+            Optional.empty(),
+            200,
+            false,
+            1.01,
+            Granularity.CHANNEL,
+            0,
+            Optional.empty());
     for (StepGraphs graphs : List.of(llama(apollo), gpt2(apollo).withNarrowGradients())) {
       Graph finish = graphs.finish();
       Layout layout = bf16(finish);

@@ -152,8 +152,7 @@ final class SketchCpu {
           for (int row = from; row < to; row++) {
             for (int column = 0; column < columns; column++) {
               int i = row * columns + column;
-              float factor =
-                  op.perChannel() ? factors.get(channels.areRows() ? row : column) : 1f;
+              float factor = op.perChannel() ? factors.get(channels.areRows() ? row : column) : 1f;
               float moved = Math.fma(-(multiplier * factor), gradient.get(i), param.get(i));
               param.set(i, moved * keep);
             }

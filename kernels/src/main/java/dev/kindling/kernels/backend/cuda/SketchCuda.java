@@ -11,7 +11,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 
-/** Kernels of sketch.cu; a sketch of more than one number per channel is a product of the library. */
+/**
+ * Kernels of sketch.cu; a sketch of more than one number per channel is a product of the library.
+ */
 final class SketchCuda {
   private static final int THREADS = 256;
   private static final int STRIP_ROWS = 64;

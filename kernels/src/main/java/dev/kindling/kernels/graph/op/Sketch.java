@@ -27,8 +27,7 @@ import java.util.List;
  * @param interval steps with the same P
  * @param axis along which the pieces lie
  */
-public record Sketch(Channels channels, int rank, long key, int interval, Axis axis)
-    implements Op {
+public record Sketch(Channels channels, int rank, long key, int interval, Axis axis) implements Op {
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {
     Expect.count(this, inputs, 2);

@@ -36,8 +36,7 @@ public record SketchMoments(float beta1, float beta2, float eps, boolean perChan
     Expect.same(this, 2, inputs.get(0), inputs.get(2));
     Expect.same(this, 3, inputs.get(0), inputs.get(3));
     Expect.f32(this, inputs, 4, 1);
-    return List.of(
-        inputs.get(2), inputs.get(3), ValueType.f32(channels), ValueType.f32(SUMS));
+    return List.of(inputs.get(2), inputs.get(3), ValueType.f32(channels), ValueType.f32(SUMS));
   }
 
   @Override

@@ -66,15 +66,11 @@ final class MergeTensors {
       return List.of(op.momentum(), op.nesterov(), node.inputs().subList(count - 2, count));
     }
     if (node.op() instanceof SketchMoments op) {
-      return List.of(
-          op.beta1(), op.beta2(), op.eps(), op.perChannel(), node.input(count - 1));
+      return List.of(op.beta1(), op.beta2(), op.eps(), op.perChannel(), node.input(count - 1));
     }
     if (node.op() instanceof ScaledUpdate op) {
       return List.of(
-          op.perChannel(),
-          op.front(),
-          op.growth(),
-          node.inputs().subList(count - 2, count));
+          op.perChannel(), op.front(), op.growth(), node.inputs().subList(count - 2, count));
     }
     return null;
   }

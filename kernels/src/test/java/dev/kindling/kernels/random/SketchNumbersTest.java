@@ -47,6 +47,33 @@ class SketchNumbersTest {
     return squares;
   }
 
+  /** Moments and distribution, each within four deviations of its estimate. */
+  @Test
+  void numbersAreNormal() {
+    int count = 1 << 18;
+    double[] moments = new double[5];
+    int inside = 0;
+    double neighbours = 0;
+    float last = 0;
+    for (int i = 0; i < count; i++) {
+      float number = SketchNumbers.number(11, 3, i);
+      for (int power = 1; power < 5; power++) {
+        moments[power] += Math.pow(number, power) / count;
+      }
+      inside += Math.abs(number) < 1 ? 1 : 0;
+      neighbours += (double) number * last / count;
+      last = number;
+    }
+    double root = Math.sqrt(count);
+    assertThat(moments[1]).isCloseTo(0, within(4 / root));
+    assertThat(moments[2]).isCloseTo(1, within(4 * Math.sqrt(2) / root));
+    assertThat(moments[3]).isCloseTo(0, within(4 * Math.sqrt(15) / root));
+    assertThat(moments[4]).isCloseTo(3, within(4 * Math.sqrt(96) / root));
+    assertThat(neighbours).isCloseTo(0, within(4 / root));
+    // Rounding to bf16 moves what lies within half a step of 1 across it.
+    assertThat(inside / (double) count).isCloseTo(0.6827, within(4 * 0.4655 / root + 0x1.0p-9));
+  }
+
   @Test
   void aDrawingLastsAnInterval() {
     for (long step = 1; step <= 600; step++) {

@@ -33,6 +33,7 @@ final class KernelModule implements AutoCloseable {
           "norm",
           "random",
           "rope",
+          "scaled",
           "sketch",
           "update");
 

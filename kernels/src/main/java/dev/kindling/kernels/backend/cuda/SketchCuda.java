@@ -84,7 +84,7 @@ final class SketchCuda {
         .at(b.in(node, 1).address(), target)
         .longs(numbers, op.key(), first)
         .ints(op.interval())
-        .grid((numbers + 2 * THREADS) / (2 * THREADS), THREADS)
+        .grid((numbers + 4 * THREADS + 2) / (4 * THREADS), THREADS)
         .ready();
   }
 

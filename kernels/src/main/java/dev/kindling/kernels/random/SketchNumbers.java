@@ -85,11 +85,11 @@ public final class SketchNumbers {
 
   private static float number(int[] words, int lane) {
     float radius = radius(words[lane & 2]);
-    int turn = words[lane & 2 | 1] >>> 8;
+    int turn = words[(lane & 2) + 1] >>> 8;
     float angle = ((turn & 0x3FFFFF) * UNIT22 - 0.5f) * QUARTER_TURN;
     int quarter = turn >>> 22;
     // The second of a pair is the sine, which is the cosine a quarter turn before.
-    int shifted = quarter + 3 * (lane & 1) & 3;
+    int shifted = (quarter + 3 * (lane & 1)) & 3;
     float unit = (shifted & 1) == 0 ? cosine(angle) : sine(angle);
     return rounded(radius * (shifted == 1 || shifted == 2 ? -unit : unit));
   }
@@ -129,6 +129,6 @@ public final class SketchNumbers {
   /** Nearest bf16 number, ties to even. */
   private static float rounded(float number) {
     int bits = Float.floatToRawIntBits(number);
-    return Float.intBitsToFloat((bits + 0x7FFF + (bits >>> 16 & 1)) & 0xFFFF0000);
+    return Float.intBitsToFloat((bits + 0x7FFF + ((bits >>> 16) & 1)) & 0xFFFF0000);
   }
 }

@@ -74,7 +74,7 @@ public record Apollo(
         .positive("scale", scale.orElse(1.0))
         .atLeast("update_interval", updateInterval, 1)
         .that(
-            normGrowth == 0 || normGrowth > 1 && Double.isFinite(normGrowth),
+            normGrowth == 0 || (normGrowth > 1 && Double.isFinite(normGrowth)),
             "norm_growth",
             "a number above 1, or 0 for no limit",
             normGrowth)

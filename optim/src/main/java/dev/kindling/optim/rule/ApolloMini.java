@@ -110,6 +110,12 @@ public record ApolloMini(
 
   @Override
   public void fillStep(Span stepBlock, long update, double lrFactor) {
-    general().fillStep(stepBlock, update, lrFactor);
+    StepScalars.write(
+        stepBlock,
+        lr * lrFactor,
+        1.0 - IntegerPower.of(beta1, update),
+        1.0 - IntegerPower.of(beta2, update),
+        clipNorm,
+        update);
   }
 }

@@ -42,7 +42,7 @@ import java.util.Optional;
  * scale 1, update_interval 200, no clipping.
  *
  * @param rank of the sketch, at most the shorter side of every hidden matrix
- * @param scale square of alpha; left out: m / rank of each matrix
+ * @param scale square of alpha; {@code auto} or left out: m / rank of each matrix
  * @param updateInterval updates with the same P
  * @param scaleFront whether alpha is part of the norm that is limited
  * @param normGrowth largest ratio of the norms of successive updates, 0 for no limit

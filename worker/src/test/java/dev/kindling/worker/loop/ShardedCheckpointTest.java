@@ -127,7 +127,7 @@ class ShardedCheckpointTest {
   void anyLayoutReadsWhatAnyOtherWroteAndWritesTheSameBits(String optimizer) throws Exception {
     rule = List.of("optimizer.type=" + optimizer);
     if (optimizer.equals("apollo")) {
-      rule = List.of("optimizer.type=apollo", "optimizer.rank=8");
+      rule = List.of("optimizer.type=apollo", "optimizer.rank=8", "optimizer.scale=auto");
     }
     SmallRun run = SmallRun.in(folder, String.format(SETTINGS, 4, 1, 0), sets());
     long epoch = store().claimEpoch();

@@ -37,7 +37,7 @@ final class ApolloReference {
   double[][] projection(int update) {
     int m = Math.min(rows, columns);
     double[][] p = new double[rule.rank()][m];
-    long drawing = (update - 1) / rule.updateInterval();
+    long drawing = (update - 1L) / rule.updateInterval();
     for (int k = 0; k < rule.rank(); k++) {
       for (int i = 0; i < m; i++) {
         p[k][i] =

@@ -52,20 +52,22 @@ public final class SketchNumbers {
     return number(words, (int) (counter(drawing, i) % PER_BLOCK));
   }
 
-  private static long counter(long drawing, long i) {
+  /** Where element {@code i} of a drawing stands in its stream. */
+  public static long counter(long drawing, long i) {
     return drawing * RandomNormal.COUNTERS_PER_STEP + i;
   }
 
   /**
-   * Writes elements {@code first + from} to {@code first + to - 1} of a drawing to places {@code
-   * from} to {@code to - 1}, fp32. Makes no garbage.
+   * Writes numbers {@code begin + from} to {@code begin + to - 1} of a stream to places {@code from}
+   * to {@code to - 1}, fp32. Makes no garbage.
    *
+   * @param begin as {@link #counter} tells it
    * @param words four words, overwritten
    */
   public static void fill(
-      long key, long drawing, long first, ByteBuffer target, int from, int to, int[] words) {
+      long key, long begin, ByteBuffer target, int from, int to, int[] words) {
     for (int i = from; i < to; i++) {
-      long counter = counter(drawing, first + i);
+      long counter = begin + i;
       int lane = (int) (counter % PER_BLOCK);
       if (i == from || lane == 0) {
         block(words, key, counter);

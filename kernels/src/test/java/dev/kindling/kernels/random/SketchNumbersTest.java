@@ -92,8 +92,9 @@ class SketchNumbersTest {
     ByteBuffer piece = ByteBuffer.allocateDirect(40 * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (int first = 0; first < 3; first++) {
       for (int cut : new int[] {0, 1, 17, 40}) {
-        SketchNumbers.fill(9, 5, first, piece, 0, cut, words);
-        SketchNumbers.fill(9, 5, first, piece, cut, 40, words);
+        long begin = SketchNumbers.counter(5, first);
+        SketchNumbers.fill(9, begin, piece, 0, cut, words);
+        SketchNumbers.fill(9, begin, piece, cut, 40, words);
         for (int i = 0; i < 40; i++) {
           float found = piece.getFloat(i * Float.BYTES);
           assertThat(found).isEqualTo(SketchNumbers.number(9, 5, first + i));

@@ -30,8 +30,8 @@ final class SketchCpu {
         (from, to, worker) -> {
           long now = (long) step.get(StepScalar.STEP.ordinal());
           long drawing = SketchNumbers.drawing(now, op.interval());
-          SketchNumbers.fill(
-              op.key(), drawing, first, projection.buffer(), from, to, words[worker]);
+          long begin = SketchNumbers.counter(drawing, first);
+          SketchNumbers.fill(op.key(), begin, projection.buffer(), from, to, words[worker]);
         };
     Form form = channels.areRows() ? Form.NN : Form.TN;
     Operand[] abc = {binding.in(0), projection, binding.out(0)};

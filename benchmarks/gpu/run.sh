@@ -214,6 +214,7 @@ for stage in $stages; do
       done
       [ ! -d "$kit/prepared" ] || works
       ;;
+    update) bench update gpu-update llama1b ;;
     losses)
       # The script against our fp32 first: whoever is wrong there is not bf16.
       bench losses-tiny-cpu gpu-losses tiny 2 128 --folder "$out/losses-tiny.data" --device cpu &&

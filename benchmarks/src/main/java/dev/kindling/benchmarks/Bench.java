@@ -25,6 +25,7 @@ public final class Bench {
               Map.entry("gpu-losses", new GpuLossesBench()),
               Map.entry("gpu-padding", new GpuPaddingBench()),
               Map.entry("gpu-step", new GpuStepBench()),
+              Map.entry("gpu-update", new GpuUpdateBench()),
               Map.entry("resume", new ResumeBench()),
               Map.entry("spark-overhead", new SparkOverheadBench()),
               Map.entry("start", new StartBench()),

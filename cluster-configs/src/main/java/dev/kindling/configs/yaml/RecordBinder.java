@@ -104,7 +104,7 @@ public final class RecordBinder {
   private @Nullable Object container(YamlNode node, ParameterizedType type, String path) {
     Type element = type.getActualTypeArguments()[type.getActualTypeArguments().length - 1];
     if (type.getRawType() == Optional.class) {
-      if (node instanceof YamlNode.Scalar scalar && scalar.isNull()) {
+      if (node instanceof YamlNode.Scalar scalar && isLeftOpen(scalar, element)) {
         origins.put(path, ValueOrigin.at(node.position()));
         return Optional.empty();
       }
@@ -118,6 +118,11 @@ public final class RecordBinder {
       return map(node, element, path);
     }
     throw new IllegalStateException(path + ": " + type + " cannot be configured");
+  }
+
+  /** A number may be left to the program in words too. */
+  private static boolean isLeftOpen(YamlNode.Scalar scalar, Type element) {
+    return scalar.isNull() || (element == Double.class && scalar.text().equals("auto"));
   }
 
   private @Nullable Object list(YamlNode node, Type element, String path) {

@@ -85,7 +85,10 @@ public final class RecordSchema {
     Type element = type.getActualTypeArguments()[type.getActualTypeArguments().length - 1];
     if (type.getRawType() == Optional.class) {
       Object inner = fallback instanceof Optional<?> optional ? optional.orElse(null) : null;
-      return ordered("anyOf", List.of(value(element, inner), ordered("type", "null")));
+      Map<String, Object> none = ordered("type", "null");
+      return element == Double.class
+          ? ordered("anyOf", List.of(value(element, inner), ordered("enum", List.of("auto")), none))
+          : ordered("anyOf", List.of(value(element, inner), none));
     }
     if (type.getRawType() == List.class) {
       return ordered("type", "array", "items", value(element, null));

@@ -24,6 +24,17 @@ class RecordBinderTest {
     throw new AssertionError("expected a refusal of:\n" + yaml);
   }
 
+  /** A number that the program chooses where nobody does. */
+  record Dose(Optional<Double> sugar) {}
+
+  @Test
+  void aNumberMayBeLeftToTheProgram() {
+    for (String open : List.of("sugar: auto", "sugar: null", "{}")) {
+      assertThat(RecordBinder.bind(ConfigDocument.parse(open, "dose.yaml"), Dose.class).value())
+          .isEqualTo(new Dose(Optional.empty()));
+    }
+  }
+
   @Test
   void bindsEveryKindOfComponent() {
     Cafe cafe =

@@ -30,7 +30,10 @@ import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
+import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.Sketch;
+import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightedSum;
@@ -81,7 +84,10 @@ public final class WithoutGradient {
           Map.entry(RandomNormal.class, "depends on key and step alone"),
           Map.entry(Reduce.class, SECOND_ORDER),
           Map.entry(RmsNormGradient.class, SECOND_ORDER),
+          Map.entry(ScaledUpdate.class, UPDATE),
           Map.entry(Sgd.class, UPDATE),
+          Map.entry(Sketch.class, UPDATE),
+          Map.entry(SketchMoments.class, UPDATE),
           Map.entry(SliceRows.class, CHUNKS),
           Map.entry(SwiGluGradient.class, SECOND_ORDER),
           Map.entry(WeightedSum.class, UPDATE),

@@ -55,7 +55,7 @@ import java.util.Optional;
  */
 public final class OpCases {
   static final OpCase.Draw NORMAL = (random, i) -> gaussian(random);
-  private static final OpCase.Draw POSITIVE = (random, i) -> random.nextDouble(0.1, 2);
+  static final OpCase.Draw POSITIVE = (random, i) -> random.nextDouble(0.1, 2);
   private static final OpCase.Draw EXTREME = (random, i) -> random.nextBoolean() ? 100 : -100;
   private static final OpCase.Draw SAME = (random, i) -> 0.5;
   private static final OpCase.Draw RAMP = (random, i) -> i;
@@ -101,6 +101,7 @@ public final class OpCases {
     losses();
     updates();
     UpdateCases.add(this, matrices);
+    SketchCases.add(this, large);
     CacheCases.add(this, large);
     CollectiveCases.add(this, large);
     return List.copyOf(cases);

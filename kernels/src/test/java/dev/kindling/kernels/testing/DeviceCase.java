@@ -39,7 +39,10 @@ import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
+import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.Sketch;
+import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.List;
@@ -72,7 +75,10 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Lion.class,
           QuantizedAdamW.class,
           RandomNormal.class,
-          Sgd.class);
+          ScaledUpdate.class,
+          Sgd.class,
+          Sketch.class,
+          SketchMoments.class);
 
   /** Matrices that are no activations although the operation takes activations too. */
   private static final Map<Class<?>, Set<Integer>> VARIABLE_INPUTS =
@@ -108,6 +114,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(ResidualRmsNorm.class, new int[] {2, 1}),
           Map.entry(RmsNorm.class, new int[] {1, 1}),
           Map.entry(RmsNormGradient.class, new int[] {1, 1}),
+          Map.entry(ScaledUpdate.class, new int[] {0, 1}),
           Map.entry(Sgd.class, new int[] {0, 1}));
 
   /** Gradients that a device may store in bf16, from the first of them; see {@link #isFresh}. */
@@ -124,7 +131,9 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(Lion.class, 1),
           Map.entry(Momentum.class, 0),
           Map.entry(QuantizedAdamW.class, 1),
-          Map.entry(Sgd.class, 1));
+          Map.entry(ScaledUpdate.class, 1),
+          Map.entry(Sgd.class, 1),
+          Map.entry(Sketch.class, 0));
 
   public static DeviceCase of(OpCase line, long seed) {
     return of(line.op(), line.types(), line.values(seed));

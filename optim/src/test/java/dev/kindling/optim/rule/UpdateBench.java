@@ -41,7 +41,7 @@ final class UpdateBench implements AutoCloseable {
     this(
         rule,
         List.of(
-            new Param("matrix.weight", Shape.of(3, 2), Demand.whole(), Init.normal(1), true),
+            new Param("matrix.weight", Shape.of(3, 2), Demand.whole(), Init.normal(1), true, true),
             new Param("vector.weight", Shape.of(5), Demand.whole(), Init.normal(1), false)));
   }
 

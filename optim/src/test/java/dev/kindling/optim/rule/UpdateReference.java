@@ -1,5 +1,8 @@
 package dev.kindling.optim.rule;
 
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
 /**
  * The rules in fp64, element by element, from the papers' formulas (written without looking at the
  * kernels): Loshchilov and Hutter 2019, algorithm 2; Sutskever et al. 2013 with L2 decay; global
@@ -10,6 +13,7 @@ final class UpdateReference {
   private final double[] theta;
   private final double[] first;
   private final double[] second;
+  private @Nullable ApolloReference matrix;
   private double beta1Power = 1;
   private double beta2Power = 1;
   private int updates;
@@ -60,6 +64,10 @@ final class UpdateReference {
     double eta = rule.lr() * lrFactor;
     if (rule instanceof AdamW adam) {
       adam(adam, g, eta, 0);
+    } else if (rule instanceof Apollo apollo) {
+      apollo(apollo, g, eta);
+    } else if (rule instanceof ApolloMini mini) {
+      apollo(mini.general(), g, eta);
     } else if (rule instanceof Sgd sgd) {
       sgd(sgd, g, eta);
     } else if (rule instanceof Adafactor factored) {
@@ -121,6 +129,18 @@ final class UpdateReference {
       theta[i] -= eta * (Math.signum(c) + decay(lion, i) * theta[i]);
       first[i] = lion.beta2() * first[i] + (1 - lion.beta2()) * g[i];
     }
+  }
+
+  /** The matrix comes first, 3 times 2; the vector follows AdamW. */
+  private void apollo(Apollo apollo, double[] g, double eta) {
+    double[] before = Arrays.copyOf(theta, UpdateBench.DECAYED);
+    adam((AdamW) apollo.rules().get(1), g, eta, 0);
+    if (matrix == null) {
+      matrix = new ApolloReference(apollo, "matrix.weight", 3, 2);
+    }
+    double[] own = Arrays.copyOf(g, UpdateBench.DECAYED);
+    matrix.update(before, own, eta / apollo.lr(), true);
+    System.arraycopy(before, 0, theta, 0, before.length);
   }
 
   private void sgd(Sgd sgd, double[] g, double eta) {

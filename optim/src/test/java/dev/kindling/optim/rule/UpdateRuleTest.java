@@ -34,11 +34,45 @@ class UpdateRuleTest {
           new Muon(1e-3, 0.9, false, 3, MuonScale.ORIGINAL, 0.0, 0.0, Optional.empty()),
           new Lion(1e-3, 0.9, 0.99, 0.1, 1.0),
           new Lion(1e-2, 0.95, 0.98, 0.0, 0.0),
+          apollo(Granularity.TENSOR, 1.01, Optional.of(2.0)),
+          apollo(Granularity.TENSOR, 0, Optional.empty()),
+          new ApolloMini(
+              1e-2,
+              0.9,
+              0.999,
+              1e-6,
+              0.1,
+              1.0,
+              Optional.empty(),
+              30,
+              true,
+              1.01,
+              3,
+              Optional.empty()),
           new Sgd(1e-2, 0.0, false, 0.0, 0.0),
           new Sgd(1e-2, 0.0, false, 0.1, 1.0),
           new Sgd(1e-2, 0.9, false, 0.05, 1.0),
           new Sgd(1e-2, 0.9, true, 0.05, 1.0),
           new Sgd(1e-2, 0.5, true, 0.0, 0.0));
+
+  /** Of rank 2, which is all that the matrix of the bench has. */
+  private static Apollo apollo(Granularity granularity, double growth, Optional<Double> scale) {
+    return new Apollo(
+        1e-2,
+        0.9,
+        0.999,
+        1e-6,
+        0.1,
+        1.0,
+        2,
+        scale,
+        30,
+        false,
+        growth,
+        granularity,
+        3,
+        Optional.empty());
+  }
 
   private static float[] normal(Random random, double size) {
     float[] values = new float[UpdateBench.ELEMENTS];

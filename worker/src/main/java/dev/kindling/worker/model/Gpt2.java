@@ -98,7 +98,7 @@ public record Gpt2(
     return tieEmbeddings
         ? b.linear(x, projection.read(b, tokens))
         : projection.project(
-            b, new Weight("lm_head", width, rows, WeightLayout.OUT_IN, false, initStd), x);
+            b, new Weight(Weight.HEAD, width, rows, WeightLayout.OUT_IN, false, initStd), x);
   }
 
   private Value attention(

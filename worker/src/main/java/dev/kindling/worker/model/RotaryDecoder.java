@@ -135,7 +135,7 @@ sealed interface RotaryDecoder extends ModelFamily permits Llama, Mistral, Qwen2
     x = in.wanted(b, norm(b, projection, "model.norm", x, width()));
     return tieEmbeddings()
         ? b.linear(x, projection.read(b, table))
-        : projection.project(b, weight("lm_head", x, rows, false), x);
+        : projection.project(b, weight(Weight.HEAD, x, rows, false), x);
   }
 
   private Value attention(

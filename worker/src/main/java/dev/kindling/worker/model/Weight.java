@@ -17,11 +17,14 @@ import dev.kindling.kernels.graph.op.WeightLayout;
  */
 public record Weight(
     String name, int in, int out, WeightLayout layout, boolean bias, double initStd) {
+  /** The linear map from hidden features to the vocabulary, where it is not the embedding table. */
+  public static final String HEAD = "lm_head";
 
   /** The matrix as a parameter that is trained whole and decays. */
   public Param matrix() {
     Shape shape = layout.shape(out, in);
-    return new Param(name + ".weight", shape, Demand.whole(), Init.normal(initStd), true);
+    boolean hidden = !name.equals(HEAD);
+    return new Param(name + ".weight", shape, Demand.whole(), Init.normal(initStd), true, hidden);
   }
 
   /** The bias as a parameter that is trained whole and does not decay. */

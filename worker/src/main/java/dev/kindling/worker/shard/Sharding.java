@@ -114,9 +114,20 @@ public record Sharding(int stage, int ranks, long bucketBytes) {
    * @param stored the rank's variable of the tensor
    */
   public Held held(Param param, Variable stored, int rank) {
+    return held(param, param.shape(), stored, rank);
+  }
+
+  /**
+   * What a rank holds of a tensor that belongs to the parameter: a run of it, as it does of the
+   * parameter, or all of it, as every other rank.
+   *
+   * @param whole shape of the tensor over all ranks
+   * @param stored the rank's variable of the tensor
+   */
+  public Held held(Param param, Shape whole, Variable stored, int rank) {
     Shape shape = stored.type().shape();
-    return shards(param)
-        ? new Held(stored.name(), param.shape(), rank * shape.elements(), shape.elements())
+    return shards(param) && shape.elements() < whole.elements()
+        ? new Held(stored.name(), whole, rank * shape.elements(), shape.elements())
         : new Held(stored.name(), shape, 0, shape.elements(), stored.type().dtype());
   }
 }

@@ -79,7 +79,7 @@ public record StepGraphs(
   public StepGraphs(
       ModelFamily model,
       Projection projection,
-      UpdateRule rule,
+      Optimizer rule,
       StepShape shape,
       Sharding sharding,
       boolean narrowGradients) {

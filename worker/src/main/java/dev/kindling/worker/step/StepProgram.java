@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
@@ -166,7 +167,7 @@ public final class StepProgram implements AutoCloseable {
 
   /** What this rank holds of each parameter, in declaration order. */
   public List<Held> weights() {
-    return params().stream().map(param -> held(param.name(), param)).toList();
+    return params().stream().map(param -> held(param.name(), param, param.shape())).toList();
   }
 
   /** What this rank holds of each tensor of optimizer state, parameter by parameter. */
@@ -174,15 +175,15 @@ public final class StepProgram implements AutoCloseable {
     List<Held> state = new ArrayList<>();
     for (Param param : params()) {
       for (StateVariable variable : graphs.rule().ruleOf(param).state(param, param.shape())) {
-        state.add(held(variable.name(), param));
+        state.add(held(variable.name(), param, variable.type().shape()));
       }
     }
     return state;
   }
 
-  private Held held(String name, Param param) {
+  private Held held(String name, Param param, Shape whole) {
     Variable stored = java.util.Objects.requireNonNull(variables.get(name));
-    return graphs.sharding().held(param, stored, rank);
+    return graphs.sharding().held(param, whole, stored, rank);
   }
 
   /** Equal on ranks whose collectives match call for call; one line for each program. */

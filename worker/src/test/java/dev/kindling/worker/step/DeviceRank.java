@@ -10,6 +10,7 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.ModelFamily;
 
@@ -27,8 +28,11 @@ final class DeviceRank implements AutoCloseable {
   private int updates;
 
   DeviceRank(ModelFamily model, boolean maskDocuments, Backend backend) {
+    this(model, maskDocuments, backend, new AdamW(1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0));
+  }
+
+  DeviceRank(ModelFamily model, boolean maskDocuments, Backend backend, Optimizer rule) {
     this.backend = backend;
-    AdamW rule = new AdamW(1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0);
     StepShape shape = new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1);
     program = StepProgram.compile(new StepGraphs(model, new Full(), rule, shape), backend, alone);
     for (Param param : program.params()) {

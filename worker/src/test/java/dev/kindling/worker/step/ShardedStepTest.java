@@ -40,13 +40,13 @@ class ShardedStepTest {
   private static final long SMALL_BUCKET = 4096;
 
   /** What a world did. */
-  private record Run(
+  record Run(
       List<StepOutcome> outcomes,
       Map<String, float[]> weights,
       Map<String, float[]> state,
       List<int[]> working) {}
 
-  private static Run run(int stage, int ranks, UpdateRule rule, int steps, int microSteps)
+  static Run run(int stage, int ranks, UpdateRule rule, int steps, int microSteps)
       throws Exception {
     Sharding sharding = new Sharding(stage, ranks, SMALL_BUCKET);
     return run(
@@ -281,7 +281,7 @@ class ShardedStepTest {
     }
   }
 
-  private static void assertSameBits(Map<String, float[]> found, Map<String, float[]> expected) {
+  static void assertSameBits(Map<String, float[]> found, Map<String, float[]> expected) {
     assertThat(found.keySet()).isEqualTo(expected.keySet());
     expected.forEach((name, values) -> assertThat(found.get(name)).as(name).isEqualTo(values));
   }

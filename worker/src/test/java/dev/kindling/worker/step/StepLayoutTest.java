@@ -18,6 +18,8 @@ import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.Apollo;
+import dev.kindling.optim.rule.Granularity;
 import dev.kindling.optim.rule.Sgd;
 import dev.kindling.optim.rule.UpdateRule;
 import dev.kindling.worker.model.Full;
@@ -142,6 +144,33 @@ class StepLayoutTest {
       for (Group group : bf16(graphs.finish()).groups()) {
         assertThat(group.kind() == Group.Kind.NODE && movesColumns(group)).isFalse();
       }
+    }
+  }
+
+  /** Moments, and movements, of all hidden matrices; AdamW of the rest. */
+  @Test
+  void threeLaunchesUpdateAllParametersByApollo() {
+    UpdateRule apollo =
+        new Apollo(
+            0.01,
+            0.9,
+            0.999,
+            1e-6,
+            0.1,
+            1.0,
+            8,
+            Optional.empty(),
+            200,
+            false,
+            1.01,
+            Granularity.CHANNEL,
+            0,
+            Optional.empty());
+    for (StepGraphs graphs : List.of(llama(apollo), gpt2(apollo).withNarrowGradients())) {
+      Graph finish = graphs.finish();
+      Layout layout = bf16(finish);
+      LayoutCheck.check(finish, layout);
+      assertThat(layout.groups().stream().filter(g -> g.kind() == Group.Kind.UPDATE)).hasSize(3);
     }
   }
 

@@ -37,6 +37,8 @@ final class KernelModule implements AutoCloseable {
           "quantized",
           "random",
           "rope",
+          "scaled",
+          "sketch",
           "update");
 
   private final CudaDevice device;

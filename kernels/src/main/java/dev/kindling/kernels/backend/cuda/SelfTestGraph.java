@@ -2,6 +2,8 @@ package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.AttentionShape;
+import dev.kindling.kernels.graph.Axis;
+import dev.kindling.kernels.graph.Channels;
 import dev.kindling.kernels.graph.Columns;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
@@ -45,7 +47,10 @@ import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.Sketch;
+import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
@@ -85,6 +90,10 @@ final class SelfTestGraph {
     test.tables(x);
     test.cache(x);
     Value scale = test.updates();
+    for (int[] shape : new int[][] {{17, 9}, {9, 17}, {16, 24}}) {
+      test.scaledUpdate(scale, test.floats(Role.GRADIENT, shape));
+      test.scaledUpdate(scale, test.fresh(shape));
+    }
     if (precision == Precision.BF16) {
       test.roundedUpdate(scale, test.floats(Role.GRADIENT, ROWS, WIDTH));
       test.roundedUpdate(scale, test.fresh(ROWS, WIDTH));
@@ -265,6 +274,33 @@ final class SelfTestGraph {
     Value v = b.variable(new Variable("v" + variables++, words, Role.STATE));
     int blocks = QuantizedAdamW.scales(elements).shape().dim(1);
     return new Value[] {param, gradient, m, v, floats(Role.STATE, 2, blocks), scale, b.step()};
+  }
+
+  /** Of rank 1, which asks no library for a product. */
+  private void scaledUpdate(Value scale, Value gradient) {
+    Channels channels = Channels.of(gradient.type().shape(), gradient.type().shape());
+    Op sketch = new Sketch(channels, 1, 5, 200, Axis.DATA);
+    List<Value> sketched = show(sketch, gradient, b.step());
+    Value m = floats(Role.STATE, channels.own(), 1);
+    Value v = floats(Role.STATE, channels.own(), 1);
+    List<Value> moments =
+        show(
+            new SketchMoments(0.9f, 0.95f, 1e-3f, true, 1),
+            sketched.get(0),
+            sketched.get(1),
+            m,
+            v,
+            scale);
+    Value param = floats(Role.PARAMETER, gradient.type().shape().dim(0), channels.columns());
+    show(
+        new ScaledUpdate(channels, true, 1, false, 1.01f, 0.1f),
+        param,
+        gradient,
+        moments.get(2),
+        moments.get(3),
+        floats(Role.STATE, 1),
+        scale,
+        b.step());
   }
 
   /** What is stored in bf16 alone shows itself as the rows of a table. */

@@ -22,6 +22,7 @@ import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -59,6 +60,16 @@ class SelfTestTest {
   void itsLayoutComputesIt(Precision precision) {
     Graph graph = SelfTestGraph.of(precision, AttentionCuda.WIDE_SHARED);
     LayoutCheck.check(graph, Layout.of(graph, precision, GroupRules.NONE));
+  }
+
+  /** Updates of many tensors in one launch among them. */
+  @ParameterizedTest
+  @EnumSource
+  void everyGroupIsBoundDry(Precision precision) {
+    Graph graph = SelfTestGraph.of(precision, AttentionCuda.WIDE_SHARED);
+    CudaBytes bytes = CudaBytes.of(graph.variables(), List.of(graph), precision, 132);
+    assertThat(bytes.scratch()).isPositive();
+    assertThat(bytes.constants()).isPositive();
   }
 
   @ParameterizedTest

@@ -9,7 +9,9 @@ import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
+import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.SketchMoments;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,8 +19,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One launch over many tensors: all updates of equal constants (weight decay may differ), and runs
- * of copies or of sums between fp32 variables.
+ * One launch over many tensors: all updates of equal constants (each tensor may have its own weight
+ * decay and stretch), and runs of copies or of sums between fp32 variables.
  */
 final class MergeTensors {
   private MergeTensors() {}
@@ -77,6 +79,13 @@ final class MergeTensors {
     }
     if (node.op() instanceof Sgd op) {
       return List.of(op.momentum(), op.nesterov(), node.inputs().subList(count - 2, count));
+    }
+    if (node.op() instanceof SketchMoments op) {
+      return List.of(op.beta1(), op.beta2(), op.eps(), op.perChannel(), node.input(count - 1));
+    }
+    if (node.op() instanceof ScaledUpdate op) {
+      return List.of(
+          op.perChannel(), op.front(), op.growth(), node.inputs().subList(count - 2, count));
     }
     return null;
   }

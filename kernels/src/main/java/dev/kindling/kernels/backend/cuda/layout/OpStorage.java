@@ -53,7 +53,10 @@ import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.Sketch;
+import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
@@ -153,7 +156,10 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
               RmsNormGradient.class,
               new OpStorage(List.of(ACTIVATION, FP32), Set.of(0), Set.of(0))),
           Map.entry(Rope.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
+          Map.entry(ScaledUpdate.class, SUMS),
           Map.entry(Sgd.class, SUMS),
+          Map.entry(Sketch.class, SUMS),
+          Map.entry(SketchMoments.class, SUMS),
           Map.entry(SliceRows.class, MOVES),
           Map.entry(SplitColumns.class, new OpStorage(List.of(AS_INPUT), Set.of(0), DENSE)),
           Map.entry(SwiGlu.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 1), DENSE)),

@@ -3,6 +3,7 @@
 // them bit for bit when gradients and scale do.
 #include "philox.cuh"
 #include "reduce.cuh"
+#include "round.cuh"
 #include "tensors.cuh"
 
 // Indices of the step block (StepScalar).
@@ -138,16 +139,6 @@ extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors(
   Piece piece = pieces[blockIdx.x];
   Tensor tensor = tensors[piece.tensor];
   each_of_piece<4>(tensor, piece, AdamWBody{tensor, adamw_numbers(tensor, piece, scale, step)});
-}
-
-/** fp32 to bf16, away from zero if the bits that go are more than r in [0, 65535]. */
-__device__ __forceinline__ float round_at_random(float x, unsigned r) {
-  unsigned bits = __float_as_uint(x);
-  unsigned cut = bits & 0xFFFF0000u;
-  if ((bits & 0x7F800000u) == 0x7F800000u) {
-    return __uint_as_float(x == x ? cut : cut | 0x00400000u);
-  }
-  return __uint_as_float((bits & 0xFFFFu) > r ? cut + 0x10000u : cut);
 }
 
 struct RoundedAdamWBody {

@@ -12,7 +12,7 @@ import dev.kindling.kernels.memory.MemoryPlan;
 import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.step.MemoryFit;
-import dev.kindling.worker.step.StepGraphs;
+import dev.kindling.worker.step.TrainStep;
 import dev.kindling.worker.step.StepProgram;
 import java.util.List;
 
@@ -22,12 +22,12 @@ import java.util.List;
  * @param chosen the step with that saving
  * @param candidates what the plan admits, with prices
  */
-record StepMemory(TrainPlan plan, StepGraphs chosen, List<MemoryFit.Candidate> candidates) {
+record StepMemory(TrainPlan plan, TrainStep chosen, List<MemoryFit.Candidate> candidates) {
   /**
    * @throws dev.kindling.kernels.backend.DeviceException if nothing fits the limit, or if the
    *     device has no kernel for an operation
    */
-  static StepMemory of(TrainPlan plan, StepGraphs graphs) {
+  static StepMemory of(TrainPlan plan, TrainStep graphs) {
     MemoryFit.Pricing pricing =
         plan.device() == Device.CUDA
             ? (variables, programs) -> onCuda(variables, programs).total()

@@ -2,6 +2,7 @@ package dev.kindling.kernels.autodiff;
 
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.AddLoss;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.CachedAttention;
@@ -17,7 +18,10 @@ import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
@@ -41,6 +45,7 @@ public final class WithoutGradient {
   public static final Map<Class<? extends Op>, String> REASONS =
       Map.ofEntries(
           Map.entry(Accumulate.class, SECOND_ORDER),
+          Map.entry(AddLoss.class, "takes the place of the loss where nothing is differentiated"),
           Map.entry(AdamW.class, UPDATE),
           Map.entry(AttentionGradient.class, SECOND_ORDER),
           Map.entry(BiasGradient.class, SECOND_ORDER),
@@ -59,6 +64,9 @@ public final class WithoutGradient {
           Map.entry(LayerNormGradient.class, SECOND_ORDER),
           Map.entry(LinearInputGradient.class, SECOND_ORDER),
           Map.entry(LinearWeightGradient.class, SECOND_ORDER),
+          Map.entry(Mezo.class, UPDATE),
+          Map.entry(Perturb.class, "takes the place of a gradient"),
+          Map.entry(ProjectedGradient.class, UPDATE),
           Map.entry(RandomNormal.class, "depends on key and step alone"),
           Map.entry(Reduce.class, SECOND_ORDER),
           Map.entry(RmsNormGradient.class, SECOND_ORDER),

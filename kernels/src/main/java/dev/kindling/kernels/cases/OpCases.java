@@ -113,6 +113,7 @@ public final class OpCases {
     losses();
     updates();
     CacheCases.add(this, large);
+    ZerothOrderCases.add(this, large);
     CollectiveCases.add(this, large);
     return List.copyOf(cases);
   }

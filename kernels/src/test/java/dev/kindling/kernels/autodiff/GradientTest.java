@@ -200,6 +200,7 @@ class GradientTest {
         .containsExactly(
             "Accumulate",
             "AdamW",
+            "AddLoss",
             "AttentionGradient",
             "BiasGradient",
             "CachedAttention",
@@ -215,6 +216,9 @@ class GradientTest {
             "LayerNormGradient",
             "LinearInputGradient",
             "LinearWeightGradient",
+            "Mezo",
+            "Perturb",
+            "ProjectedGradient",
             "RandomNormal",
             "Reduce",
             "RmsNormGradient",

@@ -25,7 +25,10 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
@@ -57,6 +60,9 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Embedding.class,
           Fill.class,
           GlobalNorm.class,
+          Mezo.class,
+          Perturb.class,
+          ProjectedGradient.class,
           RandomNormal.class,
           Sgd.class);
 
@@ -83,6 +89,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(LayerNormGradient.class, new int[] {1, 1}),
           Map.entry(Linear.class, new int[] {1, 2}),
           Map.entry(LinearInputGradient.class, new int[] {1, 1}),
+          Map.entry(Mezo.class, new int[] {0, 1}),
+          Map.entry(Perturb.class, new int[] {0, 1}),
           Map.entry(ResidualLayerNorm.class, new int[] {2, 2}),
           Map.entry(ResidualRmsNorm.class, new int[] {2, 1}),
           Map.entry(RmsNorm.class, new int[] {1, 1}),

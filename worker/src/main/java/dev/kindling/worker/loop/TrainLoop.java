@@ -1,6 +1,7 @@
 package dev.kindling.worker.loop;
 
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.optim.rule.Mezo;
 import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
 import dev.kindling.worker.event.Phase;
@@ -134,7 +135,7 @@ final class TrainLoop {
         if (lastOfShard && shard == shards - 1) {
           double factor = plan.schedule().factor(step, plan.steps());
           boolean vote = context.stop().poll() == StopRequest.CHECKPOINT_AND_STOP;
-          program.submit(progress.updateOf(step), factor, vote);
+          program.submit(numberOf(progress, step), factor, vote);
         } else {
           program.accumulate();
         }
@@ -143,6 +144,11 @@ final class TrainLoop {
         }
       }
     }
+  }
+
+  /** What counts the step: moments count updates, random directions every step. */
+  private long numberOf(Progress progress, long step) {
+    return plan.optimizer() instanceof Mezo ? step : progress.updateOf(step);
   }
 
   private void enter(Phase phase, long step) {

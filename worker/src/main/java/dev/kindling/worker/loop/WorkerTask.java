@@ -15,14 +15,20 @@ import dev.kindling.worker.data.CacheFolder;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.Phase;
+import dev.kindling.optim.rule.Mezo;
+import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.model.Full;
+import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.plan.BatchArithmetic;
 import dev.kindling.worker.plan.Determinism;
 import dev.kindling.worker.plan.MatrixProduct;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.shard.Sharding;
+import dev.kindling.worker.step.MezoStep;
 import dev.kindling.worker.step.StepGraphs;
+import dev.kindling.worker.step.TrainStep;
 import dev.kindling.worker.step.StepInputs;
 import dev.kindling.worker.step.StepProgram;
 import dev.kindling.worker.step.StepShape;
@@ -80,7 +86,7 @@ public final class WorkerTask {
       enter(Phase.COMPILE);
       MemoryAgreement memory =
           new MemoryAgreement(plan.memory(), backend, data, context.events(), storage(runDir));
-      StepGraphs graphs = memory.agree(graphs(plan, shards));
+      TrainStep graphs = memory.agree(graphs(plan, shards));
       StoredChoices choices =
           new StoredChoices(storage(runDir), new LocalStorage(CacheFolder.of("devices")));
       try (StepProgram program =
@@ -145,12 +151,12 @@ public final class WorkerTask {
   }
 
   /** The sentences of a plan over a prepared set; also what {@code explain} prints. */
-  public static StepGraphs graphs(TrainPlan plan, TokenShards shards) {
+  public static TrainStep graphs(TrainPlan plan, TokenShards shards) {
     return graphs(plan, shards.manifest().vocabularySize(), shards.manifest().maskDocuments());
   }
 
   /** As above without a prepared set. */
-  public static StepGraphs graphs(TrainPlan plan, int vocabulary, boolean maskDocuments) {
+  public static TrainStep graphs(TrainPlan plan, int vocabulary, boolean maskDocuments) {
     BatchArithmetic arithmetic = plan.arithmetic();
     StepShape shape =
         new StepShape(
@@ -159,10 +165,15 @@ public final class WorkerTask {
             maskDocuments,
             arithmetic.logicalShardsPerRank(),
             arithmetic.accumulation());
+    ModelFamily model = plan.model().withVocabulary(vocabulary);
+    Projection projection = new Full();
+    if (plan.optimizer() instanceof Mezo mezo) {
+      return new MezoStep(model, projection, mezo, shape, plan.ranks(), plan.seed());
+    }
     return new StepGraphs(
-        plan.model().withVocabulary(vocabulary),
-        new Full(),
-        plan.optimizer(),
+        model,
+        projection,
+        (Optimizer) plan.optimizer(),
         shape,
         new Sharding(plan.mesh().zero(), plan.ranks()),
         plan.narrowGradients());

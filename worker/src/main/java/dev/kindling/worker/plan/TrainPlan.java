@@ -2,6 +2,8 @@ package dev.kindling.worker.plan;
 
 import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.Descent;
+import dev.kindling.optim.rule.Mezo;
 import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.optim.schedule.Cosine;
 import dev.kindling.optim.schedule.Schedule;
@@ -33,7 +35,7 @@ public record TrainPlan(
     ModelSpec model,
     DataSpec data,
     TokenizerSpec tokenizer,
-    Optimizer optimizer,
+    Descent optimizer,
     Schedule schedule,
     SyncSpec sync,
     MeshSpec mesh,
@@ -93,6 +95,9 @@ public record TrainPlan(
         "optimizer.master",
         "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
         false);
+    if (optimizer instanceof Mezo) {
+      forwardOnly(errors, mesh, memory);
+    }
     if (recovery != null && counts) {
       recovery.check(ranks, errors);
     }
@@ -105,14 +110,38 @@ public record TrainPlan(
     errors.orThrow();
   }
 
-  private static boolean keepsMasters(Optimizer optimizer) {
-    return optimizer.rules().stream()
-        .allMatch(rule -> !(rule instanceof AdamW adamW) || adamW.master());
+  /** What a step without a backward pass cannot follow. A section is null as above. */
+  private static void forwardOnly(
+      Expectation errors, @Nullable MeshSpec mesh, @Nullable MemorySpec memory) {
+    errors.that(
+        mesh == null || mesh.zero() == 0,
+        "mesh.zero",
+        "0 with optimizer mezo (every rank moves all parameters)",
+        mesh == null ? 0 : mesh.zero());
+    if (memory != null) {
+      errors.that(
+          memory.recompute() == Recomputation.AUTO || memory.recompute() == Recomputation.NONE,
+          "memory.recompute",
+          "auto or none with optimizer mezo (which has no backward pass)",
+          memory.recompute());
+      errors.that(
+          memory.gradients() != GradientStorage.BF16,
+          "memory.gradients",
+          "auto or fp32 with optimizer mezo (which has no gradients)",
+          memory.gradients());
+    }
+  }
+
+  private static boolean keepsMasters(Descent descent) {
+    return !(descent instanceof Optimizer optimizer)
+        || optimizer.rules().stream()
+            .allMatch(rule -> !(rule instanceof AdamW adamW) || adamW.master());
   }
 
   /** Whether gradients of matrices are stored in bf16. */
   public boolean narrowGradients() {
-    return memory.gradients() != GradientStorage.FP32
+    return !(optimizer instanceof Mezo)
+        && memory.gradients() != GradientStorage.FP32
         && fp32Gradients(device, mesh, true, globalBatch, ranks, microBatch).isEmpty();
   }
 

@@ -17,7 +17,9 @@ import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.rewrite.OverwriteFirst;
 import dev.kindling.kernels.graph.rewrite.ReduceEarly;
+import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Optimizer;
+import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.model.Projection;
@@ -71,7 +73,8 @@ public record StepGraphs(
     Optimizer rule,
     StepShape shape,
     Sharding sharding,
-    boolean narrowGradients) {
+    boolean narrowGradients)
+    implements TrainStep {
   /** Gradients in fp32. */
   public StepGraphs(
       ModelFamily model,
@@ -97,12 +100,13 @@ public record StepGraphs(
   public static final String SCALE = "out/scale";
   public static final String STOPS = "out/stop_votes";
 
-  /** The same sentences for a step that saves memory. */
+  @Override
   public StepGraphs with(MemorySaving saving) {
     return with(shape.with(saving));
   }
 
-  StepGraphs with(StepShape other) {
+  @Override
+  public StepGraphs with(StepShape other) {
     return new StepGraphs(model, projection, rule, other, sharding, narrowGradients);
   }
 
@@ -111,20 +115,22 @@ public record StepGraphs(
     return new StepGraphs(model, projection, rule, shape, sharding, true);
   }
 
-  /**
-   * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread.
-   */
-  public List<Graph> programs() {
-    List<Graph> programs = new ArrayList<>(microSteps());
-    programs.add(finish());
-    for (int level = 0; level < shape.levels(); level++) {
-      programs.add(stash(level));
-    }
-    programs.add(evaluate());
-    programs.add(spread());
-    return programs;
+  @Override
+  public Descent descent() {
+    return rule;
   }
 
+  @Override
+  public boolean keepsActivations() {
+    return true;
+  }
+
+  @Override
+  public List<StateVariable> state(Param param) {
+    return rule.ruleOf(param).state(param, param.shape());
+  }
+
+  @Override
   public Graph accumulate() {
     return accumulate(false);
   }
@@ -143,6 +149,7 @@ public record StepGraphs(
    * Programs of the micro-steps before the last, in order; the last one repeats. The first writes
    * over the gradients of the step before, where the shape says how many there are.
    */
+  @Override
   public List<Graph> microSteps() {
     if (!shape.overwrites()) {
       return List.of(accumulate());
@@ -154,6 +161,7 @@ public record StepGraphs(
     };
   }
 
+  @Override
   public Graph finish() {
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
@@ -218,6 +226,7 @@ public record StepGraphs(
   }
 
   /** Keeps the sum of the shards so far in {@code level} until its sibling subtree is complete. */
+  @Override
   public Graph stash(int level) {
     GraphBuilder b = new GraphBuilder();
     List<Value> sums = declaredArena(b);
@@ -231,6 +240,7 @@ public record StepGraphs(
     return b.build();
   }
 
+  @Override
   public Graph evaluate() {
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
@@ -246,6 +256,7 @@ public record StepGraphs(
    * Gathers the working copies of all ranks' masters, after the host wrote these; empty where the
    * rank reads its masters.
    */
+  @Override
   public Graph spread() {
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);

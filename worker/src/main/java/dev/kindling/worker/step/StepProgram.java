@@ -30,14 +30,6 @@ import java.util.Map;
  * computes while the host prepares the next: each uses the next slot of the memory in turn.
  */
 public final class StepProgram implements AutoCloseable {
-  private static final List<String> OUTCOME =
-      List.of(
-          StepGraphs.LOSS_SUM,
-          StepGraphs.TOKEN_COUNT,
-          StepGraphs.GRAD_NORM,
-          StepGraphs.SCALE,
-          StepGraphs.STOPS);
-
   private static final List<Role> DRY_RUN_CLEARS =
       List.of(
           Role.PARAMETER,
@@ -48,7 +40,7 @@ public final class StepProgram implements AutoCloseable {
           Role.STATE,
           Role.PARTIAL);
 
-  private final StepGraphs graphs;
+  private final TrainStep graphs;
   private final Map<String, Variable> variables = new HashMap<>();
   private final Memory memory;
   private final Program finish;
@@ -60,8 +52,7 @@ public final class StepProgram implements AutoCloseable {
   private final StepBlocks stepBlocks;
   private final List<StepInputs> inputs = new ArrayList<>();
 
-  /** The scalars of {@link #OUTCOME} of each slot: looked up once, a step leaves no garbage. */
-  private final List<Span> outcomes = new ArrayList<>();
+  private final OutcomePlaces outcomes;
 
   private final long bytesPeak;
   private int slot;
@@ -72,13 +63,13 @@ public final class StepProgram implements AutoCloseable {
   /** Slots of the steps in flight, oldest first. */
   private final Deque<Integer> pending = new ArrayDeque<>();
 
-  /** Rows of {@link #OUTCOME} that were read early, oldest first. */
+  /** Rows of {@link #outcomes} that were read early, oldest first. */
   private float[] kept;
 
   private int keptRows;
-  private final StepOutcome outcome = new StepOutcome();
+  private final StepOutcome outcome;
 
-  private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
+  private StepProgram(TrainStep graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
     List<Graph> all = graphs.programs();
     int levels = graphs.shape().levels();
@@ -95,13 +86,12 @@ public final class StepProgram implements AutoCloseable {
     evaluate = compiled.get(micros + 1 + levels);
     spread = compiled.get(micros + 2 + levels);
     bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
-    stepBlocks = StepBlocks.of(graphs.rule(), memory);
-    kept = new float[(memory.slots() + 1) * OUTCOME.size()];
+    stepBlocks = StepBlocks.of(graphs.descent(), memory);
+    outcomes = OutcomePlaces.of(memory, graphs.outcome());
+    outcome = new StepOutcome(outcomes.size());
+    kept = new float[(memory.slots() + 1) * outcomes.size()];
     for (int each = 0; each < memory.slots(); each++) {
       inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
-      for (String name : OUTCOME) {
-        outcomes.add(memory.span(name, each));
-      }
     }
   }
 
@@ -127,7 +117,7 @@ public final class StepProgram implements AutoCloseable {
    * @param data communicator of the data axis
    * @throws dev.kindling.kernels.graph.PlanException if the model does not fit the shape
    */
-  public static StepProgram compile(StepGraphs graphs, Backend backend, Communicator data) {
+  public static StepProgram compile(TrainStep graphs, Backend backend, Communicator data) {
     Failpoint.STEP_COMPILE.before();
     StepProgram program = new StepProgram(graphs, backend, data);
     Failpoint.STEP_COMPILE.after();
@@ -181,7 +171,7 @@ public final class StepProgram implements AutoCloseable {
   public List<Held> state() {
     List<Held> state = new ArrayList<>();
     for (Param param : params()) {
-      for (StateVariable variable : graphs.rule().ruleOf(param).state(param, param.shape())) {
+      for (StateVariable variable : graphs.state(param)) {
         state.add(held(variable.name(), param));
       }
     }
@@ -315,27 +305,25 @@ public final class StepProgram implements AutoCloseable {
     }
     outcome.take(kept, 0);
     keptRows--;
-    System.arraycopy(kept, OUTCOME.size(), kept, 0, keptRows * OUTCOME.size());
+    System.arraycopy(kept, outcomes.size(), kept, 0, keptRows * outcomes.size());
     Failpoint.STEP_OUTCOME.after();
     return outcome;
   }
 
   private void read(int used) {
     memory.await(used);
-    int row = keptRows++ * OUTCOME.size();
+    int row = keptRows++ * outcomes.size();
     if (row == kept.length) {
       kept = Arrays.copyOf(kept, 2 * row);
     }
-    for (int i = 0; i < OUTCOME.size(); i++) {
-      kept[row + i] = scalar(used, i);
-    }
+    outcomes.read(used, kept, row);
   }
 
   /** Loss sum and token count of one micro-batch of this rank; changes nothing. */
   public StepOutcome evaluate() {
     int used = submit(evaluate);
     memory.await(used);
-    return new StepOutcome(scalar(used, 0), scalar(used, 1), 0f, 0f, 0f);
+    return new StepOutcome(outcomes.first(used, 0), outcomes.first(used, 1), 0f, 0f, 0f);
   }
 
   /**
@@ -371,10 +359,6 @@ public final class StepProgram implements AutoCloseable {
       variables += memory.bytes(role);
     }
     return variables + finish.activationBytes();
-  }
-
-  private float scalar(int used, int index) {
-    return outcomes.get(used * OUTCOME.size() + index).getFloat(0);
   }
 
   @Override

@@ -72,7 +72,7 @@ public record StepStages(
    *
    * @param accumulation micro-steps per step, at least 1
    */
-  public static StepStages of(StepGraphs graphs, int accumulation) {
+  public static StepStages of(TrainStep graphs, int accumulation) {
     return of(graphs, accumulation, graph -> MemoryPlan.of(graph).totalBytes());
   }
 
@@ -81,11 +81,19 @@ public record StepStages(
    * @param activations bytes of the activation arena that a device wants for a graph
    */
   public static StepStages of(
-      StepGraphs graphs, int accumulation, ToLongFunction<Graph> activations) {
-    List<Stage> stages = forwardAndBackward(graphs, activations);
+      TrainStep graphs, int accumulation, ToLongFunction<Graph> activations) {
+    List<Stage> stages =
+        new ArrayList<>(
+            graphs instanceof StepGraphs backprop
+            ? forwardAndBackward(backprop, activations)
+            : forward(graphs, activations));
     Graph accumulate = graphs.accumulate();
     Graph finish = graphs.finish();
-    stages.add(Stage.of("reduce, update, schedule", finish, activations));
+    stages.add(
+        Stage.of(
+            graphs.keepsActivations() ? "reduce, update, schedule" : "exchange, update",
+            finish,
+            activations));
     List<Graph> programs = graphs.programs();
     long peak = programs.stream().mapToLong(activations).max().orElse(0);
     return new StepStages(
@@ -96,6 +104,13 @@ public record StepStages(
         (accumulation - 1) * accumulate.flops() + finish.flops(),
         (accumulation - 1) * accumulate.bytes() + finish.bytes(),
         traffic(accumulate, finish, accumulation, graphs.sharding().ranks()));
+  }
+
+  /** The pass before a forward pass is written at two points. */
+  private static List<Stage> forward(TrainStep graphs, ToLongFunction<Graph> activations) {
+    return List.of(
+        Stage.of("write, fuse, save memory", graphs.evaluate(), activations),
+        Stage.of("perturb", graphs.accumulate(), activations));
   }
 
   /** The passes that the builder runs by itself, one at a time. */

@@ -32,12 +32,12 @@ final class StepRank implements AutoCloseable {
   }
 
   /** Weights are to be filled by the caller: sharded ranks do it together. */
-  StepRank(StepGraphs graphs, Communicator data) {
+  StepRank(TrainStep graphs, Communicator data) {
     this(graphs, data, cpu());
   }
 
   /** On a device that is closed together with the rank. */
-  StepRank(StepGraphs graphs, Communicator data, Backend backend) {
+  StepRank(TrainStep graphs, Communicator data, Backend backend) {
     this.backend = backend;
     sequences = graphs.shape().microTokens() / SEQUENCE;
     program = StepProgram.compile(graphs, backend, data);

@@ -31,6 +31,7 @@ final class KernelModule implements AutoCloseable {
           "hash",
           "loss",
           "norm",
+          "perturb",
           "random",
           "rope",
           "update");

@@ -6,6 +6,8 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.Mezo;
+import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.memory.Span;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -74,7 +76,7 @@ final class RoleArenas {
     Set<Variable> found = new HashSet<>();
     for (Graph program : programs) {
       for (Node node : program.nodes()) {
-        if (node.op() instanceof AdamW op && op.roundingKey().isPresent()) {
+        if (rounds(node.op())) {
           Variable variable = program.contents().get(node.input(0).id());
           if (variable == null) {
             throw new PlanException(node + ": rounds what is no parameter's first content");
@@ -84,6 +86,11 @@ final class RoleArenas {
       }
     }
     return found;
+  }
+
+  private static boolean rounds(Op op) {
+    return op instanceof AdamW adamW && adamW.roundingKey().isPresent()
+        || op instanceof Mezo mezo && mezo.roundingKey().isPresent();
   }
 
   /** How many times smaller than fp32 the variables of a role are. */

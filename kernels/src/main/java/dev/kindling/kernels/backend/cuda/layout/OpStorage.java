@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
+import dev.kindling.kernels.graph.op.AddLoss;
 import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.AllToAll;
@@ -35,7 +36,10 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
@@ -87,6 +91,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(Accumulate.class, SUMS),
           Map.entry(AdamW.class, SUMS),
           Map.entry(Add.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(AddLoss.class, new OpStorage(List.of(FP32), Set.of(0), DENSE)),
           Map.entry(AllGather.class, MOVES),
           Map.entry(AllReduce.class, MOVES),
           Map.entry(AllToAll.class, MOVES),
@@ -123,6 +128,9 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
               LinearInputGradient.class,
               new OpStorage(List.of(ACTIVATION), Set.of(0, 2), Set.of(0))),
           Map.entry(LinearWeightGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
+          Map.entry(Mezo.class, SUMS),
+          Map.entry(Perturb.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(ProjectedGradient.class, SUMS),
           Map.entry(RandomNormal.class, SUMS),
           Map.entry(Reduce.class, MOVES),
           Map.entry(ReduceScatter.class, MOVES),

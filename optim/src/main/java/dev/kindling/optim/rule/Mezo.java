@@ -69,6 +69,11 @@ public record Mezo(
     return sparsity > 0 && moves(p) && p.shape().rank() == 2;
   }
 
+  /** Whether the parameter is kept as bf16 numbers. */
+  public boolean rounds(Param p) {
+    return !master && moves(p) && p.shape().rank() == 2;
+  }
+
   /** The mask threshold of a parameter, where it has one. Set before step 1. */
   public List<StateVariable> state(Param p) {
     return masks(p) ? List.of(new StateVariable("threshold", p, Shape.of(1))) : List.of();
@@ -98,14 +103,13 @@ public record Mezo(
    * @param scale fp32 [1], 0 to skip
    */
   public void update(GraphBuilder b, Param p, long seed, Value projected, Value scale) {
-    boolean rounds = !master && p.shape().rank() == 2;
     b.add(
         new dev.kindling.kernels.graph.op.Mezo(
             HalfwordNormal.key(seed, p.name()),
             directions,
             p.decay() ? (float) weightDecay : 0f,
             masks(p),
-            rounds ? Optional.of(StochasticRounding.key(seed, p.name())) : Optional.empty()),
+            rounds(p) ? Optional.of(StochasticRounding.key(seed, p.name())) : Optional.empty()),
         inputs(b, p, List.of(b.master(p), projected, scale)));
   }
 

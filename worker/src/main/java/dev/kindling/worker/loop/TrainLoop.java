@@ -124,6 +124,7 @@ final class TrainLoop {
   private void submit(Progress progress, long step) {
     int shards = program.shape().localShards();
     int microSteps = plan.arithmetic().microStepsPerShard();
+    double factor = plan.schedule().factor(step, plan.steps());
     watch.ledger().begin(step);
     for (int shard = 0; shard < shards; shard++) {
       for (int micro = 0; micro < microSteps; micro++) {
@@ -133,11 +134,10 @@ final class TrainLoop {
         pulse.moved();
         boolean lastOfShard = micro == microSteps - 1;
         if (lastOfShard && shard == shards - 1) {
-          double factor = plan.schedule().factor(step, plan.steps());
           boolean vote = context.stop().poll() == StopRequest.CHECKPOINT_AND_STOP;
           program.submit(numberOf(progress, step), factor, vote);
         } else {
-          program.accumulate();
+          program.accumulate(numberOf(progress, step), factor);
         }
         if (lastOfShard && shard < shards - 1) {
           program.stash(Integer.numberOfTrailingZeros(~shard));

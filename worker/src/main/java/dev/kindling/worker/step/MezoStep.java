@@ -1,6 +1,7 @@
 package dev.kindling.worker.step;
 
 import dev.kindling.kernels.autodiff.Autodiff;
+import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Graph;
@@ -16,6 +17,7 @@ import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
+import dev.kindling.kernels.random.StochasticRounding;
 import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Mezo;
 import dev.kindling.optim.rule.StateVariable;
@@ -96,6 +98,32 @@ public record MezoStep(
     return names;
   }
 
+  /** What has no master begins at bf16 numbers, on the CPU too. */
+  @Override
+  public FirstValues first(FirstValues values) {
+    return (param, from, target) -> {
+      values.fill(param, from, target);
+      if (rule.rounds(param)) {
+        for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
+          target.putFloat(i, StochasticRounding.nearest(target.getFloat(i)));
+        }
+      }
+    };
+  }
+
+  /** Sets the thresholds of masks, from the weights as they are. */
+  @Override
+  public void begin(Memory memory, List<Param> params) {
+    for (Param param : params) {
+      for (StateVariable threshold : state(param)) {
+        float bound = MaskThreshold.of(memory, param, 1 - rule.sparsity());
+        memory.span(threshold.name()).putFloat(0, bound);
+        memory.publish(threshold.name());
+        memory.release(threshold.name());
+      }
+    }
+  }
+
   @Override
   public Graph accumulate() {
     GraphBuilder b = new GraphBuilder();
@@ -154,7 +182,7 @@ public record MezoStep(
   /** The update of a step whose slopes are known, with the step block of that step. */
   public Graph replay() {
     GraphBuilder b = new GraphBuilder();
-    model.parameters().forEach(b::master);
+    params().forEach(b::master);
     Value projected = b.input(GIVEN, Shape.of(rule.directions()), DType.F32);
     update(b, projected, b.input(GIVEN_SCALE, Shape.of(1), DType.F32));
     return b.build();
@@ -187,6 +215,13 @@ public record MezoStep(
         ModelInputs.declare(b, shape.microTokens(), shape.sequence(), shape.maskDocuments());
     Value targets = b.input(StepGraphs.TARGETS, Shape.of(shape.microTokens()), DType.I32);
     return b.crossEntropy(model.logits(b, in, projection), targets);
+  }
+
+  /** Parameters as the projection lets them take part, in their order. */
+  private List<Param> params() {
+    GraphBuilder b = new GraphBuilder();
+    forward(b);
+    return b.params();
   }
 
   /** The loss sums of this rank as they are now. */

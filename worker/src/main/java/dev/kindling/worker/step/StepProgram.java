@@ -149,6 +149,11 @@ public final class StepProgram implements AutoCloseable {
     return memory.slots();
   }
 
+  /** Rows of the embedding table. */
+  public int vocabulary() {
+    return graphs.model().vocabulary().orElseThrow();
+  }
+
   public StepShape shape() {
     return graphs.shape();
   }
@@ -208,14 +213,16 @@ public final class StepProgram implements AutoCloseable {
   /** First values of all weights, the same for any number of ranks. All ranks together. */
   public void fill(FirstValues values) {
     Failpoint.FRESH_WEIGHTS.before();
+    FirstValues first = graphs.first(values);
     List<Held> weights = weights();
     for (int i = 0; i < weights.size(); i++) {
       Held held = weights.get(i);
-      values.fill(params().get(i), held.from(), memory.span(held.name()));
+      first.fill(params().get(i), held.from(), memory.span(held.name()));
       memory.publish(held.name());
       memory.release(held.name());
     }
     spread();
+    graphs.begin(memory, params());
     Failpoint.FRESH_WEIGHTS.after();
   }
 
@@ -228,8 +235,29 @@ public final class StepProgram implements AutoCloseable {
     Failpoint.WEIGHTS_SPREAD.after();
   }
 
-  /** Forward and backward of one micro-batch. */
+  /** Forward and backward of one micro-batch, for a step whose micro-steps are all alike. */
   public void accumulate() {
+    if (!graphs.keepsActivations()) {
+      throw new IllegalStateException("a micro-step of random directions wants its step number");
+    }
+    nextMicroStep();
+  }
+
+  /**
+   * One micro-batch that is not the last of its step.
+   *
+   * @param update number of the step, as {@link #submit} will hear it
+   * @param lrFactor the schedule's factor, likewise
+   */
+  public void accumulate(long update, double lrFactor) {
+    if (!graphs.keepsActivations()) {
+      memory.await(slot);
+      stepBlocks.fill(slot, update, lrFactor);
+    }
+    nextMicroStep();
+  }
+
+  private void nextMicroStep() {
     requireMicroSteps(microSteps + 1 < graphs.shape().microSteps());
     submit(micro.get(Math.min(microSteps++, micro.size() - 1)));
   }

@@ -1,5 +1,6 @@
 package dev.kindling.worker.step;
 
+import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.optim.rule.Descent;
@@ -55,6 +56,14 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
 
   /** State that the step keeps of a parameter. */
   List<StateVariable> state(Param param);
+
+  /** First values as the step keeps them. */
+  default FirstValues first(FirstValues values) {
+    return values;
+  }
+
+  /** After the first weights are there and before step 1. */
+  default void begin(Memory memory, List<Param> params) {}
 
   /** Names of the outputs of {@link #finish} in the order of {@link StepOutcome}. */
   default List<String> outcome() {

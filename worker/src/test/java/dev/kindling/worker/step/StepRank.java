@@ -115,7 +115,7 @@ final class StepRank implements AutoCloseable {
     int perShard = microSteps / program.shape().localShards();
     for (int micro = 0; micro < microSteps - 1; micro++) {
       write(first + micro * sequences);
-      program.accumulate();
+      program.accumulate(updates + 1, 1.0);
       if ((micro + 1) % perShard == 0) {
         program.stash(Integer.numberOfTrailingZeros(~(micro / perShard)));
       }

@@ -149,13 +149,13 @@ public final class StepProgram implements AutoCloseable {
     return memory.slots();
   }
 
+  public StepShape shape() {
+    return graphs.shape();
+  }
+
   /** Rows of the embedding table. */
   public int vocabulary() {
     return graphs.model().vocabulary().orElseThrow();
-  }
-
-  public StepShape shape() {
-    return graphs.shape();
   }
 
   /** The memory of all variables: parameters, optimizer state, outputs. */
@@ -235,11 +235,8 @@ public final class StepProgram implements AutoCloseable {
     Failpoint.WEIGHTS_SPREAD.after();
   }
 
-  /** Forward and backward of one micro-batch, for a step whose micro-steps are all alike. */
+  /** Forward and backward of one micro-batch. A zeroth-order step wants its number too. */
   public void accumulate() {
-    if (!graphs.keepsActivations()) {
-      throw new IllegalStateException("a micro-step of random directions wants its step number");
-    }
     nextMicroStep();
   }
 

@@ -80,14 +80,14 @@ class MezoMemoryTest {
     assertThat(found.activations()).isBetween(2 * head, 2 * head + 5 * GIB / 8);
     assertThat(found.total() - weights(step)).isLessThan(3 * GIB);
     CudaBytes whole = bytes(step(llama(4096, 32, 32, 8, 14_336, 128_256), PLAIN, 4096, 1));
-    assertThat(whole.activations() - found.activations()).isGreaterThan(3 * GIB / 2);
+    assertThat(whole.activations() - found.activations()).isGreaterThan(GIB / 2);
   }
 
   @Test
   void everyNodeHasAKernelAndAPlaceOnAGpu() {
     ModelFamily gpt2 =
-        new Gpt2(64, 2, 4, Optional.empty(), Optional.of(97), 1024, true, 0.02, 1e-5);
-    for (ModelFamily model : List.of(gpt2, llama(64, 2, 4, 2, 96, 97))) {
+        new Gpt2(64, 2, 1, Optional.empty(), Optional.of(97), 1024, true, 0.02, 1e-5);
+    for (ModelFamily model : List.of(gpt2, llama(128, 2, 2, 1, 96, 97))) {
       for (Mezo rule : List.of(PLAIN, SPARSE, new Mezo(1e-7, 1e-3, 3, 0.1, 0, true))) {
         for (int chunks : new int[] {1, 8}) {
           MezoStep step = step(model, rule, 128, chunks);

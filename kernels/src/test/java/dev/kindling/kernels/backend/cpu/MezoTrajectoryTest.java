@@ -126,6 +126,8 @@ class MezoTrajectoryTest {
       }
     }
     double last = GraphOracle.run(graph, expected).get("sums")[0];
-    assertThat(last).as("loss after, before %s", first).isLessThan(0.9 * first);
+    // With the mask half of the weights move.
+    double share = masked ? 0.97 : 0.9;
+    assertThat(last).as("loss after, before %s", first).isLessThan(share * first);
   }
 }

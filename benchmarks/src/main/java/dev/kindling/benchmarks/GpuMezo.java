@@ -77,8 +77,7 @@ final class GpuMezo implements AutoCloseable {
 
   private static MezoStep step(MezoShape shape, int micro, int sequence, Mezo rule) {
     StepShape steps = new StepShape(Math.multiplyExact(micro, sequence), sequence, false, 1, 1);
-    MezoStep plain =
-        new MezoStep(shape.family(sequence), new Full(), rule, steps, 1, SEED);
+    MezoStep plain = new MezoStep(shape.family(sequence), new Full(), rule, steps, 1, SEED);
     return plain.with(steps.with(new MemorySaving(Recompute.Level.NONE, LOSS_CHUNKS)));
   }
 

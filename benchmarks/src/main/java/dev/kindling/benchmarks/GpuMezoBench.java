@@ -25,8 +25,7 @@ final class GpuMezoBench implements Benchmark {
             arguments.subList(3, arguments.size()),
             Map.of("directions", "1", "sparsity", "0", "steps", "10", "warmup", "3"));
     String sparsity = options.text("sparsity");
-    String name =
-        "gpu-mezo." + shape.name() + '.' + micro + 'x' + sequence + ".s" + sparsity + '.';
+    String name = "gpu-mezo." + shape.name() + '.' + micro + 'x' + sequence + ".s" + sparsity + '.';
     long start = System.nanoTime();
     try (GpuMezo mezo =
         new GpuMezo(shape, micro, sequence, options.count("directions"), sparsity)) {

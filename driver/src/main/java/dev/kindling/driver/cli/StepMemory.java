@@ -12,8 +12,8 @@ import dev.kindling.kernels.memory.MemoryPlan;
 import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.step.MemoryFit;
-import dev.kindling.worker.step.TrainStep;
 import dev.kindling.worker.step.StepProgram;
+import dev.kindling.worker.step.TrainStep;
 import java.util.List;
 
 /**

@@ -265,8 +265,8 @@ class KindlingTest {
   @Test
   void helpIsEverywhere() {
     String commands =
-        ",train,resume,experiment,explain,data,data corpus,data prepare,data inspect,generate,eval,export,"
-            + "diff-runs,replay,bench,doctor";
+        ",train,resume,experiment,explain,data,data corpus,data prepare,data"
+            + " inspect,generate,eval,export,diff-runs,replay,bench,doctor";
     for (String command : commands.split(",", -1)) {
       List<String> words = new ArrayList<>(List.of(command.split(" ", -1)));
       words.removeIf(String::isEmpty);

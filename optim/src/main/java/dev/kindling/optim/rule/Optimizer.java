@@ -17,8 +17,8 @@ public sealed interface Optimizer extends Descent permits UpdateRule, Groups {
   double lr();
 
   /**
-   * The rules, each once. Rule i has step block i ({@link GraphBuilder#step(int)}); the clip norm in
-   * the first block bounds the norm of all gradients together.
+   * The rules, each once. Rule i has step block i ({@link GraphBuilder#step(int)}); the clip norm
+   * in the first block bounds the norm of all gradients together.
    */
   List<UpdateRule> rules();
 

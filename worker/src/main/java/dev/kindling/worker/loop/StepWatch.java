@@ -45,8 +45,7 @@ final class StepWatch implements AutoCloseable {
     this.ledger =
         new StepLedger(
             assignment, trajectory, segment, progress, program.stepsInFlight(), data, events);
-    this.slopes =
-        new StepSlopes(plan, assignment, segment, progress, program, data, events);
+    this.slopes = new StepSlopes(plan, assignment, segment, progress, program, data, events);
     this.replicas = new ReplicaCheck(program, data);
     this.checked = progress.step();
   }

@@ -70,8 +70,7 @@ public final class Replay implements AutoCloseable {
    */
   public long apply(SlopeLog log) {
     int directions = step.rule().directions();
-    List<SlopeRecord> next =
-        log.records().stream().filter(record -> record.step() > last).toList();
+    List<SlopeRecord> next = log.records().stream().filter(record -> record.step() > last).toList();
     if (!next.isEmpty() && next.get(0).step() != last + 1) {
       throw new PlanException(
           "the log begins with step " + next.get(0).step() + ", expected step " + (last + 1));

@@ -49,7 +49,6 @@ public record SlopeHeader(long start, int vocabulary, String config) {
     }
     String yaml = new String(file, lines.end(), bytes, StandardCharsets.UTF_8);
     return Optional.of(
-        new SlopeHeader(
-            Long.parseLong(lines.group(1)), Integer.parseInt(lines.group(2)), yaml));
+        new SlopeHeader(Long.parseLong(lines.group(1)), Integer.parseInt(lines.group(2)), yaml));
   }
 }

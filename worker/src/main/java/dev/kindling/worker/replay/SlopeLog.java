@@ -55,8 +55,7 @@ public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes
     return log;
   }
 
-  private static void expectNoGap(
-      Path file, List<SlopeRecord> records, SlopeHeader header) {
+  private static void expectNoGap(Path file, List<SlopeRecord> records, SlopeHeader header) {
     long last = lastStep(records, header.start());
     if (last != header.start()) {
       throw new CheckpointException(

@@ -118,9 +118,7 @@ public final class MemoryFit {
 
   private String advice(long limit) {
     MemorySaving most =
-        graphs.keepsActivations()
-            ? new MemorySaving(Recompute.Level.BLOCKS, LOSS_CHUNKS)
-            : first();
+        graphs.keepsActivations() ? new MemorySaving(Recompute.Level.BLOCKS, LOSS_CHUNKS) : first();
     long bytes = price(most);
     if (bytes <= limit) {
       return String.format(

@@ -226,8 +226,7 @@ public record MezoStep(
 
   /** The loss sums of this rank as they are now. */
   private Value losses(GraphBuilder b) {
-    return b.variable(
-        new Variable(LOSSES, ValueType.f32(4 * rule.directions()), Role.GRADIENT));
+    return b.variable(new Variable(LOSSES, ValueType.f32(4 * rule.directions()), Role.GRADIENT));
   }
 
   private static Value tokens(GraphBuilder b) {

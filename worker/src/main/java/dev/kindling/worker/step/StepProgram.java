@@ -11,7 +11,6 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Closing;
-import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.worker.shard.Held;

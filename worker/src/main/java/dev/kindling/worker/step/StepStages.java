@@ -85,8 +85,8 @@ public record StepStages(
     List<Stage> stages =
         new ArrayList<>(
             graphs instanceof StepGraphs backprop
-            ? forwardAndBackward(backprop, activations)
-            : forward(graphs, activations));
+                ? forwardAndBackward(backprop, activations)
+                : forward(graphs, activations));
     Graph accumulate = graphs.accumulate();
     Graph finish = graphs.finish();
     stages.add(

@@ -49,9 +49,7 @@ class ReplayTest {
     Collections.addAll(
         all, "optimizer.type=mezo", "optimizer.lr=0.0003", "validation.every_steps=0");
     return SmallRun.in(
-        folder.resolve(name),
-        String.format(BATCHES, steps, ranks),
-        all.toArray(String[]::new));
+        folder.resolve(name), String.format(BATCHES, steps, ranks), all.toArray(String[]::new));
   }
 
   private SlopeLog log(String name) throws Exception {
@@ -81,8 +79,7 @@ class ReplayTest {
     Map<String, StoredTensor> tensors = expected.tensors(PartKind.MODEL);
     assertThat(replay.lastStep()).isEqualTo(expected.step());
     for (Param param : replay.params()) {
-      byte[] hash =
-          MessageDigest.getInstance("SHA-256").digest(bytes(replay, param));
+      byte[] hash = MessageDigest.getInstance("SHA-256").digest(bytes(replay, param));
       assertThat(HexFormat.of().formatHex(hash))
           .as(param.name())
           .isEqualTo(tensors.get(param.name()).sha256());
@@ -142,8 +139,7 @@ class ReplayTest {
     SmallRun run = run("stopped", 30, 2, sets);
     AtomicInteger polls = new AtomicInteger();
     StopSignal later =
-        () ->
-            polls.incrementAndGet() > 13 ? StopRequest.CHECKPOINT_AND_STOP : StopRequest.NONE;
+        () -> polls.incrementAndGet() > 13 ? StopRequest.CHECKPOINT_AND_STOP : StopRequest.NONE;
     run.run(new ThreadLauncher(), later);
     assertThat(newest(run).step()).isLessThan(30);
     run.run(new ThreadLauncher(), StopSignal.NEVER);
@@ -159,8 +155,8 @@ class ReplayTest {
       expectBits(replay, newest(whole));
       Generation base = run.store().generation(run.store().commits().get(2));
       assertThat(base.step()).isBetween(1L, 29L);
-      for (var kind : Map.of(PartKind.MODEL, replay.weights(), PartKind.OPTIMIZER, replay.state())
-          .entrySet()) {
+      for (var kind :
+          Map.of(PartKind.MODEL, replay.weights(), PartKind.OPTIMIZER, replay.state()).entrySet()) {
         run.store()
             .load(
                 base,

@@ -50,10 +50,7 @@ class MezoMemoryTest {
   private static CudaBytes bytes(MezoStep step) {
     List<Graph> programs = step.programs();
     return CudaBytes.of(
-        StepProgram.variables(programs),
-        programs,
-        Precision.BF16,
-        CudaBytes.H100_MULTIPROCESSORS);
+        StepProgram.variables(programs), programs, Precision.BF16, CudaBytes.H100_MULTIPROCESSORS);
   }
 
   private static long weights(MezoStep step) {

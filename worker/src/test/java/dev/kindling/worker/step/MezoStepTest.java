@@ -330,8 +330,7 @@ class MezoStepTest {
             double move = (double) now.getFloat(i) - was.getFloat(i);
             double expected = ((double) both.getFloat(i) - was.getFloat(i)) / other.projected(0);
             boolean trained = few.test(param.name());
-            assertThat(move)
-                .isCloseTo(trained ? expected * outcome.projected(0) : 0, within(2e-7));
+            assertThat(move).isCloseTo(trained ? expected * outcome.projected(0) : 0, within(2e-7));
           }
         }
       }
@@ -350,14 +349,11 @@ class MezoStepTest {
   /** What a step needs beyond inference: the largest weight twice, and one layer's values again. */
   @Test
   void activationsAreThoseOfInferenceTwiceAndTwoWeights() {
-    StepGraphs same =
-        StepRank.graphs(4, new Sgd(1, 0, false, 0, 0), 8, 1, Sharding.none());
-    MezoStep step =
-        new MezoStep(same.model(), new Full(), ROUNDED, same.shape(), 1, StepRank.SEED);
+    StepGraphs same = StepRank.graphs(4, new Sgd(1, 0, false, 0, 0), 8, 1, Sharding.none());
+    MezoStep step = new MezoStep(same.model(), new Full(), ROUNDED, same.shape(), 1, StepRank.SEED);
     MemorySaving chunks = new MemorySaving(MemorySaving.NONE.recompute(), 8);
     TrainStep chunked = step.with(chunks);
-    long inference =
-        dev.kindling.kernels.memory.MemoryPlan.of(chunked.evaluate()).totalBytes();
+    long inference = dev.kindling.kernels.memory.MemoryPlan.of(chunked.evaluate()).totalBytes();
     long largest =
         chunked.finish().params().stream().mapToLong(p -> p.type().bytes()).max().orElseThrow();
     long found = dev.kindling.kernels.memory.MemoryPlan.of(chunked.finish()).totalBytes();

@@ -144,8 +144,7 @@ final class PerturbCpu {
       boolean usable = tokens > 0;
       for (int j = 0; j < directions; j++) {
         total += sums[2 * j] + sums[2 * j + 1];
-        double slope =
-            (sums[2 * j] / tokens - sums[2 * j + 1] / tokens) / (2.0 * op.eps());
+        double slope = (sums[2 * j] / tokens - sums[2 * j + 1] / tokens) / (2.0 * op.eps());
         usable &= Float.isFinite((float) slope);
         squares += slope * slope;
         projected.set(j, (float) slope);

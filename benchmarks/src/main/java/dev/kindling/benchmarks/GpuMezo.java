@@ -68,7 +68,7 @@ final class GpuMezo implements AutoCloseable {
       weights(first, fill);
     }
     if (share > 0) {
-      thresholds((float) (STD * BELOW.get(sparsity)));
+      thresholds((float) (STD * BELOW.getOrDefault(sparsity, 0.0)));
     }
     for (int slot = 0; slot < memory.slots(); slot++) {
       tokens(slot, sequence, shape.vocabulary());

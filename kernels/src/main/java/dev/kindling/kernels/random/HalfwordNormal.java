@@ -61,10 +61,10 @@ public final class HalfwordNormal {
   }
 
   private static void pair(int word, float[] z, int at) {
-    float odd = word >>> 15 | 1;
+    float odd = (word >>> 15) | 1;
     int bits = Float.floatToRawIntBits(odd);
     float exponent = (bits >>> 23) - 144;
-    float t = Float.intBitsToFloat(bits & 0x7FFFFF | 0x3F800000) - 1f;
+    float t = Float.intBitsToFloat((bits & 0x7FFFFF) | 0x3F800000) - 1f;
     float log = LOG[0];
     for (int i = 1; i < LOG.length; i++) {
       log = Math.fma(log, t, LOG[i]);
@@ -89,6 +89,6 @@ public final class HalfwordNormal {
   }
 
   private static float signed(float value, int sign) {
-    return Float.intBitsToFloat(Float.floatToRawIntBits(value) ^ sign & 0x80000000);
+    return Float.intBitsToFloat(Float.floatToRawIntBits(value) ^ (sign & 0x80000000));
   }
 }

@@ -89,8 +89,8 @@ final class RoleArenas {
   }
 
   private static boolean rounds(Op op) {
-    return op instanceof AdamW adamW && adamW.roundingKey().isPresent()
-        || op instanceof Mezo mezo && mezo.roundingKey().isPresent();
+    return (op instanceof AdamW adamW && adamW.roundingKey().isPresent())
+        || (op instanceof Mezo mezo && mezo.roundingKey().isPresent());
   }
 
   /** How many times smaller than fp32 the variables of a role are. */

@@ -8,8 +8,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Names of parameters: {@code *} is any run of characters, {@code ?} one character, {@code |} stands
- * between alternatives; everything else stands for itself. Whole names match.
+ * Names of parameters: {@code *} is any run of characters, {@code ?} one character, {@code |}
+ * stands between alternatives; everything else stands for itself. Whole names match.
  */
 public final class NamePattern {
   private static final int NEAREST = 3;

@@ -61,8 +61,7 @@ class GroupsTest {
 
   @Test
   void theFirstGroupThatMatchesCounts() {
-    Groups groups =
-        new Groups(ADAM, List.of(new Group("a.*|b", SGD), new Group("*", SLOW)));
+    Groups groups = new Groups(ADAM, List.of(new Group("a.*|b", SGD), new Group("*", SLOW)));
     assertThat(groups.ruleOf(param("a.x"))).isEqualTo(SGD);
     assertThat(groups.ruleOf(param("b"))).isEqualTo(SGD);
     assertThat(groups.ruleOf(param("bb"))).isEqualTo(SLOW);

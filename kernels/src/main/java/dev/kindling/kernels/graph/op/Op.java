@@ -29,6 +29,7 @@ public sealed interface Op
         Copy,
         CrossEntropy,
         CrossEntropyWithGradient,
+        Dropout,
         Embedding,
         EmbeddingGradient,
         Fill,
@@ -40,7 +41,10 @@ public sealed interface Op
         LayerNormGradient,
         Linear,
         LinearInputGradient,
+        LinearOnto,
         LinearWeightGradient,
+        Magnitude,
+        MagnitudeGradient,
         RandomNormal,
         Reduce,
         ReduceScatter,
@@ -49,6 +53,9 @@ public sealed interface Op
         RmsNorm,
         RmsNormGradient,
         Rope,
+        RowNorms,
+        Scale,
+        ScatterColumns,
         Sgd,
         SliceRows,
         SplitColumns,
@@ -90,6 +97,11 @@ public sealed interface Op
    * here.
    */
   default boolean mayReuse(int output, int input) {
+    return false;
+  }
+
+  /** Whether backward takes the outputs as constants, whatever they were computed from. */
+  default boolean detached() {
     return false;
   }
 

@@ -17,6 +17,7 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import java.util.List;
 import java.util.Optional;
+import dev.kindling.kernels.graph.op.RowNorms;
 import org.junit.jupiter.api.Test;
 
 /** What operations say they cost, against counting by hand or by loops. */
@@ -180,6 +181,8 @@ class OpCostTest {
       assertThat(op.bytes(line.types())).as(line.name()).isPositive();
       boolean product =
           op instanceof Linear
+              || op instanceof LinearOnto
+              || op instanceof RowNorms
               || op instanceof LinearInputGradient
               || op instanceof LinearWeightGradient
               || op instanceof Attention

@@ -7,6 +7,7 @@ import dev.kindling.driver.experiment.RunHistory;
 import dev.kindling.driver.launch.RunMirror;
 import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.model.Huggingface;
@@ -205,10 +206,14 @@ public final class RunFolder implements AutoCloseable {
     return new RunRequest(after, folder, files, true, progress, warnings, firstStep);
   }
 
-  /** A run that starts afresh must find its model directory as it was. */
+  /**
+   * A run that starts afresh must find its model directory as it was; one with an adapter always,
+   * because its checkpoints hold what is trained alone.
+   */
   private void requireSource(TrainPlan plan) {
+    boolean adapts = !(plan.adapter() instanceof Full);
     if (plan.model() instanceof Huggingface
-        && CheckpointStore.open(checkpoints(plan), 2).neverCommitted()) {
+        && (adapts || CheckpointStore.open(checkpoints(plan), 2).neverCommitted())) {
       PretrainedPlan.pin(plan);
     }
   }

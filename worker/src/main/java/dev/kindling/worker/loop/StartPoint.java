@@ -3,6 +3,7 @@ package dev.kindling.worker.loop;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.TrainState;
 import dev.kindling.worker.data.SkippedBatches;
@@ -41,13 +42,23 @@ final class StartPoint {
 
   /** All ranks together. */
   Progress begin() {
-    return at(checkpoints.restore());
+    boolean adapts = !(plan.adapter() instanceof Full);
+    if (adapts) {
+      // Checkpoints hold what is trained; the rest is where every attempt begins.
+      fill();
+    }
+    return at(checkpoints.restore(), adapts);
   }
 
-  private Progress at(Optional<TrainState> restored) {
+  /**
+   * @param filled whether the first weights are in memory already
+   */
+  private Progress at(Optional<TrainState> restored, boolean filled) {
     if (restored.isEmpty()) {
       program.memory().clear(Role.STATE);
-      fill();
+      if (!filled) {
+        fill();
+      }
       return new Progress(0, 0, List.of(), plan.globalBatch());
     }
     TrainState state = restored.get();
@@ -102,7 +113,7 @@ final class StartPoint {
               + " rollbacks, as many as guard.rollbacks allows: the run diverges; it may need a"
               + " lower optimizer.lr, a longer warm-up or cleaner data");
     }
-    Progress earlier = at(checkpoints.rollBack(watch.spikeStart()));
+    Progress earlier = at(checkpoints.rollBack(watch.spikeStart()), false);
     earlier.leaveOut(before.and(batches), progress.rollbacks() + 1);
     if (data.rank() == 0) {
       String text =

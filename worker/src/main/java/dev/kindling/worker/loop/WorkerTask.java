@@ -15,7 +15,7 @@ import dev.kindling.worker.data.CacheFolder;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.Phase;
-import dev.kindling.worker.model.Full;
+import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.plan.BatchArithmetic;
 import dev.kindling.worker.plan.Determinism;
 import dev.kindling.worker.plan.MatrixProduct;
@@ -129,7 +129,7 @@ public final class WorkerTask {
                     plan, assignment, segment, progress, program, data, context.events());
             BatchReader batches =
                 BatchReader.training(
-                    shards, slice(data), plan.seed(), progress.step(), progress.leftOut())) {
+                    shards, slice(plan, data), plan.seed(), progress.step(), progress.leftOut())) {
           TrainLoop loop = new TrainLoop(plan, program, batches, data, context, checkpoints, watch);
           result = loop.run(progress, validation);
           if (result.isEmpty()) {
@@ -159,16 +159,17 @@ public final class WorkerTask {
             maskDocuments,
             arithmetic.logicalShardsPerRank(),
             arithmetic.accumulation());
+    ModelFamily model = plan.model().withVocabulary(vocabulary);
     return new StepGraphs(
-        plan.model().withVocabulary(vocabulary),
-        new Full(),
+        model,
+        plan.adapter().projection(model, plan.seed()),
         plan.optimizer(),
         shape,
         new Sharding(plan.mesh().zero(), plan.ranks()),
         plan.narrowGradients());
   }
 
-  private BatchSlice slice(Communicator data) {
+  static BatchSlice slice(TrainPlan plan, Communicator data) {
     BatchArithmetic arithmetic = plan.arithmetic();
     return new BatchSlice(
         data.rank(),

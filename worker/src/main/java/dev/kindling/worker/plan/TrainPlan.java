@@ -5,6 +5,8 @@ import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.UpdateRule;
 import dev.kindling.optim.schedule.Cosine;
 import dev.kindling.optim.schedule.Schedule;
+import dev.kindling.worker.adapt.Adapter;
+import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataSpec;
 import dev.kindling.worker.data.TokenizerSpec;
@@ -19,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * The whole run. Batches are counted in tokens. Travels between processes as the YAML text of
  * {@link PlanReader#toYaml}, so that every JVM checks it again.
  *
+ * @param adapter which weights are trained, and what is added beside them
  * @param ranks number of workers
  * @param seed key of weights, sample order and everything else that is random
  * @param steps optimizer updates of the whole run
@@ -35,6 +38,7 @@ public record TrainPlan(
     TokenizerSpec tokenizer,
     UpdateRule optimizer,
     Schedule schedule,
+    Adapter adapter,
     SyncSpec sync,
     MeshSpec mesh,
     MemorySpec memory,
@@ -82,6 +86,9 @@ public record TrainPlan(
           .check(determinism, errors);
     }
     crossField(errors, model, schedule, steps, sequenceLength, new Threads(determinism, threads));
+    if (adapter != null && model != null && !(adapter instanceof Full)) {
+      model.family().ifPresent(family -> adapter.check(family, errors));
+    }
     // Null only when the binder has already refused it and looks for further errors.
     errors.that(
         mesh == null || mesh.zero() == 0 || determinism != Determinism.EXACT,
@@ -257,6 +264,7 @@ public record TrainPlan(
         newTokenizer,
         optimizer,
         schedule,
+        adapter,
         sync,
         mesh,
         memory,
@@ -284,6 +292,7 @@ public record TrainPlan(
     return Map.ofEntries(
         Map.entry("tokenizer", new Bytes()),
         Map.entry("schedule", new Cosine(0, 0.1)),
+        Map.entry("adapter", new Full()),
         Map.entry("sync", new EveryStep()),
         Map.entry("mesh", new MeshSpec(0)),
         Map.entry(

@@ -10,10 +10,14 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.Whole;
+import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.worker.model.FirstValues;
+import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.shard.Held;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -96,7 +100,8 @@ public final class StepProgram implements AutoCloseable {
     bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
     kept = new float[(memory.slots() + 1) * OUTCOME.size()];
     for (int each = 0; each < memory.slots(); each++) {
-      inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
+      boolean placed = variables.containsKey(Dropout.PLACE);
+      inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments(), placed));
       for (String name : OUTCOME) {
         outcomes.add(memory.span(name, each));
       }
@@ -170,6 +175,24 @@ public final class StepProgram implements AutoCloseable {
     return finish.graph().params();
   }
 
+  /** The parameters that an update changes; of trained columns their delta. */
+  private List<Param> trained() {
+    return params().stream().filter(param -> param.demand() instanceof Whole).toList();
+  }
+
+  /**
+   * What this rank holds of each parameter that an update changes: the others are as they were at
+   * the start, or follow from these.
+   */
+  public List<Held> trainedWeights() {
+    return trained().stream().map(param -> held(param.name(), param)).toList();
+  }
+
+  /** How the parameters of the model take part. */
+  public Projection projection() {
+    return graphs.projection();
+  }
+
   /** What this rank holds of each parameter, in declaration order. */
   public List<Held> weights() {
     return params().stream().map(param -> held(param.name(), param)).toList();
@@ -178,7 +201,7 @@ public final class StepProgram implements AutoCloseable {
   /** What this rank holds of each tensor of optimizer state, parameter by parameter. */
   public List<Held> state() {
     List<Held> state = new ArrayList<>();
-    for (Param param : params()) {
+    for (Param param : trained()) {
       for (StateVariable variable : graphs.rule().state(param, param.shape())) {
         state.add(held(variable.name(), param));
       }
@@ -213,9 +236,14 @@ public final class StepProgram implements AutoCloseable {
     fill((param, from, target) -> Initialization.fill(param, seed, from, target));
   }
 
-  /** First values of all weights, the same for any number of ranks. All ranks together. */
-  public void fill(FirstValues values) {
+  /**
+   * First values of all weights, the same for any number of ranks. All ranks together.
+   *
+   * @param base those of the model's own parameters
+   */
+  public void fill(FirstValues base) {
     Failpoint.FRESH_WEIGHTS.before();
+    FirstValues values = projection().values(base);
     List<Held> weights = weights();
     for (int i = 0; i < weights.size(); i++) {
       Held held = weights.get(i);

@@ -10,6 +10,8 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.loop.WorkerTask;
+import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.peft.PeftDirectory;
 import dev.kindling.worker.model.Huggingface;
 import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.PlanReader;
@@ -174,6 +176,7 @@ public final class RunFolder implements AutoCloseable {
               + ", found the words that a run folder has in their places");
     }
     TrainPlan plan = PretrainedPlan.pin(given.absolute());
+    requireAdapter(plan);
     CompanionFiles.keep(plan, folder, plan.spark().conf());
     write(plan);
     return new RunRequest(plan, folder, files, false, progress, secrets(plan), () -> {});
@@ -216,6 +219,18 @@ public final class RunFolder implements AutoCloseable {
         && (adapts || CheckpointStore.open(checkpoints(plan), 2).neverCommitted())) {
       PretrainedPlan.pin(plan);
     }
+  }
+
+  /** An adapter that the run begins at must be one of its model. */
+  private static void requireAdapter(TrainPlan plan) {
+    PeftDirectory.of(plan.adapter())
+        .ifPresent(
+            path -> {
+              ModelFamily model = ExplainPage.graphs(plan).model();
+              try (PeftDirectory directory = PeftDirectory.open(path)) {
+                directory.check(model, plan.adapter().projection(model, plan.seed()));
+              }
+            });
   }
 
   private Storage checkpoints(TrainPlan plan) {

@@ -20,6 +20,11 @@ public sealed interface Adapter permits Full, Frozen, Lora, Dora, Paca {
   /** Notes, under {@code adapter.KEY}, what does not fit the model. */
   default void check(ModelFamily model, Expectation errors) {}
 
+  /** The same from any working folder. */
+  default Adapter absolute() {
+    return this;
+  }
+
   /** Patterns of the modules whose parameters are trained whole. */
   default List<String> modulesToSave() {
     return List.of();

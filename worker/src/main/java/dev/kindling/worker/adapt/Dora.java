@@ -53,6 +53,26 @@ public record Dora(
     return LowRank.DEFAULTS;
   }
 
+  @Override
+  public Dora absolute() {
+    return of(lora().absolute());
+  }
+
+  /** The same with magnitudes. */
+  public static Dora of(Lora same) {
+    return new Dora(
+        same.rank(),
+        same.alpha(),
+        same.rslora(),
+        same.dropout(),
+        same.targets(),
+        same.exclude(),
+        same.rankPattern(),
+        same.alphaPattern(),
+        same.modulesToSave(),
+        same.path());
+  }
+
   /** The same without magnitudes. */
   public Lora lora() {
     return new Lora(

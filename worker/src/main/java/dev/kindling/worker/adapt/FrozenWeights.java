@@ -5,6 +5,7 @@ import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Linear;
+import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.model.Weight;
@@ -39,12 +40,10 @@ record FrozenWeights(Set<String> trained) implements Projection {
    */
   Value apply(GraphBuilder b, Weight weight, Value x, Param matrix, boolean biased) {
     Linear linear = new Linear(weight.layout(), biased);
-    Value product =
-        (biased
-                ? b.add(linear, x, b.param(matrix), read(b, weight.offset()))
-                : b.add(linear, x, b.param(matrix)))
-            .get(0);
-    return product;
+    return (biased
+            ? b.add(linear, x, b.param(matrix), read(b, weight.offset()))
+            : b.add(linear, x, b.param(matrix)))
+        .get(0);
   }
 
   /** The parameter with its demand. */
@@ -54,6 +53,12 @@ record FrozenWeights(Set<String> trained) implements Projection {
 
   static Param demanding(Param p, Demand demand) {
     return new Param(p.name(), p.shape(), demand, p.init(), p.decay());
+  }
+
+  @Override
+  public FirstValues merged(FirstValues base, FirstValues changed) {
+    return (param, from, target) ->
+        (trained.contains(param.name()) ? changed : base).fill(param, from, target);
   }
 
   @Override

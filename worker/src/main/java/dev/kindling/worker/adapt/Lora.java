@@ -3,6 +3,7 @@ package dev.kindling.worker.adapt;
 import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Projection;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -51,6 +52,21 @@ public record Lora(
 
   public static Map<String, Object> defaults() {
     return LowRank.DEFAULTS;
+  }
+
+  @Override
+  public Lora absolute() {
+    return new Lora(
+        rank,
+        alpha,
+        rslora,
+        dropout,
+        targets,
+        exclude,
+        rankPattern,
+        alphaPattern,
+        modulesToSave,
+        path.map(name -> Path.of(name).toAbsolutePath().normalize().toString()));
   }
 
   /** The adapter of every map that gets one. */

@@ -102,6 +102,19 @@ record LowRankProjection(
   }
 
   @Override
+  public FirstValues merged(FirstValues first, FirstValues trained) {
+    FirstValues plain = base.merged(first, trained);
+    return (param, from, target) -> {
+      Branch branch = branches.get(param.name().replaceFirst("\\.weight$", ""));
+      if (branch == null) {
+        plain.fill(param, from, target);
+      } else {
+        new MergedWeight(branch, first, trained).fill(from, target);
+      }
+    };
+  }
+
+  @Override
   public FirstValues values(FirstValues first) {
     return (param, from, target) -> {
       String name = param.name();

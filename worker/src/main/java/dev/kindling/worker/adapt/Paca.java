@@ -7,6 +7,7 @@ import dev.kindling.worker.model.Weight;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Partial connections: some input columns of each weight are trained in its place, W[:, I] = W0[:,
@@ -57,6 +58,21 @@ public record Paca(
         Map.of(),
         "modulesToSave",
         List.of());
+  }
+
+  /** The factors that its columns are. */
+  public Lora lora() {
+    return new Lora(
+        rank,
+        alpha,
+        false,
+        0,
+        targets,
+        exclude,
+        rankPattern,
+        Map.of(),
+        modulesToSave,
+        Optional.empty());
   }
 
   @Override

@@ -52,6 +52,18 @@ record PacaProjection(FrozenWeights base, Map<String, PartialWeight> partial)
   }
 
   @Override
+  public FirstValues merged(FirstValues first, FirstValues trained) {
+    FirstValues plain = base.merged(first, trained);
+    return (param, from, target) -> {
+      plain.fill(param, from, target);
+      PartialWeight known = partial.get(param.name());
+      if (known != null) {
+        known.write(trained, from, target);
+      }
+    };
+  }
+
+  @Override
   public FirstValues values(FirstValues first) {
     return (param, from, target) -> {
       String name = param.name();

@@ -5,11 +5,15 @@ import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Init;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.op.WeightLayout;
+import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.kernels.random.Philox;
+import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.TrainedColumns;
 import dev.kindling.worker.model.Weight;
 import java.util.Arrays;
+import java.util.Collections;
 
 /**
  * A linear map of which some input columns are trained.
@@ -42,6 +46,30 @@ record PartialWeight(Weight weight, Columns columns, float scale) {
   /** The whole matrix, of which these columns are demanded. */
   Param matrix() {
     return FrozenWeights.demanding(weight.matrix(), columns);
+  }
+
+  /**
+   * Adds the trained delta to its columns.
+   *
+   * @param target a run of the matrix's elements, which begins with element {@code from}
+   */
+  void write(FirstValues trained, long from, Span target) {
+    Param delta = trained().delta();
+    boolean outIn = weight.layout() == WeightLayout.OUT_IN;
+    int count = columns.indices().size();
+    int width = outIn ? weight.in() : weight.out();
+    try (Span deltas = Span.allocate(delta.type().bytes())) {
+      trained.fill(delta, 0, deltas);
+      for (long at = from; at < from + target.bytes() / Float.BYTES; at++) {
+        int in = (int) (outIn ? at % width : at / width);
+        long out = outIn ? at / width : at % width;
+        int k = Collections.binarySearch(columns.indices(), in);
+        if (k >= 0) {
+          float moved = deltas.getFloat(outIn ? out * count + k : (long) k * width + out);
+          target.putFloat(at - from, target.getFloat(at - from) + scale * moved);
+        }
+      }
+    }
   }
 
   TrainedColumns trained() {

@@ -55,4 +55,15 @@ public interface Projection {
   default FirstValues values(FirstValues base) {
     return base;
   }
+
+  /**
+   * The model without adapter that computes the same.
+   *
+   * @param base where the model's own parameters began
+   * @param trained what training made of those parameters that it changes
+   * @return the model's own parameters, each rounded once
+   */
+  default FirstValues merged(FirstValues base, FirstValues trained) {
+    return trained;
+  }
 }

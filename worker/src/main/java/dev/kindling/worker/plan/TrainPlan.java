@@ -215,7 +215,13 @@ public record TrainPlan(
 
   /** The same run from any working folder: relative input paths become absolute. */
   public TrainPlan absolute() {
-    return with(model.absolute(), data.absolute(), tokenizer.absolute(), ranks, spark);
+    return with(
+        adapter.absolute(),
+        model.absolute(),
+        data.absolute(),
+        tokenizer.absolute(),
+        ranks,
+        spark);
   }
 
   /** The same run as others may see it: what Spark settings hide is a word. */
@@ -252,7 +258,24 @@ public record TrainPlan(
     return with(known, data, fitting, ranks, spark);
   }
 
+  /** The same run with an adapter that is known better. */
+  public TrainPlan withAdapter(Adapter known) {
+    return known.equals(adapter)
+        ? this
+        : with(known, model, data, tokenizer, ranks, spark);
+  }
+
   private TrainPlan with(
+      ModelSpec newModel,
+      DataSpec newData,
+      TokenizerSpec newTokenizer,
+      int newRanks,
+      SparkSpec newSpark) {
+    return with(adapter, newModel, newData, newTokenizer, newRanks, newSpark);
+  }
+
+  private TrainPlan with(
+      Adapter newAdapter,
       ModelSpec newModel,
       DataSpec newData,
       TokenizerSpec newTokenizer,
@@ -264,7 +287,7 @@ public record TrainPlan(
         newTokenizer,
         optimizer,
         schedule,
-        adapter,
+        newAdapter,
         sync,
         mesh,
         memory,

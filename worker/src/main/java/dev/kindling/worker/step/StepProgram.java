@@ -27,6 +27,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
@@ -242,8 +243,17 @@ public final class StepProgram implements AutoCloseable {
    * @param base those of the model's own parameters
    */
   public void fill(FirstValues base) {
+    fill(base, UnaryOperator.identity());
+  }
+
+  /**
+   * As above.
+   *
+   * @param over lays other values over those of an adapter that begins
+   */
+  public void fill(FirstValues base, UnaryOperator<FirstValues> over) {
     Failpoint.FRESH_WEIGHTS.before();
-    FirstValues values = projection().values(base);
+    FirstValues values = over.apply(projection().values(base));
     List<Held> weights = weights();
     for (int i = 0; i < weights.size(); i++) {
       Held held = weights.get(i);

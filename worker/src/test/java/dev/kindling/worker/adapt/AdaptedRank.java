@@ -34,7 +34,7 @@ final class AdaptedRank implements AutoCloseable {
   static final int TOKENS = 12;
   static final int SEQUENCE = 6;
   static final int VOCABULARY = 11;
-  static final AdamW RULE = new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 0);
+  static final AdamW RULE = new AdamW(3e-3, 0.9, 0.95, 1e-8, 0.1, 0);
 
   private final Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
   private final Communicator alone = LoopbackCommunicator.create(1).get(0);

@@ -10,12 +10,10 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
-import dev.kindling.kernels.graph.Whole;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
-import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.shard.Held;
@@ -176,19 +174,6 @@ public final class StepProgram implements AutoCloseable {
     return finish.graph().params();
   }
 
-  /** The parameters that an update changes; of trained columns their delta. */
-  private List<Param> trained() {
-    return params().stream().filter(param -> param.demand() instanceof Whole).toList();
-  }
-
-  /**
-   * What this rank holds of each parameter that an update changes: the others are as they were at
-   * the start, or follow from these.
-   */
-  public List<Held> trainedWeights() {
-    return trained().stream().map(param -> held(param.name(), param)).toList();
-  }
-
   /** How the parameters of the model take part. */
   public Projection projection() {
     return graphs.projection();
@@ -196,23 +181,21 @@ public final class StepProgram implements AutoCloseable {
 
   /** What this rank holds of each parameter, in declaration order. */
   public List<Held> weights() {
-    return params().stream().map(param -> held(param.name(), param)).toList();
+    return held().of(params());
+  }
+
+  /** What it holds of those that an update changes: the others follow from first values. */
+  public List<Held> trainedWeights() {
+    return held().of(HeldTensors.trained(params()));
   }
 
   /** What this rank holds of each tensor of optimizer state, parameter by parameter. */
   public List<Held> state() {
-    List<Held> state = new ArrayList<>();
-    for (Param param : trained()) {
-      for (StateVariable variable : graphs.rule().state(param, param.shape())) {
-        state.add(held(variable.name(), param));
-      }
-    }
-    return state;
+    return held().state(params());
   }
 
-  private Held held(String name, Param param) {
-    Variable stored = java.util.Objects.requireNonNull(variables.get(name));
-    return graphs.sharding().held(param, stored, rank);
+  private HeldTensors held() {
+    return new HeldTensors(graphs, variables, rank);
   }
 
   /** Equal on ranks whose collectives match call for call; one line for each program. */
@@ -237,20 +220,12 @@ public final class StepProgram implements AutoCloseable {
     fill((param, from, target) -> Initialization.fill(param, seed, from, target));
   }
 
-  /**
-   * First values of all weights, the same for any number of ranks. All ranks together.
-   *
-   * @param base those of the model's own parameters
-   */
+  /** First values of all weights, the same for any number of ranks. All ranks together. */
   public void fill(FirstValues base) {
     fill(base, UnaryOperator.identity());
   }
 
-  /**
-   * As above.
-   *
-   * @param over lays other values over those of an adapter that begins
-   */
+  /** As above; {@code over} lays other values over those of an adapter that begins. */
   public void fill(FirstValues base, UnaryOperator<FirstValues> over) {
     Failpoint.FRESH_WEIGHTS.before();
     FirstValues values = over.apply(projection().values(base));

@@ -11,16 +11,18 @@ import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.PartKind;
 import dev.kindling.worker.launch.ThreadLauncher;
 import dev.kindling.worker.loop.SmallRun;
+import dev.kindling.worker.loop.StopRequest;
 import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.plan.TrainPlan;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,7 +43,10 @@ class AdapterRunTest {
   @TempDir private Path folder;
 
   private SmallRun run(String name, int steps, int ranks, String... sets) {
-    return SmallRun.in(folder.resolve(name), String.format(SETTINGS, steps, ranks), sets);
+    List<String> all = new ArrayList<>(List.of(sets));
+    all.add("schedule.warmup_steps=0");
+    String settings = String.format(SETTINGS, steps, ranks);
+    return SmallRun.in(folder.resolve(name), settings, all.toArray(String[]::new));
   }
 
   private static Map<Long, Integer> losses(SmallRun run) throws InterruptedException {
@@ -54,15 +59,22 @@ class AdapterRunTest {
         LORA,
         "adapter={type: dora, rank: 2, dropout: 0.1}",
         "adapter={type: paca, rank: 3}",
-        "adapter={type: frozen, modules_to_save: [lm_head]}"
+        "adapter={type: frozen, modules_to_save: [o_proj]}"
       })
   void aRunThatIsResumedHasTheBitsOfOneThatIsNot(String adapter) throws Exception {
     Map<Long, Integer> expected = losses(run("whole", 6, 2, adapter));
-    Map<Long, Integer> found = new TreeMap<>(losses(run("cut", 3, 2, adapter, "steps=3")));
-    Path cut = folder.resolve("cut");
-    assertThat(Files.exists(cut)).isTrue();
-    found.putAll(losses(run("cut", 6, 2, adapter)));
+    SmallRun cut = run("cut", 6, 2, adapter);
+    AtomicInteger polls = new AtomicInteger();
+    StopSignal early =
+        () -> polls.incrementAndGet() > 4 ? StopRequest.CHECKPOINT_AND_STOP : StopRequest.NONE;
+    SmallRun.Outcome before = cut.run(new ThreadLauncher(), early);
+    long stopped = before.results().get(0).lastStep();
+    assertThat(stopped).isBetween(1L, 5L);
+    SmallRun.Outcome after = cut.run(new ThreadLauncher(), StopSignal.NEVER);
+    Map<Long, Integer> found = new TreeMap<>(before.lossBits());
+    found.putAll(after.lossBits());
     assertThat(found).isEqualTo(expected);
+    assertThat(after.lossBits().keySet()).contains(6L).allMatch(step -> step > stopped);
   }
 
   @Test

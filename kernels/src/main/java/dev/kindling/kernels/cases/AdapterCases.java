@@ -21,7 +21,9 @@ final class AdapterCases {
   private static final OpCase.Draw POSITIVE = (random, i) -> random.nextDouble(0.5, 2);
 
   /** Tokens, input and output features, rank. */
-  private static final int[][] SHAPES = {{1, 1, 1, 1}, {7, 13, 5, 3}, {13, 207, 33, 2}, {65, 48, 96, 8}};
+  private static final int[][] SHAPES = {
+    {1, 1, 1, 1}, {7, 13, 5, 3}, {13, 207, 33, 2}, {65, 48, 96, 8}
+  };
 
   private static final int[] LARGE = {1024, 512, 1376, 8};
 

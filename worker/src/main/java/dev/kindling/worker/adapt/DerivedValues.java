@@ -37,8 +37,7 @@ final class DerivedValues {
    *
    * @param from first element
    */
-  static void columns(
-      Weight weight, Columns columns, FirstValues first, long from, Span target) {
+  static void columns(Weight weight, Columns columns, FirstValues first, long from, Span target) {
     boolean outIn = weight.layout() == WeightLayout.OUT_IN;
     List<Integer> indices = columns.indices();
     try (Span whole = whole(weight, first)) {

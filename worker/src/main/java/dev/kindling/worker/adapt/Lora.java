@@ -18,8 +18,8 @@ import java.util.Optional;
  * @param rank columns of B; {@code rankPattern} says otherwise for some maps
  * @param alpha scale s = alpha / rank, or alpha / sqrt(rank) with {@code rslora}
  * @param dropout share of the inputs of A that training leaves out
- * @param targets patterns of the linear maps that get an adapter, {@code all-linear} for all but the
- *     head
+ * @param targets patterns of the linear maps that get an adapter, {@code all-linear} for all but
+ *     the head
  * @param exclude patterns of maps that get none all the same
  * @param modulesToSave patterns of modules that are trained whole
  * @param path PEFT directory at whose adapter the run begins; its adapter_config.json must say what

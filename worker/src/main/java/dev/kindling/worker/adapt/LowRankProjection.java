@@ -30,8 +30,7 @@ import java.util.Objects;
  * @param branches by the name of the linear map, in the order of the model
  * @param dropout share of a branch's inputs that is left out
  */
-record LowRankProjection(
-    FrozenWeights base, Map<String, Branch> branches, float dropout, long seed)
+record LowRankProjection(FrozenWeights base, Map<String, Branch> branches, float dropout, long seed)
     implements Projection {
   /** Keeps these streams apart from those that fill parameters with small seeds. */
   private static final long DROPOUT = 0x64726F706F757473L;

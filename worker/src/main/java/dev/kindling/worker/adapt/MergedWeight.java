@@ -21,7 +21,8 @@ record MergedWeight(Branch branch, FirstValues first, FirstValues trained) {
     try (Span whole = read(first, weight.matrix());
         Span down = read(trained, branch.down());
         Span up = read(trained, branch.up());
-        Span lengths = branch.magnitude() ? read(trained, branch.length()) : Span.allocate(Float.BYTES)) {
+        Span lengths =
+            branch.magnitude() ? read(trained, branch.length()) : Span.allocate(Float.BYTES)) {
       double[] row = new double[weight.in()];
       for (int out = 0; out < weight.out(); out++) {
         double factor = row(whole, down, up, out, row);

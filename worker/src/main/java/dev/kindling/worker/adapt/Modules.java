@@ -22,8 +22,8 @@ import java.util.stream.Collectors;
 
 /**
  * The modules of a model under their Hugging Face paths, and how patterns choose among them: as in
- * peft a pattern is the path, its end behind a dot, or a regular expression of one of these. {@value
- * #ALL_LINEAR} is every linear map but the head.
+ * peft a pattern is the path, its end behind a dot, or a regular expression of one of these.
+ * {@value #ALL_LINEAR} is every linear map but the head.
  *
  * @param maps linear maps in the order of the model
  * @param params all parameters in the order of the model
@@ -66,7 +66,9 @@ record Modules(List<Weight> maps, List<Param> params) {
     return Pattern.compile("(.*\\.)?(" + pattern + ")").matcher(path).matches();
   }
 
-  /** Linear maps that a pattern chooses, but those that another one excludes or that are trained. */
+  /**
+   * Linear maps that a pattern chooses, but those that another one excludes or that are trained.
+   */
   List<Weight> targets(List<String> targets, List<String> exclude, List<String> saved) {
     return maps.stream()
         .filter(map -> targets.stream().anyMatch(pattern -> targeted(pattern, map.name())))
@@ -91,7 +93,9 @@ record Modules(List<Weight> maps, List<Param> params) {
     return param.replaceFirst("\\.(weight|bias)$", "");
   }
 
-  /** What a pattern with this key says of a path; the last part of the key list wins none: first. */
+  /**
+   * What a pattern with this key says of a path; the last part of the key list wins none: first.
+   */
   static <T> T patterned(Map<String, T> patterns, String path, T otherwise) {
     for (Map.Entry<String, T> entry : patterns.entrySet()) {
       if (matches(entry.getKey(), path)) {

@@ -41,10 +41,7 @@ public final class HuggingFaceExport {
   private final long shardBytes;
 
   private HuggingFaceExport(
-      ExportedTensors tensors,
-      Map<String, SafetensorsType> dtypes,
-      Names names,
-      long shardBytes) {
+      ExportedTensors tensors, Map<String, SafetensorsType> dtypes, Names names, long shardBytes) {
     this.tensors = tensors;
     this.dtypes = dtypes;
     this.names = names;

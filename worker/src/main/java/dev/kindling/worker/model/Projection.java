@@ -27,8 +27,8 @@ public interface Projection {
   Value read(GraphBuilder b, Param p);
 
   /**
-   * Declares what shall lie side by side, before the model's sentence: a device joins products whose
-   * weights are neighbours.
+   * Declares what shall lie side by side, before the model's sentence: a device joins products
+   * whose weights are neighbours.
    */
   default void declare(GraphBuilder b, ModelFamily model) {}
 

@@ -192,9 +192,7 @@ record PeftConfig(
 
   private static Json number(double value) {
     boolean whole = value == Math.rint(value) && Math.abs(value) < 1e9;
-    return whole
-        ? Json.of((long) value)
-        : new Json.Num(Double.toString(value), Json.NOWHERE);
+    return whole ? Json.of((long) value) : new Json.Num(Double.toString(value), Json.NOWHERE);
   }
 
   private static Json numbers(Map<String, ? extends Number> numbers) {

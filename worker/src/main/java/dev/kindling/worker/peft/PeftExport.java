@@ -64,8 +64,7 @@ public final class PeftExport {
     }
   }
 
-  private static PeftConfig config(
-      Adapter adapter, LoraForm form, ModelFamily model, String base) {
+  private static PeftConfig config(Adapter adapter, LoraForm form, ModelFamily model, String base) {
     Lora told = told(adapter);
     Set<String> modules = new TreeSet<>();
     form.saved().forEach(name -> modules.add(name.replaceFirst("\\.(weight|bias)$", "")));

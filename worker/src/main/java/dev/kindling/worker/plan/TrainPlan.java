@@ -216,12 +216,7 @@ public record TrainPlan(
   /** The same run from any working folder: relative input paths become absolute. */
   public TrainPlan absolute() {
     return with(
-        adapter.absolute(),
-        model.absolute(),
-        data.absolute(),
-        tokenizer.absolute(),
-        ranks,
-        spark);
+        adapter.absolute(), model.absolute(), data.absolute(), tokenizer.absolute(), ranks, spark);
   }
 
   /** The same run as others may see it: what Spark settings hide is a word. */
@@ -260,9 +255,7 @@ public record TrainPlan(
 
   /** The same run with an adapter that is known better. */
   public TrainPlan withAdapter(Adapter known) {
-    return known.equals(adapter)
-        ? this
-        : with(known, model, data, tokenizer, ranks, spark);
+    return known.equals(adapter) ? this : with(known, model, data, tokenizer, ranks, spark);
   }
 
   private TrainPlan with(

@@ -25,9 +25,9 @@ public final class PretrainedPlan {
   private PretrainedPlan() {}
 
   /**
-   * Fills in what the directory of an adapter says, the family that config.json describes and, where the configuration names no tokenizer,
-   * the directory's. Reads no weights. A plan that was resolved before is not changed, and its
-   * directory not looked at.
+   * Fills in what the directory of an adapter says, the family that config.json describes and,
+   * where the configuration names no tokenizer, the directory's. Reads no weights. A plan that was
+   * resolved before is not changed, and its directory not looked at.
    *
    * @throws CheckpointException if the directory holds no model of a known family
    * @throws PlanException if the model does not fit the rest of the plan

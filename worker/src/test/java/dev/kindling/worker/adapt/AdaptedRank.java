@@ -43,8 +43,7 @@ final class AdaptedRank implements AutoCloseable {
 
   AdaptedRank(ModelFamily model, Projection projection, UpdateRule rule) {
     StepShape shape = new StepShape(TOKENS, SEQUENCE, false, 1);
-    program =
-        StepProgram.compile(new StepGraphs(model, projection, rule, shape), backend, alone);
+    program = StepProgram.compile(new StepGraphs(model, projection, rule, shape), backend, alone);
     program.fill(SEED);
   }
 
@@ -102,8 +101,7 @@ final class AdaptedRank implements AutoCloseable {
   }
 
   static Paca paca(int rank, double alpha) {
-    return new Paca(
-        rank, alpha, List.of(Modules.ALL_LINEAR), List.of(), Map.of(), List.of());
+    return new Paca(rank, alpha, List.of(Modules.ALL_LINEAR), List.of(), Map.of(), List.of());
   }
 
   StepProgram program() {

@@ -63,8 +63,7 @@ class AdapterMemoryTest {
 
   @Test
   void frozenWeightsHaveNeitherGradientsNorState() {
-    for (Adapter adapter :
-        List.of(AdaptedRank.lora(8, 8, 0, List.of()), AdaptedRank.paca(16, 8))) {
+    for (Adapter adapter : List.of(AdaptedRank.lora(8, 8, 0, List.of()), AdaptedRank.paca(16, 8))) {
       StepStages stages = StepStages.of(graphs(adapter), 1);
       Map<Role, Long> bytes = stages.variableBytes();
       long trained = stages.parameters() * Float.BYTES;

@@ -182,12 +182,11 @@ class AdapterTrainingTest {
         .hasMessageContaining("q_prj (nearest: q_proj)")
         .hasMessageContaining("adapter.modules_to_save")
         .hasMessageContaining("embed_tokns (nearest: embed_tokens)");
-    assertThatThrownBy(
-            () -> AdaptedRank.lora(9, 8, 0, List.of()).projection(model, 1))
-        .hasMessageContaining("adapter.rank: expected at most 8 for model.layers.0.self_attn.q_proj")
+    assertThatThrownBy(() -> AdaptedRank.lora(9, 8, 0, List.of()).projection(model, 1))
+        .hasMessageContaining(
+            "adapter.rank: expected at most 8 for model.layers.0.self_attn.q_proj")
         .hasMessageContaining("found 9");
-    assertThatThrownBy(
-            () -> AdaptedRank.paca(13, 8).projection(model, 1))
+    assertThatThrownBy(() -> AdaptedRank.paca(13, 8).projection(model, 1))
         .hasMessageContaining("adapter.rank: expected at most the 8 columns");
     Expectation errors = new Expectation();
     new Frozen(List.of()).check(model, errors);

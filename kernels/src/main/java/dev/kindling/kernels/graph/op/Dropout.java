@@ -7,14 +7,14 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * y = x / (1 - rate) where the draw of the element, uniform in [0, 1), is at least {@code rate}, else
- * 0. x [T, D] fp32; place I32 [2]: low and high word of the number that row 0 has in the whole run.
+ * y = x / (1 - rate) where the draw of the element, uniform in [0, 1), is at least {@code rate},
+ * else 0. x [T, D] fp32; place I32 [2]: low and high word of the number that row 0 has in the whole
+ * run.
  *
  * <p>The draw of element i = (place + row) * D + column is 32-bit word i mod 4 of block i / 4 of
  * Philox stream {@code key}: a pure function of where the token stands in the run, so the same for
  * any number of ranks and micro-batches, when backward or a recomputation asks again, and after a
- * resume. Nothing is stored. Gradient: the same operation on dy. After Srivastava et al.
- * 2014.
+ * resume. Nothing is stored. Gradient: the same operation on dy. After Srivastava et al. 2014.
  *
  * @param rate in [0, 1)
  * @param key stream; whoever writes the sentence derives it from the seed and a name

@@ -17,7 +17,6 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import java.util.List;
 import java.util.Optional;
-import dev.kindling.kernels.graph.op.RowNorms;
 import org.junit.jupiter.api.Test;
 
 /** What operations say they cost, against counting by hand or by loops. */

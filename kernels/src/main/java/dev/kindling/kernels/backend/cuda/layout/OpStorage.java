@@ -143,7 +143,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(RmsNormGradient.class, NORM),
           Map.entry(Rope.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
           Map.entry(RowNorms.class, SUMS),
-          Map.entry(Scale.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
+          Map.entry(Scale.class, new OpStorage(List.of(AS_INPUT), Set.of(0), Set.of(0))),
           Map.entry(ScatterColumns.class, SUMS),
           Map.entry(Sgd.class, SUMS),
           Map.entry(SliceRows.class, MOVES),

@@ -93,9 +93,7 @@ record Modules(List<Weight> maps, List<Param> params) {
     return param.replaceFirst("\\.(weight|bias)$", "");
   }
 
-  /**
-   * What a pattern with this key says of a path; the last part of the key list wins none: first.
-   */
+  /** What the first pattern that matches the path says, in the order of the configuration. */
   static <T> T patterned(Map<String, T> patterns, String path, T otherwise) {
     for (Map.Entry<String, T> entry : patterns.entrySet()) {
       if (matches(entry.getKey(), path)) {

@@ -36,12 +36,10 @@ public final class PeftDirectory implements AutoCloseable {
   private static final int CONFIG_BYTES_MAX = 1 << 20;
 
   private final Path folder;
-  private final PeftConfig config;
   private final SafetensorsFile weights;
 
-  private PeftDirectory(Path folder, PeftConfig config, SafetensorsFile weights) {
+  private PeftDirectory(Path folder, SafetensorsFile weights) {
     this.folder = folder;
-    this.config = config;
     this.weights = weights;
   }
 
@@ -49,9 +47,8 @@ public final class PeftDirectory implements AutoCloseable {
    * @throws CheckpointException if there is no such directory, or its adapter is of another kind
    */
   public static PeftDirectory open(Path folder) {
-    PeftConfig config = config(folder);
-    return new PeftDirectory(
-        folder, config, SafetensorsFile.open(new LocalStorage(folder), WEIGHTS));
+    config(folder);
+    return new PeftDirectory(folder, SafetensorsFile.open(new LocalStorage(folder), WEIGHTS));
   }
 
   private static PeftConfig config(Path folder) {

@@ -34,7 +34,8 @@ public final class PretrainedPlan {
    */
   public static Bound<TrainPlan> describe(Bound<TrainPlan> told) {
     TrainPlan adapted = told.value().withAdapter(PeftDirectory.described(told.value().adapter()));
-    return describeModel(new Bound<>(adapted, told.origins()));
+    boolean same = adapted.equals(told.value());
+    return describeModel(same ? told : new Bound<>(adapted, told.origins()));
   }
 
   private static Bound<TrainPlan> describeModel(Bound<TrainPlan> read) {

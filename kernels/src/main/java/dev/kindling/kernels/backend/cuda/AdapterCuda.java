@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cuda;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.RowNorms;
@@ -43,12 +44,13 @@ final class AdapterCuda {
         .ready();
   }
 
-  /** Base and weight are stored alike; a delta that was gathered is narrow too. */
+  /** Base and weight are stored alike; a delta that was gathered, or has no master, is narrow too. */
   static void scatterColumns(Binding b, Node node) {
     ScatterColumns op = Binding.op(node, ScatterColumns.class);
     Operand base = b.copyOf(node.input(0));
     Operand weight = b.copyOf(node.input(2));
-    Operand delta = b.in(node, 1);
+    Value moved = node.input(1);
+    Operand delta = b.isBf16Alone(moved) ? b.copyOf(moved) : b.in(node, 1);
     base.expectElement(weight, node);
     if (b.bf16() && !b.isBf16Alone(node.input(2))) {
       throw new DeviceException(

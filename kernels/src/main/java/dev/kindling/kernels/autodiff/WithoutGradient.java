@@ -18,6 +18,7 @@ import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.MagnitudeGradient;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
@@ -25,6 +26,8 @@ import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
+import dev.kindling.kernels.graph.op.RowNorms;
+import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
@@ -64,12 +67,15 @@ public final class WithoutGradient {
           Map.entry(LayerNormGradient.class, SECOND_ORDER),
           Map.entry(LinearInputGradient.class, SECOND_ORDER),
           Map.entry(LinearWeightGradient.class, SECOND_ORDER),
+          Map.entry(MagnitudeGradient.class, SECOND_ORDER),
           Map.entry(Mezo.class, UPDATE),
           Map.entry(Perturb.class, "takes the place of a gradient"),
           Map.entry(ProjectedGradient.class, UPDATE),
           Map.entry(RandomNormal.class, "depends on key and step alone"),
           Map.entry(Reduce.class, SECOND_ORDER),
           Map.entry(RmsNormGradient.class, SECOND_ORDER),
+          Map.entry(RowNorms.class, "is a constant of backward, as DoRA detaches it"),
+          Map.entry(ScatterColumns.class, UPDATE),
           Map.entry(Sgd.class, UPDATE),
           Map.entry(SliceRows.class, CHUNKS),
           Map.entry(SwiGluGradient.class, SECOND_ORDER),

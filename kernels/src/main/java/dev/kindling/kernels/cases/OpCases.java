@@ -112,6 +112,7 @@ public final class OpCases {
     attention();
     losses();
     updates();
+    AdapterCases.add(this, large);
     CacheCases.add(this, large);
     ZerothOrderCases.add(this, large);
     CollectiveCases.add(this, large);

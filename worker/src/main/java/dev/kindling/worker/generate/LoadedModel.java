@@ -12,6 +12,7 @@ import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.peft.AdaptedWeights;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.CompanionFiles;
@@ -74,11 +75,19 @@ public record LoadedModel<P extends ModelPrograms>(
     Tokenizer tokenizer = Tokenizer.open(CompanionFiles.tokenizer(folder, plan.tokenizer()));
     ModelFamily model = plan.model().withVocabulary(tokenizer.vocabularySize());
     P programs = maker.make(model, plan.sequenceLength());
-    List<NamedSpan> targets = new ArrayList<>();
-    for (Param param : programs.params()) {
-      targets.add(new NamedSpan(param.name(), param.shape(), programs.weight(param.name())));
+    if (AdaptedWeights.wanted(plan)) {
+      try (AdaptedWeights merged = AdaptedWeights.open(plan, model, store, generation)) {
+        for (Param param : programs.params()) {
+          merged.values().fill(param, 0, programs.weight(param.name()));
+        }
+      }
+    } else {
+      List<NamedSpan> targets = new ArrayList<>();
+      for (Param param : programs.params()) {
+        targets.add(new NamedSpan(param.name(), param.shape(), programs.weight(param.name())));
+      }
+      store.load(generation, PartKind.MODEL, targets);
     }
-    store.load(generation, PartKind.MODEL, targets);
     programs.params().forEach(param -> programs.filled(param.name()));
     String origin = "step " + generation.step() + " of " + folder;
     return new LoadedModel<>(programs, tokenizer, origin, generation.step());

@@ -4,8 +4,10 @@ import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.optim.rule.Mezo;
 import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
+import dev.kindling.worker.data.BatchSlice;
 import dev.kindling.worker.event.Phase;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.step.StepInputs;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
 import java.util.Optional;
@@ -18,6 +20,7 @@ final class TrainLoop {
   private final Communicator data;
   private final RankContext context;
   private final Checkpointing checkpoints;
+  private final BatchSlice slice;
   private final StepReport report;
   private final StepWatch watch;
   private final Pulse pulse;
@@ -36,6 +39,7 @@ final class TrainLoop {
     this.data = data;
     this.context = context;
     this.checkpoints = checkpoints;
+    this.slice = WorkerTask.slice(plan, data);
     this.watch = watch;
     this.pulse = context.pulse();
     this.report = new StepReport(plan, program, data, context.events());
@@ -130,7 +134,10 @@ final class TrainLoop {
       for (int micro = 0; micro < microSteps; micro++) {
         Batch batch = batches.next();
         watch.ledger().feed(step, batch.samples());
-        WorkerTask.write(batch, program.inputs());
+        StepInputs inputs = program.inputs();
+        WorkerTask.write(batch, inputs);
+        long first = slice.position(step - 1, shard * microSteps + micro, 0);
+        inputs.place(first * plan.sequenceLength());
         pulse.moved();
         boolean lastOfShard = micro == microSteps - 1;
         if (lastOfShard && shard == shards - 1) {

@@ -17,7 +17,6 @@ import dev.kindling.worker.data.CacheFolder;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.Phase;
-import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.plan.BatchArithmetic;
@@ -135,7 +134,7 @@ public final class WorkerTask {
                     plan, assignment, segment, progress, program, data, context.events());
             BatchReader batches =
                 BatchReader.training(
-                    shards, slice(data), plan.seed(), progress.step(), progress.leftOut())) {
+                    shards, slice(plan, data), plan.seed(), progress.step(), progress.leftOut())) {
           TrainLoop loop = new TrainLoop(plan, program, batches, data, context, checkpoints, watch);
           result = loop.run(progress, validation);
           if (result.isEmpty()) {
@@ -166,7 +165,7 @@ public final class WorkerTask {
             arithmetic.logicalShardsPerRank(),
             arithmetic.accumulation());
     ModelFamily model = plan.model().withVocabulary(vocabulary);
-    Projection projection = new Full();
+    Projection projection = plan.adapter().projection(model, plan.seed());
     if (plan.optimizer() instanceof Mezo mezo) {
       return new MezoStep(model, projection, mezo, shape, plan.ranks(), plan.seed());
     }
@@ -179,7 +178,7 @@ public final class WorkerTask {
         plan.narrowGradients());
   }
 
-  private BatchSlice slice(Communicator data) {
+  static BatchSlice slice(TrainPlan plan, Communicator data) {
     BatchArithmetic arithmetic = plan.arithmetic();
     return new BatchSlice(
         data.rank(),

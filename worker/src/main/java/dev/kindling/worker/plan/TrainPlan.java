@@ -7,6 +7,8 @@ import dev.kindling.optim.rule.Mezo;
 import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.optim.schedule.Cosine;
 import dev.kindling.optim.schedule.Schedule;
+import dev.kindling.worker.adapt.Adapter;
+import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataSpec;
 import dev.kindling.worker.data.TokenizerSpec;
@@ -21,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * The whole run. Batches are counted in tokens. Travels between processes as the YAML text of
  * {@link PlanReader#toYaml}, so that every JVM checks it again.
  *
+ * @param adapter which weights are trained, and what is added beside them
  * @param ranks number of workers
  * @param seed key of weights, sample order and everything else that is random
  * @param steps optimizer updates of the whole run
@@ -37,6 +40,7 @@ public record TrainPlan(
     TokenizerSpec tokenizer,
     Descent optimizer,
     Schedule schedule,
+    Adapter adapter,
     SyncSpec sync,
     MeshSpec mesh,
     MemorySpec memory,
@@ -84,6 +88,9 @@ public record TrainPlan(
           .check(determinism, errors);
     }
     crossField(errors, model, schedule, steps, sequenceLength, new Threads(determinism, threads));
+    if (adapter != null && model != null && !(adapter instanceof Full)) {
+      model.family().ifPresent(family -> adapter.check(family, errors));
+    }
     // Null only when the binder has already refused it and looks for further errors.
     errors.that(
         mesh == null || mesh.zero() == 0 || determinism != Determinism.EXACT,
@@ -242,7 +249,8 @@ public record TrainPlan(
 
   /** The same run from any working folder: relative input paths become absolute. */
   public TrainPlan absolute() {
-    return with(model.absolute(), data.absolute(), tokenizer.absolute(), ranks, spark);
+    return with(
+        adapter.absolute(), model.absolute(), data.absolute(), tokenizer.absolute(), ranks, spark);
   }
 
   /** The same run as others may see it: what Spark settings hide is a word. */
@@ -279,7 +287,22 @@ public record TrainPlan(
     return with(known, data, fitting, ranks, spark);
   }
 
+  /** The same run with an adapter that is known better. */
+  public TrainPlan withAdapter(Adapter known) {
+    return known.equals(adapter) ? this : with(known, model, data, tokenizer, ranks, spark);
+  }
+
   private TrainPlan with(
+      ModelSpec newModel,
+      DataSpec newData,
+      TokenizerSpec newTokenizer,
+      int newRanks,
+      SparkSpec newSpark) {
+    return with(adapter, newModel, newData, newTokenizer, newRanks, newSpark);
+  }
+
+  private TrainPlan with(
+      Adapter newAdapter,
       ModelSpec newModel,
       DataSpec newData,
       TokenizerSpec newTokenizer,
@@ -291,6 +314,7 @@ public record TrainPlan(
         newTokenizer,
         optimizer,
         schedule,
+        newAdapter,
         sync,
         mesh,
         memory,
@@ -318,6 +342,7 @@ public record TrainPlan(
     return Map.ofEntries(
         Map.entry("tokenizer", new Bytes()),
         Map.entry("schedule", new Cosine(0, 0.1)),
+        Map.entry("adapter", new Full()),
         Map.entry("sync", new EveryStep()),
         Map.entry("mesh", new MeshSpec(0)),
         Map.entry(

@@ -21,6 +21,7 @@ import dev.kindling.kernels.random.StochasticRounding;
 import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Mezo;
 import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.model.Projection;
@@ -167,7 +168,7 @@ public record MezoStep(
   @Override
   public Graph evaluate() {
     GraphBuilder b = new GraphBuilder();
-    LossValues loss = forward(b);
+    LossValues loss = forward(b, projection.evaluating());
     shape.saving().apply(b);
     b.output(StepGraphs.LOSS_SUM, loss.lossSum());
     b.output(StepGraphs.TOKEN_COUNT, loss.tokenCount());
@@ -198,7 +199,7 @@ public record MezoStep(
 
   private void twoPoints(GraphBuilder b) {
     GraphBuilder once = new GraphBuilder();
-    forward(once);
+    forward(once, projection);
     once.fuse();
     shape.saving().apply(once);
     once.params().forEach(b::master);
@@ -210,17 +211,18 @@ public record MezoStep(
     }
   }
 
-  private LossValues forward(GraphBuilder b) {
+  private LossValues forward(GraphBuilder b, Projection own) {
+    own.declare(b, model);
     ModelInputs in =
         ModelInputs.declare(b, shape.microTokens(), shape.sequence(), shape.maskDocuments());
     Value targets = b.input(StepGraphs.TARGETS, Shape.of(shape.microTokens()), DType.I32);
-    return b.crossEntropy(model.logits(b, in, projection), targets);
+    return b.crossEntropy(model.logits(b, in, own), targets);
   }
 
   /** Parameters as the projection lets them take part, in their order. */
   private List<Param> params() {
     GraphBuilder b = new GraphBuilder();
-    forward(b);
+    forward(b, projection);
     return b.params();
   }
 

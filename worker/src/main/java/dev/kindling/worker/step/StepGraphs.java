@@ -15,6 +15,7 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.rewrite.OverwriteFirst;
 import dev.kindling.kernels.graph.rewrite.ReduceEarly;
 import dev.kindling.optim.rule.Descent;
@@ -23,6 +24,7 @@ import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.model.Projection;
+import dev.kindling.worker.model.TrainedColumns;
 import dev.kindling.worker.shard.GradientExchange;
 import dev.kindling.worker.shard.ParameterPlaces;
 import dev.kindling.worker.shard.Sharding;
@@ -31,6 +33,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 
@@ -105,6 +108,10 @@ public record StepGraphs(
     return with(shape.with(saving));
   }
 
+  private StepGraphs with(Projection other) {
+    return new StepGraphs(model, other, rule, shape, sharding, narrowGradients);
+  }
+
   @Override
   public StepGraphs with(StepShape other) {
     return new StepGraphs(model, projection, rule, other, sharding, narrowGradients);
@@ -169,11 +176,12 @@ public record StepGraphs(
     if (shape.overwrites() && shape.microSteps() == 1) {
       overwrite(b, gradients);
     }
-    List<Param> params = List.copyOf(gradients.keySet());
+    List<Param> read = List.copyOf(gradients.keySet());
     List<Value> sums = arena(b, gradients);
     for (int level = 0; level < shape.levels(); level++) {
       sums = fold(b, sums, level);
     }
+    List<Param> params = updated(b, read, sums);
     GradientExchange exchange = sharding.exchange();
     sums = exchange.reduce(b, params, sums, shape.levels() > 0, narrow(b));
     Value lossSum = sums.get(sums.size() - 3);
@@ -185,6 +193,7 @@ public record StepGraphs(
     for (int i = 0; i < params.size(); i++) {
       rule.update(b, params.get(i), sums.get(i), scale);
       places.spread(b, params.get(i));
+      write(b, places, read.get(i));
     }
     b.output(LOSS_SUM, lossSum);
     b.output(TOKEN_COUNT, tokenCount);
@@ -196,6 +205,33 @@ public record StepGraphs(
       b.rewrite(new ReduceEarly());
     }
     return b.build();
+  }
+
+  /** What the rule changes for each parameter with a gradient; sums become gradients of that. */
+  private List<Param> updated(GraphBuilder b, List<Param> read, List<Value> sums) {
+    List<Param> updated = new ArrayList<>();
+    for (int i = 0; i < read.size(); i++) {
+      Optional<TrainedColumns> columns = projection.columns(read.get(i));
+      float factor = columns.map(TrainedColumns::scale).orElse(1f);
+      if (factor != 1f) {
+        sums.set(i, b.add(new Scale(factor), sums.get(i)).get(0));
+      }
+      updated.add(columns.map(TrainedColumns::delta).orElse(read.get(i)));
+    }
+    return updated;
+  }
+
+  /** Writes trained columns into the weight that products read. */
+  private void write(GraphBuilder b, ParameterPlaces places, Param param) {
+    projection
+        .columns(param)
+        .ifPresent(
+            columns ->
+                b.add(
+                    columns.scatter(),
+                    b.param(columns.base()),
+                    places.updated(b, columns.delta()),
+                    b.master(param)));
   }
 
   /**
@@ -244,7 +280,7 @@ public record StepGraphs(
   public Graph evaluate() {
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
-    LossValues loss = forward(b);
+    LossValues loss = with(projection.evaluating()).forward(b);
     shape.saving().apply(b);
     places.settle(b, model.layers());
     b.output(LOSS_SUM, loss.lossSum());
@@ -253,18 +289,26 @@ public record StepGraphs(
   }
 
   /**
-   * Gathers the working copies of all ranks' masters, after the host wrote these; empty where the
-   * rank reads its masters.
+   * Gathers the working copies of all ranks' masters and writes trained columns into their weights,
+   * after the host wrote masters; empty where the rank reads its masters.
    */
   @Override
   public Graph spread() {
+    GraphBuilder sentence = new GraphBuilder();
+    forward(sentence);
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
-    model.parameters().forEach(param -> places.spread(b, param));
+    for (Param param : sentence.params()) {
+      places.spread(b, param);
+      projection.columns(param).ifPresent(columns -> places.spread(b, columns.delta()));
+      write(b, places, param);
+    }
     return b.build();
   }
 
-  private LossValues forward(GraphBuilder b) {
+  /** Writes the model's sentence and its loss. */
+  LossValues forward(GraphBuilder b) {
+    projection.declare(b, model);
     ModelInputs in =
         ModelInputs.declare(b, shape.microTokens(), shape.sequence(), shape.maskDocuments());
     Value targets = b.input(TARGETS, Shape.of(shape.microTokens()), DType.I32);

@@ -10,9 +10,11 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.random.Initialization;
-import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.worker.model.FirstValues;
+import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.shard.Held;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -22,6 +24,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
@@ -90,7 +93,8 @@ public final class StepProgram implements AutoCloseable {
     outcome = new StepOutcome(outcomes.size());
     kept = new float[(memory.slots() + 1) * outcomes.size()];
     for (int each = 0; each < memory.slots(); each++) {
-      inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments()));
+      boolean placed = variables.containsKey(Dropout.PLACE);
+      inputs.add(StepInputs.of(memory, each, graphs.shape().maskDocuments(), placed));
     }
   }
 
@@ -166,25 +170,28 @@ public final class StepProgram implements AutoCloseable {
     return finish.graph().params();
   }
 
+  /** How the parameters of the model take part. */
+  public Projection projection() {
+    return graphs.projection();
+  }
+
   /** What this rank holds of each parameter, in declaration order. */
   public List<Held> weights() {
-    return params().stream().map(param -> held(param.name(), param)).toList();
+    return held().of(params());
+  }
+
+  /** What it holds of those that an update changes: the others follow from first values. */
+  public List<Held> trainedWeights() {
+    return held().of(HeldTensors.trained(params()));
   }
 
   /** What this rank holds of each tensor of optimizer state, parameter by parameter. */
   public List<Held> state() {
-    List<Held> state = new ArrayList<>();
-    for (Param param : params()) {
-      for (StateVariable variable : graphs.state(param)) {
-        state.add(held(variable.name(), param));
-      }
-    }
-    return state;
+    return held().state(params());
   }
 
-  private Held held(String name, Param param) {
-    Variable stored = java.util.Objects.requireNonNull(variables.get(name));
-    return graphs.sharding().held(param, stored, rank);
+  private HeldTensors held() {
+    return new HeldTensors(graphs, variables, rank);
   }
 
   /** Equal on ranks whose collectives match call for call; one line for each program. */
@@ -210,9 +217,14 @@ public final class StepProgram implements AutoCloseable {
   }
 
   /** First values of all weights, the same for any number of ranks. All ranks together. */
-  public void fill(FirstValues values) {
+  public void fill(FirstValues base) {
+    fill(base, UnaryOperator.identity());
+  }
+
+  /** As above; {@code over} lays other values over those of an adapter that begins. */
+  public void fill(FirstValues base, UnaryOperator<FirstValues> over) {
     Failpoint.FRESH_WEIGHTS.before();
-    FirstValues first = graphs.first(values);
+    FirstValues first = graphs.first(over.apply(projection().values(base)));
     List<Held> weights = weights();
     for (int i = 0; i < weights.size(); i++) {
       Held held = weights.get(i);

@@ -1,19 +1,17 @@
 package dev.kindling.worker.step;
 
 import dev.kindling.kernels.autodiff.Autodiff;
-import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.LossValues;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
-import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.Whole;
 import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.memory.MemoryPlan;
-import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.shard.ParameterPlaces;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -100,7 +98,7 @@ public record StepStages(
         stages,
         variableBytes(programs),
         peak,
-        finish.params().stream().mapToLong(p -> p.shape().elements()).sum(),
+        trained(finish),
         (accumulation - 1) * accumulate.flops() + finish.flops(),
         (accumulation - 1) * accumulate.bytes() + finish.bytes(),
         traffic(accumulate, finish, accumulation, graphs.sharding().ranks()));
@@ -119,12 +117,7 @@ public record StepStages(
     StepShape shape = graphs.shape();
     ParameterPlaces places = graphs.sharding().places();
     GraphBuilder b = new GraphBuilder(places);
-    ModelInputs in =
-        ModelInputs.declare(b, shape.microTokens(), shape.sequence(), shape.maskDocuments());
-    LossValues loss =
-        b.crossEntropy(
-            graphs.model().logits(b, in, graphs.projection()),
-            b.input(StepGraphs.TARGETS, Shape.of(shape.microTokens()), DType.I32));
+    LossValues loss = graphs.forward(b);
     List<Stage> stages = new ArrayList<>();
     stages.add(Stage.of("write", b.graph(), activations));
     b.fuse();
@@ -139,6 +132,13 @@ public record StepStages(
       stages.add(Stage.of("shard", b.graph(), activations));
     }
     return stages;
+  }
+
+  private static long trained(Graph finish) {
+    return finish.params().stream()
+        .filter(param -> param.demand() instanceof Whole)
+        .mapToLong(param -> param.shape().elements())
+        .sum();
   }
 
   private static Map<Role, Long> variableBytes(List<Graph> programs) {

@@ -5,7 +5,9 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.shard.Sharding;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +20,9 @@ import java.util.List;
  */
 public sealed interface TrainStep permits StepGraphs, MezoStep {
   ModelFamily model();
+
+  /** How the parameters of the model take part. */
+  Projection projection();
 
   Descent descent();
 

@@ -21,6 +21,7 @@ final class KernelModule implements AutoCloseable {
   /** One name per file of {@code src/main/cuda}. */
   static final List<String> FAMILIES =
       List.of(
+          "adapter",
           "attention",
           "attention_gradient",
           "cache",

@@ -30,6 +30,7 @@ public sealed interface Op
         Copy,
         CrossEntropy,
         CrossEntropyWithGradient,
+        Dropout,
         Embedding,
         EmbeddingGradient,
         Fill,
@@ -41,7 +42,10 @@ public sealed interface Op
         LayerNormGradient,
         Linear,
         LinearInputGradient,
+        LinearOnto,
         LinearWeightGradient,
+        Magnitude,
+        MagnitudeGradient,
         Mezo,
         Perturb,
         ProjectedGradient,
@@ -53,6 +57,9 @@ public sealed interface Op
         RmsNorm,
         RmsNormGradient,
         Rope,
+        RowNorms,
+        Scale,
+        ScatterColumns,
         Sgd,
         SliceRows,
         SplitColumns,
@@ -94,6 +101,11 @@ public sealed interface Op
    * here.
    */
   default boolean mayReuse(int output, int input) {
+    return false;
+  }
+
+  /** Whether backward takes the outputs as constants, whatever they were computed from. */
+  default boolean detached() {
     return false;
   }
 

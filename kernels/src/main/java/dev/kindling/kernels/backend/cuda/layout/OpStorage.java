@@ -24,6 +24,7 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.Fill;
@@ -35,7 +36,10 @@ import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
+import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Magnitude;
+import dev.kindling.kernels.graph.op.MagnitudeGradient;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
@@ -48,6 +52,9 @@ import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.RowNorms;
+import dev.kindling.kernels.graph.op.Scale;
+import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
@@ -114,6 +121,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(
               CrossEntropyWithGradient.class,
               new OpStorage(List.of(FP32, FP32, ACTIVATION), Set.of(0), Set.of(2))),
+          Map.entry(Dropout.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
           Map.entry(Embedding.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(EmbeddingGradient.class, SUMS),
           Map.entry(Fill.class, SUMS),
@@ -127,7 +135,10 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(
               LinearInputGradient.class,
               new OpStorage(List.of(ACTIVATION), Set.of(0, 2), Set.of(0))),
+          Map.entry(LinearOnto.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 2), Set.of(0))),
           Map.entry(LinearWeightGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
+          Map.entry(Magnitude.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
+          Map.entry(MagnitudeGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
           Map.entry(Mezo.class, SUMS),
           Map.entry(Perturb.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(ProjectedGradient.class, SUMS),
@@ -139,6 +150,9 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(RmsNorm.class, NORM),
           Map.entry(RmsNormGradient.class, NORM),
           Map.entry(Rope.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
+          Map.entry(RowNorms.class, SUMS),
+          Map.entry(Scale.class, new OpStorage(List.of(AS_INPUT), Set.of(0), Set.of(0))),
+          Map.entry(ScatterColumns.class, SUMS),
           Map.entry(Sgd.class, SUMS),
           Map.entry(SliceRows.class, MOVES),
           Map.entry(SplitColumns.class, new OpStorage(List.of(AS_INPUT), Set.of(0), DENSE)),

@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
+import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.ExportedTensors;
@@ -61,6 +62,11 @@ final class WeightReplay {
     if (!(WorkerTask.graphs(plan, log.header().vocabulary(), plan.data().maskDocuments())
         instanceof MezoStep step)) {
       throw new PlanException(place + ": expected optimizer mezo, found " + plan.optimizer());
+    }
+    if (!(plan.adapter() instanceof Full)) {
+      // A checkpoint of an adapter holds no base, and an export wants it merged.
+      throw new PlanException(
+          place + ": expected a run with adapter full, found " + plan.adapter());
     }
     Optional<Generation> expected = Optional.empty();
     if (check.isPresent()) {

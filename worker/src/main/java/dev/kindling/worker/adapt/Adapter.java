@@ -25,6 +25,11 @@ public sealed interface Adapter permits Full, Frozen, Lora, Dora, Paca {
     return this;
   }
 
+  /** Share of the inputs of a branch that training leaves out. */
+  default double dropout() {
+    return 0;
+  }
+
   /** Patterns of the modules whose parameters are trained whole. */
   default List<String> modulesToSave() {
     return List.of();

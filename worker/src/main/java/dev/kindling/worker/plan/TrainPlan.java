@@ -9,6 +9,7 @@ import dev.kindling.optim.schedule.Cosine;
 import dev.kindling.optim.schedule.Schedule;
 import dev.kindling.worker.adapt.Adapter;
 import dev.kindling.worker.adapt.Full;
+import dev.kindling.worker.adapt.Paca;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataSpec;
 import dev.kindling.worker.data.TokenizerSpec;
@@ -103,7 +104,7 @@ public record TrainPlan(
         "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
         false);
     if (optimizer instanceof Mezo) {
-      forwardOnly(errors, mesh, memory);
+      forwardOnly(errors, adapter, mesh, memory);
     }
     if (recovery != null && counts) {
       recovery.check(ranks, errors);
@@ -119,7 +120,20 @@ public record TrainPlan(
 
   /** What a step without a backward pass cannot follow. A section is null as above. */
   private static void forwardOnly(
-      Expectation errors, @Nullable MeshSpec mesh, @Nullable MemorySpec memory) {
+      Expectation errors,
+      @Nullable Adapter adapter,
+      @Nullable MeshSpec mesh,
+      @Nullable MemorySpec memory) {
+    errors.that(
+        !(adapter instanceof Paca),
+        "adapter.type",
+        "full, frozen, lora or dora with optimizer mezo (which moves whole parameters)",
+        "paca");
+    errors.that(
+        adapter == null || adapter.dropout() == 0,
+        "adapter.dropout",
+        "0 with optimizer mezo (a slope compares two passes over the same inputs)",
+        adapter == null ? 0 : adapter.dropout());
     errors.that(
         mesh == null || mesh.zero() == 0,
         "mesh.zero",

@@ -45,9 +45,9 @@ public final class Replay implements AutoCloseable {
     }
   }
 
-  /** Begins at the first weights of the run, with the thresholds that follow from them. */
+  /** Begins at the first weights of the run, those of a fresh adapter included, with the thresholds that follow from them. */
   public void fill(FirstValues values) {
-    FirstValues own = step.first(values);
+    FirstValues own = step.first(step.projection().values(values));
     for (Param param : params()) {
       own.fill(param, 0, memory.span(param.name()));
       memory.publish(param.name());

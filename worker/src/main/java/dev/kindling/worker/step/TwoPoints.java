@@ -8,6 +8,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.AddLoss;
 import dev.kindling.kernels.graph.op.CrossEntropy;
+import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.optim.rule.Mezo;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -27,8 +28,8 @@ import java.util.function.Function;
  *                          AddLoss(0) y+;  AddLoss(1) y-
  * </pre>
  *
- * A node that reads nothing perturbed is written once: what lies before the first trained parameter
- * is the same at both points. Neighbours that read the same parameters, such as the chunks of a
+ * A node that reads nothing perturbed is written once, unless a later one adds to it in place: what
+ * lies before the first trained parameter is the same at both points. Neighbours that read the same parameters, such as the chunks of a
  * head, share what was perturbed; a table that a model reads at both ends is perturbed twice. Sums
  * over chunks of a loss fall away, because {@link AddLoss} adds.
  */
@@ -43,6 +44,9 @@ final class TwoPoints {
   private final Map<Integer, Variable> contents;
   private final Map<Integer, Pair> written = new HashMap<>();
   private final Set<Integer> losses = new HashSet<>();
+
+  /** What an operation writes over: two points cannot share it. */
+  private final Set<Integer> overwritten = new HashSet<>();
 
   /** Parameters that the last node with any read, beside themselves. */
   private Map<Param, Pair> perturbed = new HashMap<>();
@@ -59,6 +63,13 @@ final class TwoPoints {
     this.direction = direction;
     Graph graph = once.graph();
     this.contents = graph.contents();
+    for (Node node : once.nodes()) {
+      for (int i = 0; i < node.outputs().size(); i++) {
+        if (node.op().alias(i) != Op.OWN_MEMORY) {
+          overwritten.add(node.input(node.op().alias(i)).id());
+        }
+      }
+    }
   }
 
   /**
@@ -92,7 +103,9 @@ final class TwoPoints {
 
   private void twice(Node node, List<Pair> inputs) {
     List<Value> plus = out.add(node.op(), inputs.stream().map(Pair::plus).toArray(Value[]::new));
-    boolean same = inputs.stream().allMatch(pair -> pair.plus().equals(pair.minus()));
+    boolean same =
+        inputs.stream().allMatch(pair -> pair.plus().equals(pair.minus()))
+            && node.outputs().stream().noneMatch(output -> overwritten.contains(output.id()));
     List<Value> minus =
         same ? plus : out.add(node.op(), inputs.stream().map(Pair::minus).toArray(Value[]::new));
     for (int i = 0; i < plus.size(); i++) {

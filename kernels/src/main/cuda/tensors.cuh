@@ -8,9 +8,9 @@
 #define PIECE_THREADS 256
 
 /**
- * 64 bytes. What a kernel does not name may be null. All pointers 16-byte aligned.
+ * 72 bytes. What a kernel does not name may be null. All pointers 16-byte aligned.
  * target: what is written; source: what is read; first, second: state of an optimizer; copy: bf16
- * copy of target, null if there is none; constant: numbers of the kernel.
+ * copy of target, null if there is none; constant: numbers of the kernel; key: of its random numbers.
  */
 struct Tensor {
   float* target;
@@ -20,6 +20,7 @@ struct Tensor {
   bf16* copy;
   long long elements;
   float constant[4];
+  unsigned long long key;
 };
 
 /**

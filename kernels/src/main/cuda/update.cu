@@ -1,17 +1,8 @@
 // Norm of all gradients, clip factor and optimizer updates, over tables of tensors (tensors.cuh).
 // The sentences are those of the CPU kernels, fused multiply-adds included, so masters agree with
 // them bit for bit when gradients and scale do.
-#include "philox.cuh"
 #include "reduce.cuh"
-#include "round.cuh"
-#include "tensors.cuh"
-
-// Indices of the step block (StepScalar).
-#define LEARNING_RATE 0
-#define BIAS_CORRECTION1 1
-#define BIAS_CORRECTION2 2
-#define CLIP_NORM 3
-#define STEP 4
+#include "update.cuh"
 
 struct SquaresBody {
   const Tensor& tensor;
@@ -72,45 +63,6 @@ extern "C" __global__ void clip_scale(
   scale[0] = usable ? factor / tokens : 0.0f;
 }
 
-struct AdamWNumbers {
-  float scale, keep, step_size, root_scale;
-  bool narrow;
-};
-
-/** Updates the moments of elements i to i + N - 1 in memory and their parameters in p. */
-template <int N>
-__device__ __forceinline__ void adamw(
-    const Tensor& tensor, const AdamWNumbers& numbers, long long i, Floats<N>& p) {
-  Floats<N> g = load_source<N>(tensor, numbers.narrow, i);
-  Floats<N> m = load<N>(tensor.first + i);
-  Floats<N> v = load<N>(tensor.second + i);
-  float rest1 = 1 - tensor.constant[0];
-  float rest2 = 1 - tensor.constant[1];
-#pragma unroll
-  for (int j = 0; j < N; j++) {
-    float scaled = __fmul_rn(numbers.scale, g.at[j]);
-    m.at[j] = fmaf(rest1, __fsub_rn(scaled, m.at[j]), m.at[j]);
-    v.at[j] = fmaf(rest2, fmaf(scaled, scaled, -v.at[j]), v.at[j]);
-    float root = fmaf(sqrtf(v.at[j]), numbers.root_scale, tensor.constant[2]);
-    p.at[j] = fmaf(p.at[j], numbers.keep, -(__fmul_rn(numbers.step_size, m.at[j]) / root));
-  }
-  store<N>(tensor.first + i, m);
-  store<N>(tensor.second + i, v);
-}
-
-/** Of one tensor in this step; every thread of the block calls it. */
-__device__ __forceinline__ AdamWNumbers adamw_numbers(
-    const Tensor& tensor, const Piece& piece, const float* scale, const float* step) {
-  __shared__ float root_scale;
-  if (threadIdx.x == 0) {
-    root_scale = (float)(1.0 / sqrt((double)step[BIAS_CORRECTION2]));
-  }
-  __syncthreads();
-  float rate = step[LEARNING_RATE];
-  float keep = __fsub_rn(1, __fmul_rn(rate, tensor.constant[3]));
-  return {scale[0], keep, rate / step[BIAS_CORRECTION1], root_scale, piece.narrow != 0};
-}
-
 struct AdamWBody {
   const Tensor& tensor;
   AdamWNumbers numbers;
@@ -149,16 +101,7 @@ struct RoundedAdamWBody {
   __device__ __forceinline__ void apply(long long i) {
     Floats<N> p = load<N>(tensor.copy + i);
     adamw<N>(tensor, numbers, i, p);
-    Counter block = philox((first + i) >> 3, key);
-#pragma unroll
-    for (int j = 0; j < N; j++) {
-      int lane = (int)((i + j) & 7);
-      unsigned word = block.word[0];
-      word = lane >> 1 == 1 ? block.word[1] : word;
-      word = lane >> 1 == 2 ? block.word[2] : word;
-      word = lane >> 1 == 3 ? block.word[3] : word;
-      p.at[j] = round_at_random(p.at[j], word >> 16 * (lane & 1) & 0xFFFFu);
-    }
+    round_at_random<N>(p, key, first, i);
     store<N>(tensor.copy + i, p);
   }
 };
@@ -180,6 +123,68 @@ extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors_rounde
   each_of_piece<8>(
       tensor, piece,
       RoundedAdamWBody{tensor, adamw_numbers(tensor, piece, scale, step), key, first});
+}
+
+/** As adamw_tensors with moments that are rounded at random, with key and key + 1. */
+template <class S, bool ROUNDED>
+struct NarrowAdamWBody {
+  const Tensor& tensor;
+  AdamWNumbers numbers;
+  unsigned long long first;
+  template <int N>
+  __device__ __forceinline__ void apply(long long i) {
+    S* first_moment = reinterpret_cast<S*>(tensor.first);
+    S* second_moment = reinterpret_cast<S*>(tensor.second);
+    Floats<N> p = ROUNDED ? load<N>(tensor.copy + i) : load<N>(tensor.target + i);
+    Floats<N> m = load<N>(first_moment + i);
+    Floats<N> v = load<N>(second_moment + i);
+    adamw<N>(tensor, numbers, load_source<N>(tensor, numbers.narrow, i), m, v, p);
+    round_at_random<N>(m, tensor.key, first, i);
+    round_at_random<N>(v, tensor.key + 1, first, i);
+    store<N>(first_moment + i, m);
+    store<N>(second_moment + i, v);
+    if constexpr (ROUNDED) {
+      round_at_random<N>(p, (unsigned long long)tensor.target, first, i);
+    } else {
+      store<N>(tensor.target + i, p);
+    }
+    if (tensor.copy != nullptr) {
+      store<N>(tensor.copy + i, p);
+    }
+  }
+};
+
+template <class S, bool ROUNDED>
+__device__ __forceinline__ void narrow_adamw(
+    const Tensor* tensors, const Piece* pieces, const float* scale, const float* step) {
+  if (scale[0] == 0) {
+    return;
+  }
+  Piece piece = pieces[blockIdx.x];
+  Tensor tensor = tensors[piece.tensor];
+  unsigned long long first = (unsigned long long)step[STEP] << 32;
+  each_of_piece<8>(
+      tensor, piece,
+      NarrowAdamWBody<S, ROUNDED>{tensor, adamw_numbers(tensor, piece, scale, step), first});
+}
+
+/* As adamw_tensors with first and second in bf16, rounded at random by tensor.key and the next one
+   after their use: 20 bytes per element instead of 28. Grid: pieces; block: PIECE_THREADS. */
+extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors_state_bf16(
+    const Tensor* tensors, const Piece* pieces, const float* scale, const float* step) {
+  narrow_adamw<bf16, false>(tensors, pieces, scale, step);
+}
+
+/* The same numbers in fp32. */
+extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors_state_f32(
+    const Tensor* tensors, const Piece* pieces, const float* scale, const float* step) {
+  narrow_adamw<float, false>(tensors, pieces, scale, step);
+}
+
+/* As adamw_tensors_rounded with first and second in bf16: 14 bytes per element. */
+extern "C" __global__ void __launch_bounds__(PIECE_THREADS) adamw_tensors_rounded_state_bf16(
+    const Tensor* tensors, const Piece* pieces, const float* scale, const float* step) {
+  narrow_adamw<bf16, true>(tensors, pieces, scale, step);
 }
 
 struct SgdBody {
@@ -230,4 +235,94 @@ extern "C" __global__ void __launch_bounds__(PIECE_THREADS) sgd_tensors(
       tensor, piece,
       SgdBody{tensor, scale[0], step[LEARNING_RATE], tensor.constant[0], tensor.constant[1],
               tensor.constant[2] != 0, piece.narrow != 0});
+}
+
+struct LionBody {
+  const Tensor& tensor;
+  float scale, rate, keep;
+  bool narrow;
+  template <int N>
+  __device__ __forceinline__ void apply(long long i) {
+    Floats<N> g = load_source<N>(tensor, narrow, i);
+    Floats<N> p = load<N>(tensor.target + i);
+    Floats<N> m = load<N>(tensor.first + i);
+    float rest1 = 1 - tensor.constant[0];
+    float rest2 = 1 - tensor.constant[1];
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      float away = __fsub_rn(__fmul_rn(scale, g.at[j]), m.at[j]);
+      float mixed = fmaf(rest1, away, m.at[j]);
+      float sign = mixed > 0 ? 1.0f : mixed < 0 ? -1.0f : 0.0f;
+      p.at[j] = fmaf(p.at[j], keep, -rate * sign);
+      m.at[j] = fmaf(rest2, away, m.at[j]);
+    }
+    store<N>(tensor.first + i, m);
+    store<N>(tensor.target + i, p);
+    if (tensor.copy != nullptr) {
+      store<N>(tensor.copy + i, p);
+    }
+  }
+};
+
+/*
+ * target = param, source = gradient (fp32 or bf16), first = m, copy = bf16 param or null; constant =
+ * beta1, beta2, weight decay. g = scale gradient; p = p (1 - lr decay) - lr sign(lerp(g, m, beta1));
+ * m = lerp(g, m, beta2). scale[0] = 0 leaves everything. Grid: pieces; block: PIECE_THREADS.
+ */
+extern "C" __global__ void __launch_bounds__(PIECE_THREADS) lion_tensors(
+    const Tensor* tensors, const Piece* pieces, const float* scale, const float* step) {
+  if (scale[0] == 0) {
+    return;
+  }
+  Piece piece = pieces[blockIdx.x];
+  Tensor tensor = tensors[piece.tensor];
+  float rate = step[LEARNING_RATE];
+  float keep = __fsub_rn(1, __fmul_rn(rate, tensor.constant[2]));
+  each_of_piece<4>(tensor, piece, LionBody{tensor, scale[0], rate, keep, piece.narrow != 0});
+}
+
+/*
+ * AdamW with one second moment for each run of `length` elements: v = lerp(mean of g^2, v, beta2).
+ * copy = bf16 param or null. scale[0] = 0 leaves everything. Grid: runs; block 256.
+ */
+extern "C" __global__ void __launch_bounds__(256) adam_mini(
+    float* param, const void* gradient, bf16* copy, float* m, float* v, const float* scale,
+    const float* step, int length, int is_narrow, float beta1, float beta2, float eps,
+    float decay) {
+  __shared__ double scratch[32];
+  float factor = scale[0];
+  if (factor == 0) {
+    return;
+  }
+  long long first = (long long)blockIdx.x * length;
+  const float* wide = static_cast<const float*>(gradient) + first;
+  const bf16* tight = static_cast<const bf16*>(gradient) + first;
+  double sum = 0;
+  for (int i = threadIdx.x; i < length; i += 256) {
+    double g = __fmul_rn(factor, is_narrow ? widen(tight[i]) : wide[i]);
+    sum = fma(g, g, sum);
+  }
+  float mean = (float)(block_sum(sum, scratch) / length);
+  float before = v[blockIdx.x];
+  float now = fmaf(1 - beta2, __fsub_rn(mean, before), before);
+  float rate = step[LEARNING_RATE];
+  float keep = __fsub_rn(1, __fmul_rn(rate, decay));
+  float step_size = rate / step[BIAS_CORRECTION1];
+  float root_scale = (float)(1.0 / sqrt((double)step[BIAS_CORRECTION2]));
+  float root = fmaf(sqrtf(now), root_scale, eps);
+  for (int i = threadIdx.x; i < length; i += 256) {
+    float g = __fmul_rn(factor, is_narrow ? widen(tight[i]) : wide[i]);
+    float old = m[first + i];
+    float moment = fmaf(1 - beta1, __fsub_rn(g, old), old);
+    float p = fmaf(param[first + i], keep, -(__fmul_rn(step_size, moment) / root));
+    m[first + i] = moment;
+    param[first + i] = p;
+    if (copy != nullptr) {
+      copy[first + i] = narrow<bf16>(p);
+    }
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    v[blockIdx.x] = now;
+  }
 }

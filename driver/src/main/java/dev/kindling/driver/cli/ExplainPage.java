@@ -103,7 +103,8 @@ final class ExplainPage {
     } else {
       section("memory of one rank, bytes");
       for (Map.Entry<Role, Long> entry : step.variableBytes().entrySet()) {
-        row(entry.getKey().name().toLowerCase(Locale.ROOT), entry.getValue(), "");
+        Role role = entry.getKey();
+        row(role.name().toLowerCase(Locale.ROOT), entry.getValue(), note(role, "as fp32"));
       }
       row("activations", step.activationBytes(), "largest arena of any program");
       row("all", step.rankBytes(), "");
@@ -118,13 +119,21 @@ final class ExplainPage {
     }
   }
 
+  private static String note(Role role, String narrow) {
+    return switch (role) {
+      case STATE -> "of the optimizer";
+      case NARROW_STATE -> "of the optimizer, " + narrow;
+      case FRESH_GRADIENT -> "of matrices, " + narrow;
+      default -> "";
+    };
+  }
+
   private void deviceMemory(CudaBytes bytes) {
     section("memory that one rank reserves on its GPU, bytes, the context apart");
     for (Role role : Role.values()) {
       long arena = bytes.variables().getOrDefault(role, 0L);
       if (arena > 0) {
-        String note = role == Role.FRESH_GRADIENT ? "of matrices, in bf16" : "";
-        row(role.name().toLowerCase(Locale.ROOT), arena, note);
+        row(role.name().toLowerCase(Locale.ROOT), arena, note(role, "in bf16"));
       }
     }
     row("bf16 copies", bytes.copies(), "of the parameters");
@@ -143,7 +152,8 @@ final class ExplainPage {
       long shard = bytes.getOrDefault(Role.SHARD, 0L);
       long weights = shard > 0 ? shard : bytes.getOrDefault(Role.PARAMETER, 0L);
       String note = "on the host, of the last save; without room saves stop the steps";
-      row("snapshot", weights + bytes.getOrDefault(Role.STATE, 0L), note);
+      long state = bytes.getOrDefault(Role.STATE, 0L) + bytes.getOrDefault(Role.NARROW_STATE, 0L);
+      row("snapshot", weights + state, note);
     }
   }
 

@@ -1,6 +1,8 @@
 package dev.kindling.kernels.autodiff;
 
 import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AddLoss;
 import dev.kindling.kernels.graph.op.AttentionGradient;
@@ -10,7 +12,10 @@ import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
+import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.FactoredMoments;
+import dev.kindling.kernels.graph.op.FactoredRms;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
 import dev.kindling.kernels.graph.op.GeluGradient;
@@ -18,11 +23,15 @@ import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
 import dev.kindling.kernels.graph.op.Mezo;
+import dev.kindling.kernels.graph.op.Momentum;
+import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
@@ -31,6 +40,7 @@ import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.Map;
 
@@ -49,6 +59,8 @@ public final class WithoutGradient {
       Map.ofEntries(
           Map.entry(Accumulate.class, SECOND_ORDER),
           Map.entry(AddLoss.class, "takes the place of the loss where nothing is differentiated"),
+          Map.entry(AdamMini.class, UPDATE),
+          Map.entry(Adafactor.class, UPDATE),
           Map.entry(AdamW.class, UPDATE),
           Map.entry(AttentionGradient.class, SECOND_ORDER),
           Map.entry(BiasGradient.class, SECOND_ORDER),
@@ -60,6 +72,8 @@ public final class WithoutGradient {
               CrossEntropy.class,
               "reverse mode turns it into CrossEntropyWithGradient before it differentiates"),
           Map.entry(EmbeddingGradient.class, SECOND_ORDER),
+          Map.entry(FactoredRms.class, UPDATE),
+          Map.entry(FactoredMoments.class, UPDATE),
           Map.entry(Fill.class, "a constant"),
           Map.entry(GatherColumns.class, SECOND_ORDER),
           Map.entry(GeluGradient.class, SECOND_ORDER),
@@ -71,6 +85,11 @@ public final class WithoutGradient {
           Map.entry(Mezo.class, UPDATE),
           Map.entry(Perturb.class, "takes the place of a gradient"),
           Map.entry(ProjectedGradient.class, UPDATE),
+          Map.entry(Lion.class, UPDATE),
+          Map.entry(Normalize.class, UPDATE),
+          Map.entry(Momentum.class, UPDATE),
+          Map.entry(Descend.class, UPDATE),
+          Map.entry(QuantizedAdamW.class, UPDATE),
           Map.entry(RandomNormal.class, "depends on key and step alone"),
           Map.entry(Reduce.class, SECOND_ORDER),
           Map.entry(RmsNormGradient.class, SECOND_ORDER),
@@ -79,6 +98,7 @@ public final class WithoutGradient {
           Map.entry(Sgd.class, UPDATE),
           Map.entry(SliceRows.class, CHUNKS),
           Map.entry(SwiGluGradient.class, SECOND_ORDER),
+          Map.entry(WeightedSum.class, UPDATE),
           Map.entry(WriteRows.class, CACHE));
 
   private WithoutGradient() {}

@@ -113,6 +113,7 @@ public final class OpCases {
     losses();
     updates();
     AdapterCases.add(this, large);
+    UpdateCases.add(this, matrices);
     CacheCases.add(this, large);
     ZerothOrderCases.add(this, large);
     CollectiveCases.add(this, large);

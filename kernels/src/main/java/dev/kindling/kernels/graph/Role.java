@@ -27,12 +27,17 @@ public enum Role {
    */
   PARTIAL,
   STATE,
+  /**
+   * State of an optimizer that holds numbers of a narrow precision alone; a device that has one
+   * stores them in it, the CPU as fp32.
+   */
+  NARROW_STATE,
   INPUT,
   OUTPUT,
   STEP;
 
   /** Whether a device with a narrow precision stores variables of this role in it. */
   public boolean mayBeNarrow() {
-    return this == WORKING || this == FRESH_GRADIENT;
+    return this == WORKING || this == FRESH_GRADIENT || this == NARROW_STATE;
   }
 }

@@ -199,6 +199,8 @@ class GradientTest {
     assertThat(WithoutGradient.REASONS.keySet().stream().map(Class::getSimpleName).sorted())
         .containsExactly(
             "Accumulate",
+            "Adafactor",
+            "AdamMini",
             "AdamW",
             "AddLoss",
             "AttentionGradient",
@@ -208,7 +210,10 @@ class GradientTest {
             "ConcatRows",
             "Copy",
             "CrossEntropy",
+            "Descend",
             "EmbeddingGradient",
+            "FactoredMoments",
+            "FactoredRms",
             "Fill",
             "GatherColumns",
             "GeluGradient",
@@ -216,10 +221,14 @@ class GradientTest {
             "LayerNormGradient",
             "LinearInputGradient",
             "LinearWeightGradient",
+            "Lion",
             "MagnitudeGradient",
             "Mezo",
+            "Momentum",
+            "Normalize",
             "Perturb",
             "ProjectedGradient",
+            "QuantizedAdamW",
             "RandomNormal",
             "Reduce",
             "RmsNormGradient",
@@ -228,6 +237,7 @@ class GradientTest {
             "Sgd",
             "SliceRows",
             "SwiGluGradient",
+            "WeightedSum",
             "WriteRows");
     assertThat(WithoutGradient.REASONS.values()).allMatch(reason -> reason.length() > 8);
   }

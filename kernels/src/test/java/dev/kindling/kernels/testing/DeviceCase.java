@@ -9,6 +9,8 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
@@ -16,8 +18,11 @@ import dev.kindling.kernels.graph.op.CachedAttention;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.FactoredMoments;
+import dev.kindling.kernels.graph.op.FactoredRms;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNorm;
@@ -25,10 +30,13 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Mezo;
+import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
@@ -54,6 +62,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
   private static final Set<Class<?>> ON_VARIABLES =
       Set.of(
           Accumulate.class,
+          Adafactor.class,
+          AdamMini.class,
           AdamW.class,
           ClipScale.class,
           Copy.class,
@@ -63,27 +73,36 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Mezo.class,
           Perturb.class,
           ProjectedGradient.class,
+          FactoredMoments.class,
+          FactoredRms.class,
+          Lion.class,
+          QuantizedAdamW.class,
           RandomNormal.class,
           Sgd.class);
 
   /** Matrices that are no activations although the operation takes activations too. */
   private static final Map<Class<?>, Set<Integer>> VARIABLE_INPUTS =
-      Map.of(
-          AttentionGradient.class, Set.of(4),
-          BiasGradient.class, Set.of(1),
-          CachedAttention.class, Set.of(1, 2),
-          EmbeddingGradient.class, Set.of(2),
-          LayerNormGradient.class, Set.of(2),
-          Linear.class, Set.of(1),
-          LinearInputGradient.class, Set.of(1),
-          LinearWeightGradient.class, Set.of(2),
-          RmsNormGradient.class, Set.of(2),
-          WriteRows.class, Set.of(1));
+      Map.ofEntries(
+          Map.entry(AttentionGradient.class, Set.of(4)),
+          Map.entry(BiasGradient.class, Set.of(1)),
+          Map.entry(CachedAttention.class, Set.of(1, 2)),
+          Map.entry(Descend.class, Set.of(0)),
+          Map.entry(EmbeddingGradient.class, Set.of(2)),
+          Map.entry(LayerNormGradient.class, Set.of(2)),
+          Map.entry(Linear.class, Set.of(1)),
+          Map.entry(LinearInputGradient.class, Set.of(1)),
+          Map.entry(LinearWeightGradient.class, Set.of(2)),
+          Map.entry(Momentum.class, Set.of(0, 1)),
+          Map.entry(RmsNormGradient.class, Set.of(2)),
+          Map.entry(WriteRows.class, Set.of(1)));
 
   /** The first input that a model declares as a parameter, and how many follow it. */
   private static final Map<Class<?>, int[]> PARAMETERS =
       Map.ofEntries(
+          Map.entry(Adafactor.class, new int[] {0, 1}),
+          Map.entry(AdamMini.class, new int[] {0, 1}),
           Map.entry(AdamW.class, new int[] {0, 1}),
+          Map.entry(Descend.class, new int[] {0, 1}),
           Map.entry(Embedding.class, new int[] {0, 1}),
           Map.entry(LayerNorm.class, new int[] {1, 2}),
           Map.entry(LayerNormGradient.class, new int[] {1, 1}),
@@ -91,6 +110,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(LinearInputGradient.class, new int[] {1, 1}),
           Map.entry(Mezo.class, new int[] {0, 1}),
           Map.entry(Perturb.class, new int[] {0, 1}),
+          Map.entry(Lion.class, new int[] {0, 1}),
+          Map.entry(QuantizedAdamW.class, new int[] {0, 1}),
           Map.entry(ResidualLayerNorm.class, new int[] {2, 2}),
           Map.entry(ResidualRmsNorm.class, new int[] {2, 1}),
           Map.entry(RmsNorm.class, new int[] {1, 1}),
@@ -99,12 +120,19 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
 
   /** Gradients that a device may store in bf16, from the first of them; see {@link #isFresh}. */
   private static final Map<Class<?>, Integer> GRADIENTS =
-      Map.of(
-          AdamW.class, 1,
-          EmbeddingGradient.class, 2,
-          GlobalNorm.class, 0,
-          LinearWeightGradient.class, 2,
-          Sgd.class, 1);
+      Map.ofEntries(
+          Map.entry(Adafactor.class, 1),
+          Map.entry(AdamMini.class, 1),
+          Map.entry(AdamW.class, 1),
+          Map.entry(EmbeddingGradient.class, 2),
+          Map.entry(FactoredMoments.class, 0),
+          Map.entry(FactoredRms.class, 0),
+          Map.entry(GlobalNorm.class, 0),
+          Map.entry(LinearWeightGradient.class, 2),
+          Map.entry(Lion.class, 1),
+          Map.entry(Momentum.class, 0),
+          Map.entry(QuantizedAdamW.class, 1),
+          Map.entry(Sgd.class, 1));
 
   public static DeviceCase of(OpCase line, long seed) {
     return of(line.op(), line.types(), line.values(seed));
@@ -135,7 +163,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
       boolean floats = type.dtype() == DType.F32;
       contents.put("in" + i, floats ? rounded(values.get(i)) : values.get(i));
       boolean activation = isActivation(op, i, type);
-      Role role = floats ? (activation ? Role.PARAMETER : role(op, i)) : Role.INPUT;
+      Role numbers = op instanceof QuantizedAdamW ? Role.STATE : Role.INPUT;
+      Role role = floats ? (activation ? Role.PARAMETER : role(op, i)) : numbers;
       if (freshGradients && isFresh(op, i, types.size())) {
         role = Role.FRESH_GRADIENT;
       }

@@ -23,7 +23,7 @@ import java.util.Map;
  * section 2, in the form whose buffer does not contain the learning rate.
  */
 public record Sgd(double lr, double momentum, boolean nesterov, double weightDecay, double clipNorm)
-    implements UpdateRule {
+    implements ElementRule {
 
   public Sgd {
     new Expectation()

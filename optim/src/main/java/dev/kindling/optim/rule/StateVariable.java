@@ -11,14 +11,20 @@ import dev.kindling.kernels.graph.Variable;
 import java.util.Map;
 
 /**
- * A piece of optimizer state that a rule keeps for one parameter: fp32, zero before step 1, part of
- * every checkpoint under its {@link #name}.
+ * A piece of optimizer state that a rule keeps for one parameter: zero before step 1, part of every
+ * checkpoint under its {@link #name}.
  *
  * @param suffix what it is, unique within the rule: {@code m}, {@code v}, {@code momentum}
  * @param param the parameter it belongs to
- * @param shape shape of the state, usually that of the gradient
+ * @param type shape of the state, usually that of the gradient, and what its elements are
+ * @param role {@link Role#STATE}, or {@link Role#NARROW_STATE} for fp32 numbers that bf16 holds
  */
-public record StateVariable(String suffix, Param param, Shape shape) {
+public record StateVariable(String suffix, Param param, ValueType type, Role role) {
+
+  /** In fp32. */
+  public StateVariable(String suffix, Param param, Shape shape) {
+    this(suffix, param, new ValueType(shape, DType.F32), Role.STATE);
+  }
 
   /** Name in graph, memory and checkpoint: {@code state/SUFFIX/PARAMETER}. */
   public String name() {
@@ -27,12 +33,12 @@ public record StateVariable(String suffix, Param param, Shape shape) {
 
   /** The graph variable that holds it. */
   public Variable variable() {
-    return new Variable(name(), new ValueType(shape, DType.F32), Role.STATE);
+    return new Variable(name(), type, role);
   }
 
-  /** Size in bytes, without the padding of the arena. */
+  /** Size in bytes on a device with a narrow precision, without the padding of the arena. */
   public long bytes() {
-    return shape.elements() * DType.F32.bytes();
+    return type.bytes() / (role.mayBeNarrow() ? 2 : 1);
   }
 
   /** The value that a rule declared under this suffix. */

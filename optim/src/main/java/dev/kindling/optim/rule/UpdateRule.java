@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.memory.Span;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * An optimizer: its hyperparameters, the state it keeps for a parameter, and the update as ops.
@@ -16,7 +17,8 @@ import java.util.Map;
  * the division by the token count and the clip factor, and a scale of exactly 0 means that the step
  * is skipped: parameters and state keep their bits.
  */
-public sealed interface UpdateRule extends Optimizer permits AdamW, Sgd {
+public sealed interface UpdateRule extends Optimizer
+    permits Adafactor, AdamMini, ElementRule, Muon {
 
   /** Learning rate before the schedule's factor. */
   @Override
@@ -77,7 +79,18 @@ public sealed interface UpdateRule extends Optimizer permits AdamW, Sgd {
    */
   void fillStep(Span stepBlock, long update, double lrFactor);
 
-  /** Bytes of the state of a parameter, without the padding of the arena. */
+  /**
+   * Why ranks cannot keep pieces of matrices and of this rule's state, as the words behind "0
+   * with"; empty where they can.
+   */
+  default Optional<String> obstacleToPieces() {
+    return Optional.empty();
+  }
+
+  /**
+   * Bytes of the state of a parameter on a device with a narrow precision, without the padding of
+   * the arena.
+   */
   default long stateBytes(Param p, Shape gradient) {
     return state(p, gradient).stream().mapToLong(StateVariable::bytes).sum();
   }

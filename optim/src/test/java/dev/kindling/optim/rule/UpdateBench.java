@@ -30,10 +30,7 @@ final class UpdateBench implements AutoCloseable {
   static final int ELEMENTS = 11;
   static final int DECAYED = 6;
 
-  private final List<Param> params =
-      List.of(
-          new Param("matrix.weight", Shape.of(3, 2), Demand.whole(), Init.normal(1), true),
-          new Param("vector.weight", Shape.of(5), Demand.whole(), Init.normal(1), false));
+  private final List<Param> params;
   private final Optimizer rule;
   private final Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
   private final List<Span> blocks = new ArrayList<>();
@@ -41,7 +38,17 @@ final class UpdateBench implements AutoCloseable {
   private final Program program;
 
   UpdateBench(Optimizer rule) {
+    this(
+        rule,
+        List.of(
+            new Param("matrix.weight", Shape.of(3, 2), Demand.whole(), Init.normal(1), true),
+            new Param("vector.weight", Shape.of(5), Demand.whole(), Init.normal(1), false)));
+  }
+
+  /** Other parameters. */
+  UpdateBench(Optimizer rule, List<Param> params) {
     this.rule = rule;
+    this.params = params;
     Graph graph = write(rule);
     memory = backend.allocate(graph.variables());
     for (int i = 0; i < rule.rules().size(); i++) {
@@ -94,6 +101,15 @@ final class UpdateBench implements AutoCloseable {
     memory.span("token_count").putFloat(0, tokens);
     Optimizer.fillSteps(rule.rules(), blocks, update, lrFactor);
     program.run();
+  }
+
+  Graph graph() {
+    return program.graph();
+  }
+
+  /** What the allocator reserved for optimizer state. */
+  long stateBytes() {
+    return memory.bytes(Role.STATE) + memory.bytes(Role.NARROW_STATE);
   }
 
   float[] parameters() {

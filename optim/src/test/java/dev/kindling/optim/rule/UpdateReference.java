@@ -12,6 +12,7 @@ final class UpdateReference {
   private final double[] second;
   private double beta1Power = 1;
   private double beta2Power = 1;
+  private int updates;
 
   UpdateReference(UpdateRule rule, float[] start) {
     this.rule = rule;
@@ -27,6 +28,21 @@ final class UpdateReference {
     return theta;
   }
 
+  /** First moments or momentum, zero before the first update. */
+  double[] first() {
+    return first;
+  }
+
+  /** Second moments. */
+  double[] second() {
+    return second;
+  }
+
+  /** Number of this update, from 1. */
+  int updates() {
+    return updates;
+  }
+
   void update(float[] gradientSum, double tokens, double lrFactor) {
     double[] g = new double[gradientSum.length];
     double squares = 0;
@@ -40,29 +56,70 @@ final class UpdateReference {
         g[i] *= rule.clipNorm() / norm;
       }
     }
+    updates++;
     double eta = rule.lr() * lrFactor;
     if (rule instanceof AdamW adam) {
-      adam(adam, g, eta);
+      adam(adam, g, eta, 0);
     } else if (rule instanceof Sgd sgd) {
       sgd(sgd, g, eta);
+    } else if (rule instanceof Adafactor factored) {
+      MatrixReference.adafactor(factored, g, this, eta);
+    } else if (rule instanceof AdamMini mini) {
+      adamMini(mini, g, eta);
+    } else if (rule instanceof Muon muon) {
+      MatrixReference.muon(muon, g, this, eta);
+      adam((AdamW) muon.rules().get(1), g, eta, UpdateBench.DECAYED);
+    } else if (rule instanceof Lion lion) {
+      lion(lion, g, eta);
     } else {
       throw new AssertionError("no reference for " + rule);
     }
   }
 
-  private static double decay(UpdateRule rule, int i) {
+  static double decay(UpdateRule rule, int i) {
     return i < UpdateBench.DECAYED ? rule.weightDecay() : 0;
   }
 
-  private void adam(AdamW adam, double[] g, double eta) {
+  private void adam(AdamW adam, double[] g, double eta, int from) {
     beta1Power *= adam.beta1();
     beta2Power *= adam.beta2();
-    for (int i = 0; i < g.length; i++) {
+    for (int i = from; i < g.length; i++) {
       first[i] = adam.beta1() * first[i] + (1 - adam.beta1()) * g[i];
       second[i] = adam.beta2() * second[i] + (1 - adam.beta2()) * g[i] * g[i];
       double mHat = first[i] / (1 - beta1Power);
       double vHat = second[i] / (1 - beta2Power);
       theta[i] -= eta * (mHat / (Math.sqrt(vHat) + adam.eps()) + decay(adam, i) * theta[i]);
+    }
+  }
+
+  /** Zhang et al. 2024, algorithm 1: rows of the matrix, then the vector as a whole. */
+  private void adamMini(AdamMini mini, double[] g, double eta) {
+    beta1Power *= mini.beta1();
+    beta2Power *= mini.beta2();
+    int[] starts = {0, 2, 4, UpdateBench.DECAYED, g.length};
+    for (int block = 0; block + 1 < starts.length; block++) {
+      int from = starts[block];
+      int to = starts[block + 1];
+      double squares = 0;
+      for (int i = from; i < to; i++) {
+        squares += g[i] * g[i];
+      }
+      second[block] = mini.beta2() * second[block] + (1 - mini.beta2()) * squares / (to - from);
+      double root = Math.sqrt(second[block] / (1 - beta2Power)) + mini.eps();
+      for (int i = from; i < to; i++) {
+        first[i] = mini.beta1() * first[i] + (1 - mini.beta1()) * g[i];
+        double mHat = first[i] / (1 - beta1Power);
+        theta[i] -= eta * (mHat / root + decay(mini, i) * theta[i]);
+      }
+    }
+  }
+
+  /** Chen et al. 2023, algorithm 2. */
+  private void lion(Lion lion, double[] g, double eta) {
+    for (int i = 0; i < g.length; i++) {
+      double c = lion.beta1() * first[i] + (1 - lion.beta1()) * g[i];
+      theta[i] -= eta * (Math.signum(c) + decay(lion, i) * theta[i]);
+      first[i] = lion.beta2() * first[i] + (1 - lion.beta2()) * g[i];
     }
   }
 

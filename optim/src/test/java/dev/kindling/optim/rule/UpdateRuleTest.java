@@ -11,7 +11,9 @@ import dev.kindling.kernels.graph.Shape;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class UpdateRuleTest {
@@ -23,6 +25,15 @@ class UpdateRuleTest {
       List.of(
           new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0),
           new AdamW(3e-3, 0.8, 0.999, 1e-3, 0.0, 0.0),
+          new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0, true, AdamState.INT8),
+          new Adafactor(1e-2, 0.8, 1e-30, 1e-3, 1.0, false, false, 0.1, 1.0),
+          new Adafactor(0.3, 0.6, 1e-8, 1e-3, 0.5, true, true, 0.0, 0.0),
+          new AdamMini(1e-2, 0.9, 0.95, 1e-8, Optional.empty(), 0.1, 1.0),
+          new AdamMini(3e-3, 0.8, 0.999, 1e-3, Optional.of(2), 0.0, 0.0),
+          new Muon(1e-3, 0.95, true, 5, MuonScale.MATCH_RMS, 0.1, 1.0, Optional.empty()),
+          new Muon(1e-3, 0.9, false, 3, MuonScale.ORIGINAL, 0.0, 0.0, Optional.empty()),
+          new Lion(1e-3, 0.9, 0.99, 0.1, 1.0),
+          new Lion(1e-2, 0.95, 0.98, 0.0, 0.0),
           new Sgd(1e-2, 0.0, false, 0.0, 0.0),
           new Sgd(1e-2, 0.0, false, 0.1, 1.0),
           new Sgd(1e-2, 0.9, false, 0.05, 1.0),
@@ -40,7 +51,12 @@ class UpdateRuleTest {
   @Test
   void everyPermittedRuleIsInTheListOfThisTest() {
     assertThat(RULES.stream().map(Object::getClass).distinct())
-        .containsExactlyInAnyOrder(UpdateRule.class.getPermittedSubclasses());
+        .containsExactlyInAnyOrderElementsOf(records(UpdateRule.class).toList());
+  }
+
+  private static Stream<Class<?>> records(Class<?> sealed) {
+    return Arrays.stream(sealed.getPermittedSubclasses())
+        .flatMap(each -> each.isRecord() ? Stream.of(each) : records(each));
   }
 
   @Test
@@ -86,7 +102,13 @@ class UpdateRuleTest {
   @Test
   void onlyMatricesDecay() {
     for (UpdateRule rule :
-        List.of(new AdamW(0.1, 0.9, 0.95, 1e-8, 0.5, 0.0), new Sgd(0.1, 0.0, false, 0.5, 0.0))) {
+        List.of(
+            new AdamW(0.1, 0.9, 0.95, 1e-8, 0.5, 0.0),
+            new Adafactor(0.1, 0.8, 1e-30, 1e-3, 1, false, false, 0.5, 0),
+            new AdamMini(0.1, 0.9, 0.95, 1e-8, Optional.empty(), 0.5, 0),
+            new Muon(0.1, 0.95, true, 5, MuonScale.ORIGINAL, 0.5, 0, Optional.empty()),
+            new Lion(0.1, 0.9, 0.99, 0.5, 0.0),
+            new Sgd(0.1, 0.0, false, 0.5, 0.0))) {
       float[] ones = new float[UpdateBench.ELEMENTS];
       Arrays.fill(ones, 1f);
       try (UpdateBench bench = new UpdateBench(rule)) {
@@ -168,7 +190,11 @@ class UpdateRuleTest {
                 "clipNorm",
                 1.0,
                 "master",
-                true));
+                true,
+                "state",
+                AdamState.FP32));
+    assertThat(Lion.defaults())
+        .isEqualTo(Map.of("beta1", 0.9, "beta2", 0.99, "weightDecay", 0.1, "clipNorm", 1.0));
     assertThat(Sgd.defaults())
         .isEqualTo(Map.of("momentum", 0.0, "nesterov", false, "weightDecay", 0.0, "clipNorm", 1.0));
   }

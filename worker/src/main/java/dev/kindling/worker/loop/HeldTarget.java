@@ -21,7 +21,7 @@ public record HeldTarget(Memory memory, Held held) implements TensorTarget {
 
   @Override
   public DType dtype() {
-    return DType.F32;
+    return held.dtype();
   }
 
   @Override

@@ -112,7 +112,7 @@ final class PieceExchange implements AutoCloseable {
 
     @Override
     public DType dtype() {
-      return DType.F32;
+      return held.dtype();
     }
 
     @Override

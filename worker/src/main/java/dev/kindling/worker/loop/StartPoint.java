@@ -57,6 +57,7 @@ final class StartPoint {
   private Progress at(Optional<TrainState> restored) {
     if (restored.isEmpty()) {
       program.memory().clear(Role.STATE);
+      program.memory().clear(Role.NARROW_STATE);
       fill(true);
       return new Progress(0, 0, List.of(), plan.globalBatch());
     }

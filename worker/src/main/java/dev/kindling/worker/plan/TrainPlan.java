@@ -106,6 +106,11 @@ public record TrainPlan(
     if (optimizer instanceof Mezo) {
       forwardOnly(errors, adapter, mesh, memory);
     }
+    if (mesh != null && mesh.zero() > 0 && optimizer instanceof Optimizer descent) {
+      descent.rules().stream()
+          .flatMap(rule -> rule.obstacleToPieces().stream())
+          .forEach(why -> errors.that(false, "mesh.zero", "0 with " + why, mesh.zero()));
+    }
     if (recovery != null && counts) {
       recovery.check(ranks, errors);
     }

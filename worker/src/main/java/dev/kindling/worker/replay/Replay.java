@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
@@ -45,7 +46,10 @@ public final class Replay implements AutoCloseable {
     }
   }
 
-  /** Begins at the first weights of the run, those of a fresh adapter included, with the thresholds that follow from them. */
+  /**
+   * Begins at the first weights of the run, those of a fresh adapter included, with the thresholds
+   * that follow from them.
+   */
   public void fill(FirstValues values) {
     FirstValues own = step.first(step.projection().values(values));
     for (Param param : params()) {
@@ -117,7 +121,8 @@ public final class Replay implements AutoCloseable {
     List<Held> held = new ArrayList<>();
     for (Param param : params()) {
       for (StateVariable state : step.state(param)) {
-        held.add(new Held(state.name(), state.shape(), 0, state.shape().elements()));
+        Shape shape = state.variable().type().shape();
+        held.add(new Held(state.name(), shape, 0, shape.elements()));
       }
     }
     return held;

@@ -1,5 +1,6 @@
 package dev.kindling.worker.shard;
 
+import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Shape;
 
 /**
@@ -10,7 +11,12 @@ import dev.kindling.kernels.graph.Shape;
  * @param from first element held
  * @param elements how many
  */
-public record Held(String name, Shape whole, long from, long elements) {
+public record Held(String name, Shape whole, long from, long elements, DType dtype) {
+  /** Of fp32 numbers. */
+  public Held(String name, Shape whole, long from, long elements) {
+    this(name, whole, from, elements, DType.F32);
+  }
+
   public Held {
     if (from < 0 || elements < 1 || from + elements > whole.elements()) {
       throw new IllegalArgumentException(

@@ -120,6 +120,6 @@ public record Sharding(int stage, int ranks, long bucketBytes) {
     Shape shape = stored.type().shape();
     return shards(param)
         ? new Held(stored.name(), param.shape(), rank * shape.elements(), shape.elements())
-        : new Held(stored.name(), shape, 0, shape.elements());
+        : new Held(stored.name(), shape, 0, shape.elements(), stored.type().dtype());
   }
 }

@@ -20,10 +20,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 
 /**
@@ -32,15 +34,8 @@ import java.util.function.UnaryOperator;
  * computes while the host prepares the next: each uses the next slot of the memory in turn.
  */
 public final class StepProgram implements AutoCloseable {
-  private static final List<Role> DRY_RUN_CLEARS =
-      List.of(
-          Role.PARAMETER,
-          Role.SHARD,
-          Role.WORKING,
-          Role.GRADIENT,
-          Role.FRESH_GRADIENT,
-          Role.STATE,
-          Role.PARTIAL);
+  private static final Set<Role> DRY_RUN_CLEARS =
+      EnumSet.complementOf(EnumSet.of(Role.INPUT, Role.OUTPUT, Role.STEP));
 
   private final TrainStep graphs;
   private final Map<String, Variable> variables = new HashMap<>();
@@ -53,9 +48,7 @@ public final class StepProgram implements AutoCloseable {
   private final List<Program> stash;
   private final StepBlocks stepBlocks;
   private final List<StepInputs> inputs = new ArrayList<>();
-
   private final OutcomePlaces outcomes;
-
   private final long bytesPeak;
   private int slot;
 
@@ -67,7 +60,6 @@ public final class StepProgram implements AutoCloseable {
 
   /** Rows of {@link #outcomes} that were read early, oldest first. */
   private float[] kept;
-
   private int keptRows;
   private final StepOutcome outcome;
 
@@ -80,8 +72,7 @@ public final class StepProgram implements AutoCloseable {
     List<Variable> declared = variables(all);
     declared.forEach(variable -> variables.put(variable.name(), variable));
     memory = backend.allocate(declared, all);
-    Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
-    List<Program> compiled = compiled(all, backend, memory, axes);
+    List<Program> compiled = compiled(all, backend, memory, Map.of(Axis.DATA, data));
     micro = compiled.subList(0, micros);
     finish = compiled.get(micros);
     stash = compiled.subList(micros + 1, micros + 1 + levels);

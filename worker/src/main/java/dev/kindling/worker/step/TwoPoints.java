@@ -29,9 +29,9 @@ import java.util.function.Function;
  * </pre>
  *
  * A node that reads nothing perturbed is written once, unless a later one adds to it in place: what
- * lies before the first trained parameter is the same at both points. Neighbours that read the same parameters, such as the chunks of a
- * head, share what was perturbed; a table that a model reads at both ends is perturbed twice. Sums
- * over chunks of a loss fall away, because {@link AddLoss} adds.
+ * lies before the first trained parameter is the same at both points. Neighbours that read the same
+ * parameters, such as the chunks of a head, share what was perturbed; a table that a model reads at
+ * both ends is perturbed twice. Sums over chunks of a loss fall away, because {@link AddLoss} adds.
  */
 final class TwoPoints {
   private record Pair(Value plus, Value minus) {}

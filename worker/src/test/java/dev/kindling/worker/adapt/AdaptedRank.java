@@ -10,7 +10,7 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.AdamW;
-import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.Mistral;
@@ -23,6 +23,7 @@ import dev.kindling.worker.step.StepInputs;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
 import dev.kindling.worker.step.StepShape;
+import dev.kindling.worker.step.TrainStep;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -34,6 +35,7 @@ final class AdaptedRank implements AutoCloseable {
   static final int TOKENS = 12;
   static final int SEQUENCE = 6;
   static final int VOCABULARY = 11;
+  static final StepShape SHAPE = new StepShape(TOKENS, SEQUENCE, false, 1);
   static final AdamW RULE = new AdamW(3e-3, 0.9, 0.95, 1e-8, 0.1, 0);
 
   private final Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
@@ -41,10 +43,13 @@ final class AdaptedRank implements AutoCloseable {
   private final StepProgram program;
   private long updates;
 
-  AdaptedRank(ModelFamily model, Projection projection, UpdateRule rule) {
-    StepShape shape = new StepShape(TOKENS, SEQUENCE, false, 1);
-    program = StepProgram.compile(new StepGraphs(model, projection, rule, shape), backend, alone);
+  AdaptedRank(TrainStep step) {
+    program = StepProgram.compile(step, backend, alone);
     program.fill(SEED);
+  }
+
+  AdaptedRank(ModelFamily model, Projection projection, Optimizer rule) {
+    this(new StepGraphs(model, projection, rule, SHAPE));
   }
 
   AdaptedRank(ModelFamily model, Adapter adapter) {

@@ -46,4 +46,17 @@ class MezoPlanTest {
     assertThatThrownBy(() -> plan("optimizer.clip_norm=1.0"))
         .hasMessageContaining("optimizer.clip_norm");
   }
+
+  @Test
+  void adaptersWithoutDropoutAreTrainedAndOthersRefusedByKey() {
+    assertThat(plan("adapter.type=lora", "adapter.rank=4").adapter().dropout()).isEqualTo(0);
+    assertThat(plan("adapter.type=dora").adapter().dropout()).isEqualTo(0);
+    for (String type : List.of("lora", "dora")) {
+      assertThatThrownBy(() -> plan("adapter.type=" + type, "adapter.dropout=0.1"))
+          .hasMessageContaining("adapter.dropout: expected 0 with optimizer mezo")
+          .hasMessageContaining("found 0.1");
+    }
+    assertThatThrownBy(() -> plan("adapter.type=paca", "adapter.rank=4"))
+        .hasMessageContaining("adapter.type: expected full, frozen, lora or dora with optimizer");
+  }
 }

@@ -54,6 +54,7 @@ class TrainPlanTest {
         weight_decay: 0.1
         clip_norm: 1.0
         master: true
+        state: fp32
       schedule:
         type: cosine
         warmup_steps: 0
@@ -201,8 +202,25 @@ class TrainPlanTest {
             refused(
                 SMALLEST,
                 "optimizer={type: groups, rest: {type: groups}, groups: [{match: a, rule: {lr: 1}}]}"))
-        .containsPattern("optimizer.rest.type: expected one of adamw, .*, found \"groups\"")
+        .containsPattern("optimizer.rest.type: expected one of .*adamw.*, found \"groups\"")
         .contains("optimizer.groups.0.rule.type: missing required key");
+  }
+
+  @Test
+  void rulesThatWantWholeMatricesRefusePieces() {
+    String two = "mesh.zero=1";
+    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: muon, lr: 1e-3}"))
+        .isEqualTo(
+            "--set:2:11 mesh.zero: expected 0 with muon (its products are those of whole matrices),"
+                + " found 1");
+    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: adafactor, lr: 1e-3}"))
+        .contains("expected 0 with adafactor (its moments are those of whole rows and columns)");
+    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer.state=int8"))
+        .contains("expected 0 with adamw's state in int8 (its blocks follow whole matrices)");
+    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: adam_mini, lr: 1e-3}"))
+        .contains("expected 0 with adam-mini (its moments are those of whole rows and heads)");
+    assertThat(plan(SMALLEST, "ranks=2", two, "optimizer={type: lion, lr: 1e-3}").mesh().zero())
+        .isEqualTo(1);
   }
 
   @Test

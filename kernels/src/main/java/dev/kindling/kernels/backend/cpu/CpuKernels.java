@@ -1,6 +1,8 @@
 package dev.kindling.kernels.backend.cpu;
 
 import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
 import dev.kindling.kernels.graph.op.AddLoss;
@@ -18,9 +20,12 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.FactoredMoments;
+import dev.kindling.kernels.graph.op.FactoredRms;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
 import dev.kindling.kernels.graph.op.Gelu;
@@ -32,12 +37,16 @@ import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
 import dev.kindling.kernels.graph.op.Mezo;
+import dev.kindling.kernels.graph.op.Momentum;
+import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
@@ -54,6 +63,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.Map;
@@ -65,6 +75,8 @@ final class CpuKernels {
   static Map<Class<? extends Op>, CpuKernel> table(RopeCpu rope) {
     Map<Class<? extends Op>, CpuKernel> table = new HashMap<>();
     table.put(Accumulate.class, ElementCpu::accumulate);
+    table.put(AdamMini.class, AdamMiniCpu::bind);
+    table.put(Adafactor.class, FactoredCpu::update);
     table.put(AdamW.class, UpdateCpu::adamW);
     table.put(AddLoss.class, LossCpu::addLoss);
     table.put(Add.class, ElementCpu::add);
@@ -83,8 +95,11 @@ final class CpuKernels {
     table.put(CrossEntropy.class, LossCpu::loss);
     table.put(CrossEntropyWithGradient.class, LossCpu::lossWithGradient);
     table.put(Dropout.class, AdapterCpu::dropout);
+    table.put(Descend.class, DirectionCpu::descend);
     table.put(Embedding.class, EmbeddingCpu::forward);
     table.put(EmbeddingGradient.class, EmbeddingCpu::gradient);
+    table.put(FactoredRms.class, FactoredCpu::rms);
+    table.put(FactoredMoments.class, FactoredCpu::moments);
     table.put(Fill.class, ElementCpu::fill);
     table.put(GatherColumns.class, ColumnCpu::gather);
     table.put(Gelu.class, ElementCpu::gelu);
@@ -101,6 +116,10 @@ final class CpuKernels {
     table.put(Mezo.class, PerturbCpu::mezo);
     table.put(Perturb.class, PerturbCpu::perturb);
     table.put(ProjectedGradient.class, PerturbCpu::projectedGradient);
+    table.put(Lion.class, UpdateCpu::lion);
+    table.put(Normalize.class, DirectionCpu::normalize);
+    table.put(Momentum.class, DirectionCpu::momentum);
+    table.put(QuantizedAdamW.class, QuantizedAdamWCpu::bind);
     table.put(RandomNormal.class, RandomCpu::normal);
     table.put(Reduce.class, CollectiveCpu::reduce);
     table.put(ReduceScatter.class, CollectiveCpu::reduceScatter);
@@ -117,6 +136,7 @@ final class CpuKernels {
     table.put(SplitColumns.class, ColumnCpu::split);
     table.put(SwiGlu.class, ElementCpu::swiGlu);
     table.put(SwiGluGradient.class, ElementCpu::swiGluGradient);
+    table.put(WeightedSum.class, DirectionCpu::weightedSum);
     table.put(WriteRows.class, RowCpu::write);
     return table;
   }

@@ -6,6 +6,7 @@ import dev.kindling.kernels.backend.cpu.vector.UpdateKernels;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.random.StochasticRounding;
 import java.util.ArrayList;
@@ -118,18 +119,20 @@ final class UpdateCpu {
                 from,
                 to);
     int elements = binding.inElements(0);
-    if (op.roundingKey().isEmpty()) {
-      return () -> workers.run(task, elements, Grain.ELEMENTS);
-    }
-    Workers.Task rounding = rounding(param, scale, step, op.roundingKey().get(), workers.count());
+    List<Workers.Task> tasks = new ArrayList<>(List.of(task));
+    int count = workers.count();
+    op.roundingKey().ifPresent(key -> tasks.add(rounding(param, scale, step, key, count)));
+    op.stateKey().ifPresent(key -> tasks.add(rounding(m, scale, step, key, count)));
+    op.stateKey().ifPresent(key -> tasks.add(rounding(v, scale, step, key + 1, count)));
+    Workers.Task[] inOrder = tasks.toArray(Workers.Task[]::new);
     return () -> {
-      workers.run(task, elements, Grain.ELEMENTS);
-      workers.run(rounding, elements, Grain.ELEMENTS);
+      for (Workers.Task each : inOrder) {
+        workers.run(each, elements, Grain.ELEMENTS);
+      }
     };
   }
 
-  private static Workers.Task rounding(
-      Operand param, Operand scale, Operand step, long key, int count) {
+  static Workers.Task rounding(Operand param, Operand scale, Operand step, long key, int count) {
     int[][] blocks = new int[count][4];
     return (from, to, worker) -> {
       long now = (long) step.get(StepScalar.STEP.ordinal());
@@ -142,6 +145,31 @@ final class UpdateCpu {
         param.set(i, StochasticRounding.round(param.get(i), random));
       }
     };
+  }
+
+  static Runnable lion(Binding binding) {
+    Lion op = binding.op(Lion.class);
+    Operand param = binding.out(0);
+    Operand gradient = binding.in(1);
+    Operand m = binding.out(1);
+    Operand scale = binding.in(3);
+    Operand step = binding.in(4);
+    Workers workers = binding.workers();
+    Workers.Task task =
+        (from, to, worker) -> {
+          float factor = scale.get(0);
+          float rate = step.get(StepScalar.LEARNING_RATE.ordinal());
+          float keep = 1 - rate * op.weightDecay();
+          for (int i = from; i < to && factor != 0; i++) {
+            float g = factor * gradient.get(i);
+            float old = m.get(i);
+            float sign = Math.signum(Math.fma(1 - op.beta1(), g - old, old));
+            param.set(i, Math.fma(param.get(i), keep, -rate * sign));
+            m.set(i, Math.fma(1 - op.beta2(), g - old, old));
+          }
+        };
+    int elements = binding.inElements(0);
+    return () -> workers.run(task, elements, Grain.ELEMENTS);
   }
 
   static Runnable sgd(Binding binding) {

@@ -33,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class CudaProgram implements Program {
   /** Roles whose content outlives a step. */
-  private static final Set<Role> STATE = Set.of(Role.PARAMETER, Role.SHARD, Role.STATE);
+  private static final Set<Role> STATE =
+      Set.of(Role.PARAMETER, Role.SHARD, Role.STATE, Role.NARROW_STATE);
 
   private final Graph graph;
   private final Layout layout;

@@ -152,7 +152,8 @@ final class ElementCuda {
       long copy = b.copyAddress(parameter);
       long elements = b.at(parameter).elements();
       table.add(
-          new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0], Element.F32));
+          new TensorTable.Entry(
+              master, master, 0, 0, copy, elements, new float[0], 0, Element.F32));
     }
     b.launch("copy_tensors_f32", table).ready();
   }
@@ -165,7 +166,8 @@ final class ElementCuda {
       long copy = addresses.copyAddress(variable);
       long elements = variable.type().shape().elements();
       table.add(
-          new TensorTable.Entry(master, master, 0, 0, copy, elements, new float[0], Element.F32));
+          new TensorTable.Entry(
+              master, master, 0, 0, copy, elements, new float[0], 0, Element.F32));
     }
     return table;
   }

@@ -7,13 +7,11 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
-import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
-import dev.kindling.kernels.graph.op.Sgd;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -171,7 +169,8 @@ public final class ProgramProfile {
           bytes += input(node, i, layout, narrowCopies);
         }
       }
-      boolean updates = node.op() instanceof AdamW || node.op() instanceof Sgd;
+      Variable changed = node.op().alias(0) == 0 ? layout.variableOf(node.input(0)) : null;
+      boolean updates = changed != null && changed.role() == Role.PARAMETER;
       bytes += updates && narrowCopies ? 2 * node.input(0).type().shape().elements() : 0;
     }
     return bytes;

@@ -10,6 +10,7 @@ import dev.kindling.kernels.graph.Whole;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.memory.Span;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -98,7 +99,8 @@ final class RoleArenas {
 
   private static boolean rounds(Op op) {
     return (op instanceof AdamW adamW && adamW.roundingKey().isPresent())
-        || (op instanceof Mezo mezo && mezo.roundingKey().isPresent());
+        || (op instanceof Mezo mezo && mezo.roundingKey().isPresent())
+        || (op instanceof QuantizedAdamW quantized && quantized.roundingKey().isPresent());
   }
 
   /** How many times smaller than fp32 the variables of a role are. */

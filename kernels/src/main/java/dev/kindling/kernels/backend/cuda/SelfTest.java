@@ -181,7 +181,10 @@ final class SelfTest {
   /** Sixteenths from 1 to 11, positive where a second moment or a count may be meant. */
   private static float number(Variable variable, int index, int place) {
     int step = Math.floorMod(index * 31 + place * 17 + place / LAW, LAW) - LAW / 2;
-    boolean positive = variable.role() == Role.STATE || variable.role() == Role.STEP;
+    boolean positive =
+        variable.role() == Role.STATE
+            || variable.role() == Role.NARROW_STATE
+            || variable.role() == Role.STEP;
     return (positive ? Math.abs(step) + 1 : step) / 16f;
   }
 

@@ -11,6 +11,8 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Accumulation;
+import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AddLoss;
 import dev.kindling.kernels.graph.op.Attention;
@@ -23,8 +25,11 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.FactoredMoments;
+import dev.kindling.kernels.graph.op.FactoredRms;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
 import dev.kindling.kernels.graph.op.Gelu;
@@ -32,10 +37,14 @@ import dev.kindling.kernels.graph.op.GeluGradient;
 import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Mezo;
+import dev.kindling.kernels.graph.op.Momentum;
+import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
@@ -45,6 +54,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.List;
 import java.util.Optional;
@@ -187,7 +197,72 @@ final class SelfTestGraph {
       Value buffer = floats(Role.STATE, 17, 9);
       show(new Sgd(0.9f, 0.1f, true), other, each, buffer, scale, b.step());
     }
+    for (Value each : List.of(gradient, fresh)) {
+      narrowUpdates(scale, each);
+    }
     return scale;
+  }
+
+  /** Updates with little state; codes of 8 bits do not show themselves as numbers. */
+  private void narrowUpdates(Value scale, Value gradient) {
+    Value lion = floats(Role.PARAMETER, 17, 9);
+    show(new Lion(0.9f, 0.99f, 0.1f), lion, gradient, floats(Role.STATE, 17, 9), scale, b.step());
+    AdamW narrow = new AdamW(0.9f, 0.95f, 1e-3f, 0.1f, Optional.empty(), Optional.of(5L));
+    Value m = floats(Role.NARROW_STATE, 17, 9);
+    Value v = floats(Role.NARROW_STATE, 17, 9);
+    Value param = floats(Role.PARAMETER, 17, 9);
+    b.output("out" + outputs++, b.add(narrow, param, gradient, m, v, scale, b.step()).get(0));
+    Value other = floats(Role.PARAMETER, 17, 9);
+    List<Value> after =
+        b.add(quantized(Optional.empty()), quantized(other, gradient, scale, 17 * 9));
+    b.output("out" + outputs++, after.get(0));
+    b.output("out" + outputs++, after.get(3));
+    directions(scale, gradient);
+    factored(scale, gradient);
+  }
+
+  private void directions(Value scale, Value gradient) {
+    Value buffer = floats(Role.STATE, 17, 9);
+    Value direction = show(new Momentum(0.95f, true), gradient, buffer, scale).get(0);
+    Value norm = show(new GlobalNorm(false), direction).get(0);
+    Value unit = show(new Normalize(1e-7f), direction, norm).get(0);
+    Value sum = show(new WeightedSum(3, -0.5f), unit, direction).get(0);
+    show(new Descend(0.2f, 0.1f), floats(Role.PARAMETER, 17, 9), sum, scale, b.step());
+  }
+
+  private void factored(Value scale, Value gradient) {
+    Value rows = floats(Role.STATE, 17);
+    Value columns = floats(Role.STATE, 9);
+    List<Value> moments =
+        show(new FactoredMoments(1e-30f), gradient, rows, columns, scale, b.step());
+    Value r = moments.get(0);
+    Value c = moments.get(1);
+    Value mean = moments.get(2);
+    Value rms = show(new FactoredRms(), gradient, r, c, mean, scale).get(0);
+    Value param = floats(Role.PARAMETER, 17, 9);
+    Op update = new Adafactor(1, 0.1f, false, 0);
+    show(update, param, gradient, r, c, mean, rms, scale, b.step());
+    Value[] mini = {
+      floats(Role.PARAMETER, 17, 9),
+      gradient,
+      floats(Role.STATE, 17, 9),
+      floats(Role.STATE, 17),
+      scale,
+      b.step()
+    };
+    show(new AdamMini(0.9f, 0.95f, 1e-3f, 0.1f, 9), mini);
+  }
+
+  private static QuantizedAdamW quantized(Optional<Long> key) {
+    return new QuantizedAdamW(0.9f, 0.95f, 1e-3f, 0.1f, key);
+  }
+
+  private Value[] quantized(Value param, Value gradient, Value scale, int elements) {
+    ValueType words = QuantizedAdamW.words(elements);
+    Value m = b.variable(new Variable("v" + variables++, words, Role.STATE));
+    Value v = b.variable(new Variable("v" + variables++, words, Role.STATE));
+    int blocks = QuantizedAdamW.scales(elements).shape().dim(1);
+    return new Value[] {param, gradient, m, v, floats(Role.STATE, 2, blocks), scale, b.step()};
   }
 
   /** What is stored in bf16 alone shows itself as the rows of a table. */
@@ -200,6 +275,15 @@ final class SelfTestGraph {
     show(new Embedding(), updated.get(0), ids());
     b.output("out" + outputs++, updated.get(1));
     b.output("out" + outputs++, updated.get(2));
+    AdamW narrow = new AdamW(0.9f, 0.95f, 1e-3f, 0.1f, Optional.of(5L), Optional.of(7L));
+    Value next = floats(Role.PARAMETER, ROWS, WIDTH);
+    Value narrowM = floats(Role.NARROW_STATE, ROWS, WIDTH);
+    Value narrowV = floats(Role.NARROW_STATE, ROWS, WIDTH);
+    List<Value> small = b.add(narrow, next, gradient, narrowM, narrowV, scale, b.step());
+    show(new Embedding(), small.get(0), ids());
+    Value last = floats(Role.PARAMETER, ROWS, WIDTH);
+    Value[] inputs = quantized(last, gradient, scale, ROWS * WIDTH);
+    show(new Embedding(), b.add(quantized(Optional.of(5L)), inputs).get(0), ids());
   }
 
   private void zerothOrder(Value x, Value scale) {

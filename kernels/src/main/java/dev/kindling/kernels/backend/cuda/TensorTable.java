@@ -13,12 +13,13 @@ import java.util.List;
 final class TensorTable {
   static final int PIECE_ELEMENTS = 16384;
   static final int PIECE_THREADS = 256;
-  private static final int TENSOR_BYTES = 64;
+  private static final int TENSOR_BYTES = 72;
   private static final int PIECE_BYTES = 16;
 
   /**
    * Addresses of one tensor, 0 for what the kernel does not name.
    *
+   * @param key of the kernel's random numbers, or one more address
    * @param sourceElement what lies at {@code source}; kernels that take no bf16 there ignore it
    */
   record Entry(
@@ -29,14 +30,15 @@ final class TensorTable {
       long copy,
       long elements,
       float[] numbers,
+      long key,
       Element sourceElement) {
     Entry(long target, long source, long elements, float... numbers) {
-      this(target, source, 0, 0, 0, elements, numbers, Element.F32);
+      this(target, source, 0, 0, 0, elements, numbers, 0, Element.F32);
     }
 
     /** The same tensor with a source in this type. */
     Entry reading(Element element) {
-      return new Entry(target, source, first, second, copy, elements, numbers, element);
+      return new Entry(target, source, first, second, copy, elements, numbers, key, element);
     }
   }
 
@@ -74,6 +76,7 @@ final class TensorTable {
       for (int i = 0; i < 4; i++) {
         table.putFloat(i < entry.numbers().length ? entry.numbers()[i] : 0f);
       }
+      table.putLong(entry.key());
     }
     for (int tensor = 0; tensor < entries.size(); tensor++) {
       int narrow = entries.get(tensor).sourceElement() == Element.BF16 ? 1 : 0;

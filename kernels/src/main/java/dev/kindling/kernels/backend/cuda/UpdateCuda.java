@@ -1,10 +1,19 @@
 package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.DynamicCode;
 import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.Sgd;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.Optional;
 
 /** Kernels of update.cu. */
 final class UpdateCuda {
@@ -12,33 +21,114 @@ final class UpdateCuda {
 
   /** Every update of the group in one launch. */
   static void adamW(Binding b, Node node) {
-    boolean rounded = Binding.op(node, AdamW.class).roundingKey().isPresent();
+    AdamW first = Binding.op(node, AdamW.class);
+    boolean rounded = first.roundingKey().isPresent();
     TensorTable table = new TensorTable();
     for (Node each : b.group().nodes()) {
       AdamW op = Binding.op(each, AdamW.class);
       float[] numbers = {op.beta1(), op.beta2(), op.eps(), op.weightDecay()};
       table.add(
           new TensorTable.Entry(
-              rounded ? roundingKey(b, each, op) : b.out(each, 0).address(),
+              rounded ? roundingKey(b, each, op.roundingKey()) : b.out(each, 0).address(),
               b.in(each, 1).address(),
               b.out(each, 1).address(),
               b.out(each, 2).address(),
               b.copyAddress(each.input(0)),
               each.output(0).shape().elements(),
               numbers,
+              op.stateKey().orElse(0L),
               b.in(each, 1).element()));
     }
     String kernel = rounded ? "adamw_tensors_rounded" : "adamw_tensors";
+    if (first.stateKey().isPresent()) {
+      kernel += "_state" + b.out(node, 1).variant();
+    }
     b.launch(kernel, table).at(b.in(node, 4).address(), b.in(node, 5).address()).ready();
   }
 
   /** Stands where the address of a master would. */
-  private static long roundingKey(Binding b, Node node, AdamW op) {
+  private static long roundingKey(Binding b, Node node, Optional<Long> key) {
     if (!b.isBf16Alone(node.input(0))) {
       throw new DeviceException(
-          "cuda: " + op + ": expected a parameter in bf16 alone, found one with an fp32 master");
+          "cuda: " + node + ": expected a parameter in bf16 alone, found one with an fp32 master");
     }
-    return op.roundingKey().orElseThrow();
+    return key.orElseThrow();
+  }
+
+  static void quantizedAdamW(Binding b, Node node) {
+    boolean rounded = Binding.op(node, QuantizedAdamW.class).roundingKey().isPresent();
+    TensorTable table = new TensorTable();
+    for (Node each : b.group().nodes()) {
+      QuantizedAdamW op = Binding.op(each, QuantizedAdamW.class);
+      float[] numbers = {op.beta1(), op.beta2(), op.eps(), op.weightDecay()};
+      table.add(
+          new TensorTable.Entry(
+              rounded ? roundingKey(b, each, op.roundingKey()) : b.out(each, 0).address(),
+              b.in(each, 1).address(),
+              b.out(each, 1).address(),
+              b.out(each, 2).address(),
+              b.copyAddress(each.input(0)),
+              each.output(0).shape().elements(),
+              numbers,
+              b.out(each, 3).address(),
+              b.in(each, 1).element()));
+    }
+    b.launch(rounded ? "quantized_adamw_tensors_rounded" : "quantized_adamw_tensors", table)
+        .at(b.in(node, 5).address(), b.in(node, 6).address())
+        .at(b.constant(codes(), "codes of 8 bits"))
+        .ready();
+  }
+
+  /** Numbers and limits of each code: {@code struct Code} of quantized.cu, twice. */
+  private static ByteBuffer codes() {
+    ByteBuffer table = ByteBuffer.allocateDirect(4 * 256 * Float.BYTES);
+    table.order(ByteOrder.LITTLE_ENDIAN);
+    for (DynamicCode code : List.of(DynamicCode.SIGNED, DynamicCode.UNSIGNED)) {
+      for (float number : code.numbers()) {
+        table.putFloat(number);
+      }
+      for (float limit : code.limits()) {
+        table.putFloat(limit);
+      }
+      table.putFloat(0f);
+    }
+    return table.flip();
+  }
+
+  static void lion(Binding b, Node node) {
+    TensorTable table = new TensorTable();
+    for (Node each : b.group().nodes()) {
+      Lion op = Binding.op(each, Lion.class);
+      float[] numbers = {op.beta1(), op.beta2(), op.weightDecay()};
+      Operand param = b.out(each, 0);
+      table.add(
+          new TensorTable.Entry(
+              param.address(),
+              b.in(each, 1).address(),
+              b.out(each, 1).address(),
+              0,
+              b.copyAddress(each.input(0)),
+              param.elements(),
+              numbers,
+              0,
+              b.in(each, 1).element()));
+    }
+    b.launch("lion_tensors", table).at(b.in(node, 3).address(), b.in(node, 4).address()).ready();
+  }
+
+  /** A block of threads for each run of elements with a moment of its own. */
+  static void adamMini(Binding b, Node node) {
+    AdamMini op = Binding.op(node, AdamMini.class);
+    Operand param = b.out(node, 0);
+    Operand gradient = b.in(node, 1);
+    b.launch("adam_mini")
+        .at(param.address(), gradient.address(), b.copyAddress(node.input(0)))
+        .at(b.out(node, 1).address(), b.out(node, 2).address())
+        .at(b.in(node, 4).address(), b.in(node, 5).address())
+        .ints(op.block(), gradient.element() == Element.BF16 ? 1 : 0)
+        .floats(op.beta1(), op.beta2(), op.eps(), op.weightDecay())
+        .grid(param.elements() / op.block(), 256)
+        .ready();
   }
 
   static void sgd(Binding b, Node node) {
@@ -59,6 +149,7 @@ final class UpdateCuda {
               b.copyAddress(each.input(0)),
               param.elements(),
               numbers,
+              0,
               b.in(each, 1).element()));
     }
     int scale = momentum ? 3 : 2;

@@ -11,15 +11,26 @@ import java.util.Optional;
  * -= lr * ((m / c1) / (sqrt(v / c2) + eps) + weightDecay * p) with lr, c1, c2 of the step block. A
  * scale of 0 leaves everything unchanged. With a rounding key the parameter has no fp32 master:
  * what is left of it is rounded to bf16 by {@link dev.kindling.kernels.random.StochasticRounding}
- * with that key and the step of the step block. After Loshchilov and Hutter 2019 (1711.05101),
+ * with that key and the step of the step block. With a state key m and v are rounded so too, after
+ * their use, with that key and the next one. After Loshchilov and Hutter 2019 (1711.05101),
  * algorithm 2.
  */
 public record AdamW(
-    float beta1, float beta2, float eps, float weightDecay, Optional<Long> roundingKey)
+    float beta1,
+    float beta2,
+    float eps,
+    float weightDecay,
+    Optional<Long> roundingKey,
+    Optional<Long> stateKey)
     implements Op {
   /** With an fp32 parameter. */
   public AdamW(float beta1, float beta2, float eps, float weightDecay) {
     this(beta1, beta2, eps, weightDecay, Optional.empty());
+  }
+
+  /** With fp32 state. */
+  public AdamW(float beta1, float beta2, float eps, float weightDecay, Optional<Long> roundingKey) {
+    this(beta1, beta2, eps, weightDecay, roundingKey, Optional.empty());
   }
 
   @Override

@@ -62,6 +62,19 @@ final class Expect {
     return type.shape();
   }
 
+  /** A matrix or vector of fp32, then its rows' numbers and its columns', at {@code rows}. */
+  static void factored(Op op, List<ValueType> inputs, int matrix, int rows) {
+    f32(op, inputs, matrix);
+    ValueType type = inputs.get(matrix);
+    int rank = type.shape().rank();
+    that(
+        rank == 1 || rank == 2,
+        op,
+        "input " + matrix + ": expected 1 or 2 dimensions, found " + type);
+    same(op, rows, FactoredMoments.rows(type), inputs.get(rows));
+    same(op, rows + 1, FactoredMoments.columns(type), inputs.get(rows + 1));
+  }
+
   /** An fp32 vector; returns its length. */
   static int vector(Op op, List<ValueType> inputs, int index) {
     ValueType type = inputs.get(index);

@@ -13,6 +13,8 @@ import java.util.Optional;
  */
 public sealed interface Op
     permits Accumulate,
+        AdamMini,
+        Adafactor,
         AdamW,
         Add,
         AddLoss,
@@ -30,9 +32,12 @@ public sealed interface Op
         Copy,
         CrossEntropy,
         CrossEntropyWithGradient,
+        Descend,
         Dropout,
         Embedding,
         EmbeddingGradient,
+        FactoredRms,
+        FactoredMoments,
         Fill,
         GatherColumns,
         Gelu,
@@ -44,11 +49,15 @@ public sealed interface Op
         LinearInputGradient,
         LinearOnto,
         LinearWeightGradient,
+        Lion,
         Magnitude,
         MagnitudeGradient,
         Mezo,
+        Momentum,
+        Normalize,
         Perturb,
         ProjectedGradient,
+        QuantizedAdamW,
         RandomNormal,
         Reduce,
         ReduceScatter,
@@ -65,6 +74,7 @@ public sealed interface Op
         SplitColumns,
         SwiGlu,
         SwiGluGradient,
+        WeightedSum,
         WriteRows {
   /** Answer of {@link #alias}: the output has memory of its own. */
   int OWN_MEMORY = -1;

@@ -91,9 +91,9 @@ class CudaBytesTest {
     // A table is tensors and their pieces: one makes the bf16 copies again, two sum loss and count.
     long refresh =
         graph.params().stream()
-            .mapToLong(param -> 64 + 16 * ((param.shape().elements() + 16383) / 16384))
+            .mapToLong(param -> 72 + 16 * ((param.shape().elements() + 16383) / 16384))
             .sum();
-    assertThat(one.constants()).isEqualTo(refresh + 2 * (64 + 16));
+    assertThat(one.constants()).isEqualTo(refresh + 2 * (72 + 16));
   }
 
   @Test
@@ -135,7 +135,7 @@ class CudaBytesTest {
     assertThat(bytes.variables().get(Role.PARAMETER)).isEqualTo(matrix);
     assertThat(bytes.copies()).isEqualTo(matrix / 2);
     // The copy of what was told is made again behind the broadcast, and when the host wrote it.
-    assertThat(bytes.constants()).isEqualTo(2 * (64 + 16));
+    assertThat(bytes.constants()).isEqualTo(2 * (72 + 16));
   }
 
   @Test

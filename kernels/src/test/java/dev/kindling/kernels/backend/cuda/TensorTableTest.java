@@ -14,8 +14,8 @@ class TensorTableTest {
     table.add(new TensorTable.Entry(4096, 8192, TensorTable.PIECE_ELEMENTS + 1));
     table.add(new TensorTable.Entry(4096, 8192, 1));
     assertThat(table.pieces()).isEqualTo(1 + 2 + 1);
-    assertThat(table.bytes()).isEqualTo(3 * 64 + 4 * 16);
-    assertThat(table.piecesAt(1 << 20)).isEqualTo((1 << 20) + 3 * 64);
+    assertThat(table.bytes()).isEqualTo(3 * 72 + 4 * 16);
+    assertThat(table.piecesAt(1 << 20)).isEqualTo((1 << 20) + 3 * 72);
   }
 
   @Test
@@ -25,7 +25,7 @@ class TensorTableTest {
     table.add(
         new TensorTable.Entry(4096, 8192, TensorTable.PIECE_ELEMENTS + 1).reading(Element.BF16));
     ByteBuffer content = table.content();
-    int pieces = 2 * 64;
+    int pieces = 2 * 72;
     assertThat(content.getInt(pieces + 4)).isZero();
     assertThat(content.getInt(pieces + 16 + 4)).isEqualTo(1);
     assertThat(content.getInt(pieces + 32 + 4)).isEqualTo(1);

@@ -6,7 +6,9 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.Sgd;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -58,7 +60,20 @@ final class MergeTensors {
           op.beta2(),
           op.eps(),
           op.roundingKey().isPresent(),
+          op.stateKey().isPresent(),
           node.inputs().subList(count - 2, count));
+    }
+    if (node.op() instanceof QuantizedAdamW op) {
+      return List.of(
+          QuantizedAdamW.class,
+          op.beta1(),
+          op.beta2(),
+          op.eps(),
+          op.roundingKey().isPresent(),
+          node.inputs().subList(count - 2, count));
+    }
+    if (node.op() instanceof Lion op) {
+      return List.of(Lion.class, op.beta1(), op.beta2(), node.inputs().subList(count - 2, count));
     }
     if (node.op() instanceof Sgd op) {
       return List.of(op.momentum(), op.nesterov(), node.inputs().subList(count - 2, count));

@@ -7,6 +7,8 @@ import static dev.kindling.kernels.backend.cuda.layout.OpStorage.Outputs.FP32;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.op.Accumulate;
+import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
 import dev.kindling.kernels.graph.op.AddLoss;
@@ -24,9 +26,12 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
+import dev.kindling.kernels.graph.op.FactoredMoments;
+import dev.kindling.kernels.graph.op.FactoredRms;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GatherColumns;
 import dev.kindling.kernels.graph.op.Gelu;
@@ -38,12 +43,16 @@ import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
+import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
 import dev.kindling.kernels.graph.op.Mezo;
+import dev.kindling.kernels.graph.op.Momentum;
+import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
+import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.ReduceScatter;
@@ -60,6 +69,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.List;
 import java.util.Map;
@@ -96,6 +106,8 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
   static final Map<Class<? extends Op>, OpStorage> ROWS =
       Map.ofEntries(
           Map.entry(Accumulate.class, SUMS),
+          Map.entry(AdamMini.class, SUMS),
+          Map.entry(Adafactor.class, SUMS),
           Map.entry(AdamW.class, SUMS),
           Map.entry(Add.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(AddLoss.class, new OpStorage(List.of(FP32), Set.of(0), DENSE)),
@@ -124,6 +136,8 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(Dropout.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
           Map.entry(Embedding.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(EmbeddingGradient.class, SUMS),
+          Map.entry(FactoredRms.class, SUMS),
+          Map.entry(FactoredMoments.class, SUMS),
           Map.entry(Fill.class, SUMS),
           Map.entry(GatherColumns.class, new OpStorage(List.of(AS_INPUT), Set.of(0), DENSE)),
           Map.entry(Gelu.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
@@ -142,6 +156,12 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(Mezo.class, SUMS),
           Map.entry(Perturb.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(ProjectedGradient.class, SUMS),
+          Map.entry(Lion.class, SUMS),
+          Map.entry(WeightedSum.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(Normalize.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(Momentum.class, NORM),
+          Map.entry(Descend.class, SUMS),
+          Map.entry(QuantizedAdamW.class, SUMS),
           Map.entry(RandomNormal.class, SUMS),
           Map.entry(Reduce.class, MOVES),
           Map.entry(ReduceScatter.class, MOVES),

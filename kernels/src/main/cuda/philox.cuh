@@ -5,8 +5,7 @@ struct Counter {
   unsigned word[4];
 };
 
-__device__ __forceinline__ Counter philox(unsigned long long counter, unsigned long long key) {
-  Counter c{{(unsigned)counter, (unsigned)(counter >> 32), 0, 0}};
+__device__ __forceinline__ Counter philox(Counter c, unsigned long long key) {
   unsigned key0 = (unsigned)key;
   unsigned key1 = (unsigned)(key >> 32);
 #pragma unroll
@@ -19,4 +18,8 @@ __device__ __forceinline__ Counter philox(unsigned long long counter, unsigned l
     key1 += 0xBB67AE85u;
   }
   return c;
+}
+
+__device__ __forceinline__ Counter philox(unsigned long long counter, unsigned long long key) {
+  return philox(Counter{{(unsigned)counter, (unsigned)(counter >> 32), 0, 0}}, key);
 }

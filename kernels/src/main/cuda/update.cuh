@@ -1,7 +1,7 @@
 // The AdamW sentence and rounding at random, for kernels over tables of tensors: those of the CPU
 // kernels, fused multiply-adds included.
 #pragma once
-#include "philox.cuh"
+#include "round.cuh"
 #include "tensors.cuh"
 
 // Indices of the step block (StepScalar).
@@ -10,16 +10,6 @@
 #define BIAS_CORRECTION2 2
 #define CLIP_NORM 3
 #define STEP 4
-
-/** fp32 to bf16, away from zero if the bits that go are more than r in [0, 65535]. */
-__device__ __forceinline__ float round_at_random(float x, unsigned r) {
-  unsigned bits = __float_as_uint(x);
-  unsigned cut = bits & 0xFFFF0000u;
-  if ((bits & 0x7F800000u) == 0x7F800000u) {
-    return __uint_as_float(x == x ? cut : cut | 0x00400000u);
-  }
-  return __uint_as_float((bits & 0xFFFFu) > r ? cut + 0x10000u : cut);
-}
 
 /** Rounds elements i to i + N - 1 of a step: StochasticRounding.java, bit for bit. */
 template <int N>

@@ -23,6 +23,7 @@ public final class Bench {
               Map.entry("gpu-host", new GpuHostBench()),
               Map.entry("gpu-kernels", new GpuKernelsBench()),
               Map.entry("gpu-losses", new GpuLossesBench()),
+              Map.entry("gpu-mezo", new GpuMezoBench()),
               Map.entry("gpu-padding", new GpuPaddingBench()),
               Map.entry("gpu-step", new GpuStepBench()),
               Map.entry("gpu-update", new GpuUpdateBench()),

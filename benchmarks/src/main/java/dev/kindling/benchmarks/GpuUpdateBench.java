@@ -22,7 +22,7 @@ import dev.kindling.optim.rule.Apollo;
 import dev.kindling.optim.rule.ApolloMini;
 import dev.kindling.optim.rule.Granularity;
 import dev.kindling.optim.rule.Optimizer;
-import dev.kindling.worker.step.StepGraphs;
+import dev.kindling.worker.step.TrainStep;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -147,7 +147,7 @@ final class GpuUpdateBench implements Benchmark {
     List<Graph> programs = List.of(update, fill);
     CudaOptions cuda = new CudaOptions(0, Precision.BF16, true, true);
     try (CudaBackend backend = new CudaBackend(cuda, line -> {});
-        Memory memory = backend.allocate(StepGraphs.variables(programs), programs);
+        Memory memory = backend.allocate(TrainStep.variables(programs), programs);
         Program filling = backend.compile(fill, memory, Map.of());
         Program updating = backend.compile(update, memory, Map.of())) {
       for (int slot = 0; slot < memory.slots(); slot++) {

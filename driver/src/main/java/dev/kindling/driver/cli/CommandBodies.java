@@ -64,5 +64,6 @@ public interface CommandBodies {
    * @param source run folder or Hugging Face model directory
    * @param dtype of the weights written; empty for that of the source, fp32 if there is none
    */
-  record ExportRequest(String source, String target, Optional<SafetensorsType> dtype) {}
+  record ExportRequest(
+      String source, String target, Optional<SafetensorsType> dtype, boolean merge) {}
 }

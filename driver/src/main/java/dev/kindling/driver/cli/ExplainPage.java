@@ -13,8 +13,8 @@ import dev.kindling.worker.plan.BatchArithmetic;
 import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.step.MemoryFit;
-import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepStages;
+import dev.kindling.worker.step.TrainStep;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -43,7 +43,7 @@ final class ExplainPage {
   }
 
   /** The sentences of the plan; opens the tokenizer for the vocabulary, reads no text. */
-  static StepGraphs graphs(TrainPlan plan) {
+  static TrainStep graphs(TrainPlan plan) {
     if (plan.data() instanceof Prepared prepared) {
       return WorkerTask.graphs(plan, TokenShards.open(Path.of(prepared.path())));
     }

@@ -56,7 +56,10 @@ final class ExportCommand implements Callable<Integer> {
 
   @Option(
       names = "--merge",
-      description = "Merges an adapter into its base; a run without an adapter is whole anyway.")
+      description = {
+        "Merges an adapter into its base and writes the whole model; without it a run with an",
+        "adapter becomes a PEFT directory. A run without an adapter is whole anyway."
+      })
   private boolean merge;
 
   private final CommandBodies bodies;
@@ -67,13 +70,8 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    if (merge) {
-      spec.commandLine()
-          .getErr()
-          .println("kindling: the run has no adapter; --merge changes nothing");
-    }
     return bodies.export(
-        new CommandBodies.ExportRequest(source, target, dtype.map(type -> type.stored)),
+        new CommandBodies.ExportRequest(source, target, dtype.map(type -> type.stored), merge),
         spec.commandLine().getOut());
   }
 }

@@ -41,7 +41,7 @@ public final class Kindling implements Runnable {
     line.addSubcommand(new DoctorCommand(new Examination(SparkApplication::openDoors)::examine));
     line.addSubcommand(new LogsCommand());
     line.addSubcommand(new DiffRunsCommand(bodies));
-    line.addSubcommand("replay", pendingReplay());
+    line.addSubcommand(new ReplayCommand());
     line.setOut(out).setErr(err);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionExceptionHandler(
@@ -51,11 +51,6 @@ public final class Kindling implements Runnable {
     out.flush();
     err.flush();
     return code;
-  }
-
-  private static CommandLine pendingReplay() {
-    return PendingCommand.of(
-        "Rebuilds weights from a zeroth-order log.", "zeroth-order training (MeZO)");
   }
 
   private static int refuse(ParameterException e, String[] arguments) {

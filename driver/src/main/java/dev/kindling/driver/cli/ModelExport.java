@@ -7,11 +7,14 @@ import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.checkpoint.ExportedTensors;
 import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.HuggingFaceExport;
-import dev.kindling.worker.checkpoint.PartKind;
 import dev.kindling.worker.checkpoint.SafetensorsType;
 import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.loop.WorkerTask;
+import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.peft.AdaptedWeights;
+import dev.kindling.worker.peft.PeftExport;
+import dev.kindling.worker.peft.ValueTensors;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.CompanionFiles;
@@ -85,10 +88,20 @@ final class ModelExport {
             .orElseThrow(() -> new CheckpointException(run + " holds no checkpoint"));
     refusals.forEach(line -> out.println("not used: " + line));
     TrainPlan plan = PlanReader.fromYaml(newest.facts().config());
+    boolean adapted = AdaptedWeights.wanted(plan);
+    if (adapted && !request.merge()) {
+      ofAdapter(plan, store, newest);
+      out.println("wrote the adapter of step " + newest.step() + " of " + run + " to " + target());
+      return;
+    }
+    if (request.merge() && !adapted) {
+      out.println("the run has no adapter; --merge changes nothing");
+    }
     boolean pretrained = plan.model() instanceof dev.kindling.worker.model.Huggingface;
     Optional<CompanionFiles> kept = pretrained ? CompanionFiles.kept(run) : Optional.empty();
-    try (ExportedTensors weights = HuggingFaceExport.of(store, newest)) {
-      CompanionFiles files = kept.isPresent() ? kept.get() : described(plan, newest);
+    try (ExportedTensors weights =
+        adapted ? merged(plan, store, newest) : HuggingFaceExport.of(store, newest)) {
+      CompanionFiles files = kept.isPresent() ? kept.get() : described(plan, weights);
       Map<String, byte[]> others = new LinkedHashMap<>(files.others());
       if (!others.containsKey("tokenizer.json")) {
         others.putAll(tokenizer(plan.tokenizer()));
@@ -98,10 +111,32 @@ final class ModelExport {
     out.println("wrote step " + newest.step() + " of " + run + " to " + request.target());
   }
 
+  private String target() {
+    return request.target();
+  }
+
+  private void ofAdapter(TrainPlan plan, CheckpointStore store, Generation newest) {
+    ModelFamily model = ExplainPage.graphs(plan).model();
+    boolean pretrained = plan.model() instanceof dev.kindling.worker.model.Huggingface;
+    PeftExport.write(
+        plan.adapter(),
+        plan.adapter().projection(model, plan.seed()),
+        model,
+        AdaptedWeights.trained(store, newest),
+        pretrained ? ((dev.kindling.worker.model.Huggingface) plan.model()).path() : "",
+        Path.of(request.target()));
+  }
+
+  private static ExportedTensors merged(TrainPlan plan, CheckpointStore store, Generation newest) {
+    ModelFamily model = ExplainPage.graphs(plan).model();
+    AdaptedWeights weights = AdaptedWeights.open(plan, model, store, newest);
+    return new ValueTensors(model.parameters(), "", weights.values(), weights::close);
+  }
+
   /** What stands beside the weights of a run that began at random ones, which are in fp32. */
-  private static CompanionFiles described(TrainPlan plan, Generation newest) {
+  private static CompanionFiles described(TrainPlan plan, ExportedTensors weights) {
     Map<String, SafetensorsType> dtypes = new TreeMap<>();
-    newest.tensors(PartKind.MODEL).forEach((name, tensor) -> dtypes.put(name, tensor.dtype()));
+    weights.tensors().forEach(tensor -> dtypes.put(tensor.name(), tensor.dtype()));
     String config = ExplainPage.graphs(plan).model().huggingFaceConfig();
     return CompanionFiles.described(config, dtypes);
   }

@@ -7,9 +7,12 @@ import dev.kindling.driver.experiment.RunHistory;
 import dev.kindling.driver.launch.RunMirror;
 import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.loop.WorkerTask;
 import dev.kindling.worker.model.Huggingface;
+import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.peft.PeftDirectory;
 import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
@@ -173,6 +176,7 @@ public final class RunFolder implements AutoCloseable {
               + ", found the words that a run folder has in their places");
     }
     TrainPlan plan = PretrainedPlan.pin(given.absolute());
+    requireAdapter(plan);
     CompanionFiles.keep(plan, folder, plan.spark().conf());
     write(plan);
     return new RunRequest(plan, folder, files, false, progress, secrets(plan), () -> {});
@@ -205,12 +209,28 @@ public final class RunFolder implements AutoCloseable {
     return new RunRequest(after, folder, files, true, progress, warnings, firstStep);
   }
 
-  /** A run that starts afresh must find its model directory as it was. */
+  /**
+   * A run that starts afresh must find its model directory as it was; one with an adapter always,
+   * because its checkpoints hold what is trained alone.
+   */
   private void requireSource(TrainPlan plan) {
+    boolean adapts = !(plan.adapter() instanceof Full);
     if (plan.model() instanceof Huggingface
-        && CheckpointStore.open(checkpoints(plan), 2).neverCommitted()) {
+        && (adapts || CheckpointStore.open(checkpoints(plan), 2).neverCommitted())) {
       PretrainedPlan.pin(plan);
     }
+  }
+
+  /** An adapter that the run begins at must be one of its model. */
+  private static void requireAdapter(TrainPlan plan) {
+    PeftDirectory.of(plan.adapter())
+        .ifPresent(
+            path -> {
+              ModelFamily model = ExplainPage.graphs(plan).model();
+              try (PeftDirectory directory = PeftDirectory.open(path)) {
+                directory.check(model, plan.adapter().projection(model, plan.seed()));
+              }
+            });
   }
 
   private Storage checkpoints(TrainPlan plan) {

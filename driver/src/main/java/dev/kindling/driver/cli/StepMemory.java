@@ -12,7 +12,7 @@ import dev.kindling.kernels.memory.MemoryPlan;
 import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.step.MemoryFit;
-import dev.kindling.worker.step.StepGraphs;
+import dev.kindling.worker.step.TrainStep;
 import java.util.List;
 
 /**
@@ -21,12 +21,12 @@ import java.util.List;
  * @param chosen the step with that saving
  * @param candidates what the plan admits, with prices
  */
-record StepMemory(TrainPlan plan, StepGraphs chosen, List<MemoryFit.Candidate> candidates) {
+record StepMemory(TrainPlan plan, TrainStep chosen, List<MemoryFit.Candidate> candidates) {
   /**
    * @throws dev.kindling.kernels.backend.DeviceException if nothing fits the limit, or if the
    *     device has no kernel for an operation
    */
-  static StepMemory of(TrainPlan plan, StepGraphs graphs) {
+  static StepMemory of(TrainPlan plan, TrainStep graphs) {
     MemoryFit.Pricing pricing =
         plan.device() == Device.CUDA
             ? (variables, programs) -> onCuda(variables, programs).total()
@@ -43,7 +43,7 @@ record StepMemory(TrainPlan plan, StepGraphs chosen, List<MemoryFit.Candidate> c
   /** What the chosen step reserves on a GPU. */
   CudaBytes deviceBytes() {
     List<Graph> programs = chosen.programs();
-    return onCuda(StepGraphs.variables(programs), programs);
+    return onCuda(TrainStep.variables(programs), programs);
   }
 
   /** The activation arena of one graph. */

@@ -22,8 +22,6 @@ import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class KindlingTest {
   static final String CONFIG =
@@ -267,22 +265,11 @@ class KindlingTest {
                 Optional.of(Path.of("b.json"))));
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = "replay")
-  void pendingCommandsSayWhatTheyWaitFor(String command) {
-    assertThat(run(command, "a", "b", "--data", "c")).isEqualTo(2);
-    assertThat(errors())
-        .startsWith("kindling: " + command + " is not in this version: comes with ")
-        .hasLineCount(1);
-    assertThat(out.toString()).isEmpty();
-    assertThat(run(command, "--help")).isZero();
-  }
-
   @Test
   void helpIsEverywhere() {
     String commands =
-        ",train,resume,experiment,explain,data,data corpus,data prepare,data inspect,generate,eval,export,"
-            + "diff-runs,bench,doctor";
+        ",train,resume,experiment,explain,data,data corpus,data prepare,data"
+            + " inspect,generate,eval,export,diff-runs,replay,bench,doctor";
     for (String command : commands.split(",", -1)) {
       List<String> words = new ArrayList<>(List.of(command.split(" ", -1)));
       words.removeIf(String::isEmpty);

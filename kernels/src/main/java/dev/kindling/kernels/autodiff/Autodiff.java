@@ -168,7 +168,7 @@ public final class Autodiff {
         }
         reaches |= demanded.contains(input.id());
       }
-      if (reaches) {
+      if (reaches && !node.op().detached()) {
         node.outputs().forEach(output -> demanded.add(output.id()));
       }
     }

@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Adafactor;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.AddLoss;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.CachedAttention;
@@ -23,14 +24,20 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
+import dev.kindling.kernels.graph.op.RowNorms;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
+import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
@@ -54,6 +61,7 @@ public final class WithoutGradient {
   public static final Map<Class<? extends Op>, String> REASONS =
       Map.ofEntries(
           Map.entry(Accumulate.class, SECOND_ORDER),
+          Map.entry(AddLoss.class, "takes the place of the loss where nothing is differentiated"),
           Map.entry(AdamMini.class, UPDATE),
           Map.entry(Adafactor.class, UPDATE),
           Map.entry(AdamW.class, UPDATE),
@@ -76,6 +84,10 @@ public final class WithoutGradient {
           Map.entry(LayerNormGradient.class, SECOND_ORDER),
           Map.entry(LinearInputGradient.class, SECOND_ORDER),
           Map.entry(LinearWeightGradient.class, SECOND_ORDER),
+          Map.entry(MagnitudeGradient.class, SECOND_ORDER),
+          Map.entry(Mezo.class, UPDATE),
+          Map.entry(Perturb.class, "takes the place of a gradient"),
+          Map.entry(ProjectedGradient.class, UPDATE),
           Map.entry(Lion.class, UPDATE),
           Map.entry(Normalize.class, UPDATE),
           Map.entry(Momentum.class, UPDATE),
@@ -84,7 +96,9 @@ public final class WithoutGradient {
           Map.entry(RandomNormal.class, "depends on key and step alone"),
           Map.entry(Reduce.class, SECOND_ORDER),
           Map.entry(RmsNormGradient.class, SECOND_ORDER),
+          Map.entry(RowNorms.class, "is a constant of backward, as DoRA detaches it"),
           Map.entry(ScaledUpdate.class, UPDATE),
+          Map.entry(ScatterColumns.class, UPDATE),
           Map.entry(Sgd.class, UPDATE),
           Map.entry(Sketch.class, UPDATE),
           Map.entry(SketchMoments.class, UPDATE),

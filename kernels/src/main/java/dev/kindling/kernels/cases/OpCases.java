@@ -100,9 +100,11 @@ public final class OpCases {
     AttentionCases.add(this, large);
     losses();
     updates();
+    AdapterCases.add(this, large);
     UpdateCases.add(this, matrices);
     SketchCases.add(this, large);
     CacheCases.add(this, large);
+    ZerothOrderCases.add(this, large);
     CollectiveCases.add(this, large);
     return List.copyOf(cases);
   }

@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.Init;
 import dev.kindling.kernels.graph.Normal;
 import dev.kindling.kernels.graph.Ones;
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Uniform;
 import dev.kindling.kernels.memory.Span;
 import java.nio.charset.StandardCharsets;
 import java.util.stream.LongStream;
@@ -40,6 +41,12 @@ public final class Initialization {
     Init init = param.init();
     if (init instanceof Normal normal) {
       normal(key(seed, param.name()), normal.std(), from, span);
+    } else if (init instanceof Uniform uniform) {
+      long key = key(seed, param.name());
+      for (long i = 0; i < elements; i++) {
+        double unit = Philox.uniform(key, from + i);
+        span.putFloat(i, (float) (uniform.bound() * (2 * unit - 1)));
+      }
     } else {
       float value = init instanceof Ones ? 1f : 0f;
       for (long i = 0; i < elements; i++) {
@@ -81,7 +88,7 @@ public final class Initialization {
   }
 
   /** Key of a parameter: seed scrambled by splitmix64, name hashed by FNV-1a. */
-  static long key(long seed, String name) {
+  public static long key(long seed, String name) {
     long mixed = seed + 0x9E3779B97F4A7C15L;
     mixed = (mixed ^ (mixed >>> 30)) * 0xBF58476D1CE4E5B9L;
     mixed = (mixed ^ (mixed >>> 27)) * 0x94D049BB133111EBL;

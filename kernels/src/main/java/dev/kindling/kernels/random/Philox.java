@@ -39,6 +39,11 @@ public final class Philox {
     return joined(words[0], words[1]);
   }
 
+  /** 32 bits without a sign: four neighbouring indices share a block. */
+  public static long word(long key, long index) {
+    return words(key, index >>> 2)[(int) (index & 3)] & 0xFFFFFFFFL;
+  }
+
   /** Uniform in [0, 1), 53 bits. */
   public static double uniform(long key, long counter) {
     return (bits(key, counter) >>> 11) * UNIT53;

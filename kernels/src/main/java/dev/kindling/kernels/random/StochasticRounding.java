@@ -51,6 +51,15 @@ public final class StochasticRounding {
     return words[lane / 2] >>> (16 * (lane % 2)) & FRACTION;
   }
 
+  /** The nearest bf16 number, ties to even; what is not finite stays as it is. */
+  public static float nearest(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if ((bits & INFINITE) == INFINITE) {
+      return round(value, FRACTION);
+    }
+    return Float.intBitsToFloat(bits + 0x7FFF + (bits >>> 16 & 1) & ~FRACTION);
+  }
+
   /**
    * @param random r, 0 to 65535
    */

@@ -31,8 +31,11 @@ import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
@@ -70,6 +73,9 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Embedding.class,
           Fill.class,
           GlobalNorm.class,
+          Mezo.class,
+          Perturb.class,
+          ProjectedGradient.class,
           FactoredMoments.class,
           FactoredRms.class,
           Lion.class,
@@ -108,6 +114,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(LayerNormGradient.class, new int[] {1, 1}),
           Map.entry(Linear.class, new int[] {1, 2}),
           Map.entry(LinearInputGradient.class, new int[] {1, 1}),
+          Map.entry(Mezo.class, new int[] {0, 1}),
+          Map.entry(Perturb.class, new int[] {0, 1}),
           Map.entry(Lion.class, new int[] {0, 1}),
           Map.entry(QuantizedAdamW.class, new int[] {0, 1}),
           Map.entry(ResidualLayerNorm.class, new int[] {2, 2}),

@@ -10,9 +10,10 @@ import java.util.List;
 import java.util.Map;
 
 /** Which rule updates which parameter. A rule alone updates all of them. */
-public sealed interface Optimizer permits UpdateRule, Groups {
+public sealed interface Optimizer extends Descent permits UpdateRule, Groups {
 
   /** Learning rate of the first rule before the schedule's factor: the one that logs show. */
+  @Override
   double lr();
 
   /**
@@ -20,6 +21,11 @@ public sealed interface Optimizer permits UpdateRule, Groups {
    * in the first block bounds the norm of all gradients together.
    */
   List<UpdateRule> rules();
+
+  @Override
+  default List<StepFill> stepFills() {
+    return rules().stream().map(rule -> (StepFill) rule::fillStep).toList();
+  }
 
   /** The one of {@link #rules} that updates this parameter. */
   UpdateRule ruleOf(Param p);

@@ -33,16 +33,28 @@ public final class HuggingFaceExport {
 
   private static final int PIECE_BYTES = 1 << 20;
 
+  private static final Names MODEL = new Names("config.json", "model");
+
   private final ExportedTensors tensors;
   private final Map<String, SafetensorsType> dtypes;
+  private final Names names;
   private final long shardBytes;
 
   private HuggingFaceExport(
-      ExportedTensors tensors, Map<String, SafetensorsType> dtypes, long shardBytes) {
+      ExportedTensors tensors, Map<String, SafetensorsType> dtypes, Names names, long shardBytes) {
     this.tensors = tensors;
     this.dtypes = dtypes;
+    this.names = names;
     this.shardBytes = shardBytes;
   }
+
+  /**
+   * What the files are called.
+   *
+   * @param config whole name
+   * @param weights name before {@code .safetensors}
+   */
+  public record Names(String config, String weights) {}
 
   /**
    * What stands beside the weights.
@@ -72,8 +84,19 @@ public final class HuggingFaceExport {
       Companions companions,
       long shardBytes,
       Path target) {
+    write(tensors, dtypes, companions, MODEL, shardBytes, target);
+  }
+
+  /** As above, under other names. */
+  public static void write(
+      ExportedTensors tensors,
+      Map<String, SafetensorsType> dtypes,
+      Companions companions,
+      Names names,
+      long shardBytes,
+      Path target) {
     Path absolute = target.toAbsolutePath().normalize();
-    HuggingFaceExport export = new HuggingFaceExport(tensors, dtypes, shardBytes);
+    HuggingFaceExport export = new HuggingFaceExport(tensors, dtypes, names, shardBytes);
     try {
       requireEmpty(absolute);
       BuildFolder.sweep(absolute);
@@ -109,7 +132,7 @@ public final class HuggingFaceExport {
   private void fill(Storage storage, Companions companions) throws IOException {
     put(
         storage,
-        "config.json",
+        names.config(),
         ByteBuffer.wrap(companions.config().getBytes(StandardCharsets.UTF_8)));
     for (Map.Entry<String, byte[]> file : companions.files().entrySet()) {
       put(storage, file.getKey(), ByteBuffer.wrap(file.getValue()));
@@ -120,8 +143,13 @@ public final class HuggingFaceExport {
     for (int i = 0; i < shards.size(); i++) {
       String name =
           shards.size() == 1
-              ? "model.safetensors"
-              : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
+              ? names.weights() + ".safetensors"
+              : String.format(
+                  Locale.ROOT,
+                  "%s-%05d-of-%05d.safetensors",
+                  names.weights(),
+                  i + 1,
+                  shards.size());
       copy(shards.get(i), storage, name);
       for (ExportedTensors.Stored tensor : shards.get(i)) {
         fileOf.put(tensor.name(), name);

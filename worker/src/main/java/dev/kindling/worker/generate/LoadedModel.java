@@ -14,6 +14,7 @@ import dev.kindling.worker.data.Huggingface;
 import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.peft.AdaptedWeights;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.CompanionFiles;
@@ -87,15 +88,36 @@ public record LoadedModel<P extends ModelPrograms>(
     filling(
         programs,
         () -> {
-          List<NamedSpan> targets = new ArrayList<>();
-          for (Param param : programs.params()) {
-            targets.add(new NamedSpan(param.name(), param.shape(), programs.weight(param.name())));
+          if (AdaptedWeights.wanted(plan)) {
+            merge(programs, plan, model, store, generation);
+          } else {
+            load(programs, store, generation);
           }
-          store.load(generation, PartKind.MODEL, targets);
           programs.params().forEach(param -> programs.filled(param.name()));
         });
     String origin = "step " + generation.step() + " of " + folder;
     return new LoadedModel<>(programs, tokenizer, origin, generation.step());
+  }
+
+  private static void merge(
+      ModelPrograms programs,
+      TrainPlan plan,
+      ModelFamily model,
+      CheckpointStore store,
+      Generation generation) {
+    try (AdaptedWeights merged = AdaptedWeights.open(plan, model, store, generation)) {
+      for (Param param : programs.params()) {
+        merged.values().fill(param, 0, programs.weight(param.name()));
+      }
+    }
+  }
+
+  private static void load(ModelPrograms programs, CheckpointStore store, Generation generation) {
+    List<NamedSpan> targets = new ArrayList<>();
+    for (Param param : programs.params()) {
+      targets.add(new NamedSpan(param.name(), param.shape(), programs.weight(param.name())));
+    }
+    store.load(generation, PartKind.MODEL, targets);
   }
 
   private static <P extends ModelPrograms> LoadedModel<P> ofDirectory(

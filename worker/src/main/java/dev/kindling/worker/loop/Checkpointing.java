@@ -61,7 +61,7 @@ final class Checkpointing implements AutoCloseable {
 
   private static Map<PartKind, List<Held>> held(StepProgram program) {
     Map<PartKind, List<Held>> held = new EnumMap<>(PartKind.class);
-    held.put(PartKind.MODEL, program.weights());
+    held.put(PartKind.MODEL, program.trainedWeights());
     held.put(PartKind.OPTIMIZER, program.state());
     return held;
   }

@@ -8,7 +8,7 @@ import dev.kindling.worker.checkpoint.TensorTarget;
 import dev.kindling.worker.shard.Held;
 
 /** A tensor that is read whole, of which this rank keeps its run of elements. */
-record HeldTarget(Memory memory, Held held) implements TensorTarget {
+public record HeldTarget(Memory memory, Held held) implements TensorTarget {
   @Override
   public String name() {
     return held.name();

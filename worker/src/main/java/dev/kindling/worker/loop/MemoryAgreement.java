@@ -11,8 +11,8 @@ import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.plan.MemorySpec;
 import dev.kindling.worker.step.MemoryFit;
 import dev.kindling.worker.step.MemorySaving;
-import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepProgram;
+import dev.kindling.worker.step.TrainStep;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
@@ -64,7 +64,7 @@ final class MemoryAgreement {
    * @throws DeviceException on every rank if nothing that the specification admits fits, or if the
    *     file of the run folder is damaged
    */
-  StepGraphs agree(StepGraphs graphs) {
+  TrainStep agree(TrainStep graphs) {
     MemoryFit fit = new MemoryFit(graphs, spec, backend::bytesNeeded);
     Optional<Long> limit = smallestLimit();
     String own = data.rank() == 0 ? decide(fit, limit) : "";

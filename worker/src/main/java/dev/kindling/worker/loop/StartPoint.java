@@ -3,18 +3,24 @@ package dev.kindling.worker.loop;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.random.Initialization;
+import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.TrainState;
 import dev.kindling.worker.data.SkippedBatches;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
+import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.Huggingface;
+import dev.kindling.worker.peft.PeftDirectory;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.PretrainedPlan;
 import dev.kindling.worker.pretrained.PretrainedWeights;
 import dev.kindling.worker.step.StepProgram;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /** Where steps begin: at first weights, at the newest checkpoint, or before a spike. */
 final class StartPoint {
@@ -41,6 +47,10 @@ final class StartPoint {
 
   /** All ranks together. */
   Progress begin() {
+    if (!(plan.adapter() instanceof Full)) {
+      // Checkpoints hold what is trained; the rest is where every attempt begins.
+      fill(false);
+    }
     return at(checkpoints.restore());
   }
 
@@ -48,7 +58,7 @@ final class StartPoint {
     if (restored.isEmpty()) {
       program.memory().clear(Role.STATE);
       program.memory().clear(Role.NARROW_STATE);
-      fill();
+      fill(true);
       return new Progress(0, 0, List.of(), plan.globalBatch());
     }
     TrainState state = restored.get();
@@ -70,14 +80,31 @@ final class StartPoint {
     return progress;
   }
 
-  /** Every rank reads of a model directory what it holds, and nothing else. */
-  private void fill() {
-    if (plan.model() instanceof Huggingface model) {
-      try (PretrainedWeights weights = PretrainedPlan.weights(model, plan.spark())) {
-        program.fill(weights);
+  /**
+   * Every rank reads of a model directory what it holds, and nothing else.
+   *
+   * @param adapter whether an adapter's first values are wanted too, not a checkpoint's
+   */
+  private void fill(boolean adapter) {
+    Optional<Path> path = adapter ? PeftDirectory.of(plan.adapter()) : Optional.empty();
+    if (path.isPresent()) {
+      try (PeftDirectory directory = PeftDirectory.open(path.get())) {
+        fill(directory::over);
       }
     } else {
-      program.fill(plan.seed());
+      fill(UnaryOperator.identity());
+    }
+  }
+
+  private void fill(UnaryOperator<FirstValues> over) {
+    if (plan.model() instanceof Huggingface model) {
+      try (PretrainedWeights weights = PretrainedPlan.weights(model, plan.spark())) {
+        program.fill(weights, over);
+      }
+    } else {
+      FirstValues random =
+          (param, from, target) -> Initialization.fill(param, plan.seed(), from, target);
+      program.fill(random, over);
     }
   }
 

@@ -18,6 +18,7 @@ final class StepWatch implements AutoCloseable {
   private final Communicator data;
   private final EventSink events;
   private final StepLedger ledger;
+  private final StepSlopes slopes;
   private final SpikeGuard spikes;
   private final ReplicaCheck replicas;
   private long spikeEnd;
@@ -44,6 +45,7 @@ final class StepWatch implements AutoCloseable {
     this.ledger =
         new StepLedger(
             assignment, trajectory, segment, progress, program.stepsInFlight(), data, events);
+    this.slopes = new StepSlopes(plan, assignment, segment, progress, program, data, events);
     this.replicas = new ReplicaCheck(program, data);
     this.checked = progress.step();
   }
@@ -56,6 +58,7 @@ final class StepWatch implements AutoCloseable {
   void finished(Progress progress, StepOutcome outcome) {
     long step = progress.step();
     ledger.done(step, outcome);
+    slopes.done(step, outcome);
     if (!spiked()
         && !outcome.skipped()
         && spikes.observe(step, outcome.loss(), outcome.gradNorm())) {
@@ -113,6 +116,7 @@ final class StepWatch implements AutoCloseable {
    */
   void saving(Progress progress) {
     check(progress.step());
+    slopes.flush();
     Map<String, String> guards = new TreeMap<>();
     spikes.putInto(guards);
     guards.put(LedgerChain.GUARD, ledger.fold());
@@ -121,6 +125,8 @@ final class StepWatch implements AutoCloseable {
 
   @Override
   public void close() {
-    ledger.close();
+    try (slopes) {
+      ledger.close();
+    }
   }
 }

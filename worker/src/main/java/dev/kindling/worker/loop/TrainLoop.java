@@ -1,10 +1,13 @@
 package dev.kindling.worker.loop;
 
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.optim.rule.Mezo;
 import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
+import dev.kindling.worker.data.BatchSlice;
 import dev.kindling.worker.event.Phase;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.step.StepInputs;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
 import java.util.Optional;
@@ -17,6 +20,7 @@ final class TrainLoop {
   private final Communicator data;
   private final RankContext context;
   private final Checkpointing checkpoints;
+  private final BatchSlice slice;
   private final StepReport report;
   private final StepWatch watch;
   private final Pulse pulse;
@@ -35,6 +39,7 @@ final class TrainLoop {
     this.data = data;
     this.context = context;
     this.checkpoints = checkpoints;
+    this.slice = WorkerTask.slice(plan, data);
     this.watch = watch;
     this.pulse = context.pulse();
     this.report = new StepReport(plan, program, data, context.events());
@@ -123,26 +128,34 @@ final class TrainLoop {
   private void submit(Progress progress, long step) {
     int shards = program.shape().localShards();
     int microSteps = plan.arithmetic().microStepsPerShard();
+    double factor = plan.schedule().factor(step, plan.steps());
     watch.ledger().begin(step);
     for (int shard = 0; shard < shards; shard++) {
       for (int micro = 0; micro < microSteps; micro++) {
         Batch batch = batches.next();
         watch.ledger().feed(step, batch.samples());
-        WorkerTask.write(batch, program.inputs());
+        StepInputs inputs = program.inputs();
+        WorkerTask.write(batch, inputs);
+        long first = slice.position(step - 1, shard * microSteps + micro, 0);
+        inputs.place(first * plan.sequenceLength());
         pulse.moved();
         boolean lastOfShard = micro == microSteps - 1;
         if (lastOfShard && shard == shards - 1) {
-          double factor = plan.schedule().factor(step, plan.steps());
           boolean vote = context.stop().poll() == StopRequest.CHECKPOINT_AND_STOP;
-          program.submit(progress.updateOf(step), factor, vote);
+          program.submit(numberOf(progress, step), factor, vote);
         } else {
-          program.accumulate();
+          program.accumulate(numberOf(progress, step), factor);
         }
         if (lastOfShard && shard < shards - 1) {
           program.stash(Integer.numberOfTrailingZeros(~shard));
         }
       }
     }
+  }
+
+  /** What counts the step: moments count updates, random directions every step. */
+  private long numberOf(Progress progress, long step) {
+    return plan.optimizer() instanceof Mezo ? step : progress.updateOf(step);
   }
 
   private void enter(Phase phase, long step) {

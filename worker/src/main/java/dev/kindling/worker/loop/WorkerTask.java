@@ -5,6 +5,8 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.optim.rule.Mezo;
+import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.data.Batch;
 import dev.kindling.worker.data.BatchReader;
@@ -14,17 +16,20 @@ import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.evaluate.EncodedQuestion;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.Phase;
-import dev.kindling.worker.model.Full;
+import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.plan.BatchArithmetic;
 import dev.kindling.worker.plan.Determinism;
 import dev.kindling.worker.plan.MatrixProduct;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.shard.Sharding;
+import dev.kindling.worker.step.MezoStep;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepInputs;
 import dev.kindling.worker.step.StepProgram;
 import dev.kindling.worker.step.StepShape;
+import dev.kindling.worker.step.TrainStep;
 import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageLocation;
@@ -82,7 +87,7 @@ public final class WorkerTask {
       enter(Phase.COMPILE);
       MemoryAgreement memory =
           new MemoryAgreement(plan.memory(), backend, data, context.events(), storage(runDir));
-      StepGraphs graphs = memory.agree(graphs(plan, shards));
+      TrainStep graphs = memory.agree(graphs(plan, shards));
       StoredChoices choices =
           new StoredChoices(storage(runDir), new LocalStorage(CacheFolder.of("devices")));
       try (StepProgram program =
@@ -131,7 +136,7 @@ public final class WorkerTask {
                     plan, assignment, segment, progress, program, data, context.events());
             BatchReader batches =
                 BatchReader.training(
-                    shards, slice(data), plan.seed(), progress.step(), progress.leftOut())) {
+                    shards, slice(plan, data), plan.seed(), progress.step(), progress.leftOut())) {
           TrainLoop loop = new TrainLoop(plan, program, batches, data, context, checkpoints, watch);
           result = loop.run(progress, validation);
           if (result.isEmpty()) {
@@ -147,32 +152,36 @@ public final class WorkerTask {
   }
 
   /** The sentences of a plan over a prepared set; also what {@code explain} prints. */
-  public static StepGraphs graphs(TrainPlan plan, TokenShards shards) {
+  public static TrainStep graphs(TrainPlan plan, TokenShards shards) {
     return graphs(plan, shards.manifest().vocabularySize(), shards.manifest().maskDocuments());
   }
 
   /** As above without a prepared set. */
-  public static StepGraphs graphs(TrainPlan plan, int vocabulary, boolean maskDocuments) {
+  public static TrainStep graphs(TrainPlan plan, int vocabulary, boolean maskDocuments) {
     BatchArithmetic arithmetic = plan.arithmetic();
     StepShape shape =
         new StepShape(
-            plan.microBatch(),
-            plan.sequenceLength(),
-            maskDocuments,
-            arithmetic.logicalShardsPerRank(),
-            arithmetic.accumulation());
-    StepGraphs graphs =
-        new StepGraphs(
-            plan.model().withVocabulary(vocabulary),
-            new Full(),
-            plan.optimizer(),
-            shape,
-            new Sharding(plan.mesh().zero(), plan.ranks()),
-            plan.narrowGradients());
-    return plan.asksQuestions() ? graphs.withScores() : graphs;
+                plan.microBatch(),
+                plan.sequenceLength(),
+                maskDocuments,
+                arithmetic.logicalShardsPerRank(),
+                arithmetic.accumulation())
+            .scoring(plan.asksQuestions());
+    ModelFamily model = plan.model().withVocabulary(vocabulary);
+    Projection projection = plan.adapter().projection(model, plan.seed());
+    if (plan.optimizer() instanceof Mezo mezo) {
+      return new MezoStep(model, projection, mezo, shape, plan.ranks(), plan.seed());
+    }
+    return new StepGraphs(
+        model,
+        projection,
+        (Optimizer) plan.optimizer(),
+        shape,
+        new Sharding(plan.mesh().zero(), plan.ranks()),
+        plan.narrowGradients());
   }
 
-  private BatchSlice slice(Communicator data) {
+  static BatchSlice slice(TrainPlan plan, Communicator data) {
     BatchArithmetic arithmetic = plan.arithmetic();
     return new BatchSlice(
         data.rank(),

@@ -2,9 +2,14 @@ package dev.kindling.worker.plan;
 
 import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.Descent;
+import dev.kindling.optim.rule.Mezo;
 import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.optim.schedule.Cosine;
 import dev.kindling.optim.schedule.Schedule;
+import dev.kindling.worker.adapt.Adapter;
+import dev.kindling.worker.adapt.Full;
+import dev.kindling.worker.adapt.Paca;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataSpec;
 import dev.kindling.worker.data.TokenizerSpec;
@@ -19,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * The whole run. Batches are counted in tokens. Travels between processes as the YAML text of
  * {@link PlanReader#toYaml}, so that every JVM checks it again.
  *
+ * @param adapter which weights are trained, and what is added beside them
  * @param ranks number of workers
  * @param seed key of weights, sample order and everything else that is random
  * @param steps optimizer updates of the whole run
@@ -33,8 +39,9 @@ public record TrainPlan(
     ModelSpec model,
     DataSpec data,
     TokenizerSpec tokenizer,
-    Optimizer optimizer,
+    Descent optimizer,
     Schedule schedule,
+    Adapter adapter,
     SyncSpec sync,
     MeshSpec mesh,
     MemorySpec memory,
@@ -82,6 +89,9 @@ public record TrainPlan(
           .check(determinism, errors);
     }
     crossField(errors, model, schedule, steps, sequenceLength, new Threads(determinism, threads));
+    if (adapter != null && model != null && !(adapter instanceof Full)) {
+      model.family().ifPresent(family -> adapter.check(family, errors));
+    }
     // Null only when the binder has already refused it and looks for further errors.
     errors.that(
         mesh == null || mesh.zero() == 0 || determinism != Determinism.EXACT,
@@ -93,8 +103,11 @@ public record TrainPlan(
         "optimizer.master",
         "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
         false);
-    if (mesh != null && mesh.zero() > 0 && optimizer != null) {
-      optimizer.rules().stream()
+    if (optimizer instanceof Mezo) {
+      forwardOnly(errors, adapter, mesh, memory);
+    }
+    if (mesh != null && mesh.zero() > 0 && optimizer instanceof Optimizer descent) {
+      descent.rules().stream()
           .flatMap(rule -> rule.obstacleToPieces().stream())
           .forEach(why -> errors.that(false, "mesh.zero", "0 with " + why, mesh.zero()));
     }
@@ -110,14 +123,51 @@ public record TrainPlan(
     errors.orThrow();
   }
 
-  private static boolean keepsMasters(Optimizer optimizer) {
-    return optimizer.rules().stream()
-        .allMatch(rule -> !(rule instanceof AdamW adamW) || adamW.master());
+  /** What a step without a backward pass cannot follow. A section is null as above. */
+  private static void forwardOnly(
+      Expectation errors,
+      @Nullable Adapter adapter,
+      @Nullable MeshSpec mesh,
+      @Nullable MemorySpec memory) {
+    errors.that(
+        !(adapter instanceof Paca),
+        "adapter.type",
+        "full, frozen, lora or dora with optimizer mezo (which moves whole parameters)",
+        "paca");
+    errors.that(
+        adapter == null || adapter.dropout() == 0,
+        "adapter.dropout",
+        "0 with optimizer mezo (a slope compares two passes over the same inputs)",
+        adapter == null ? 0 : adapter.dropout());
+    errors.that(
+        mesh == null || mesh.zero() == 0,
+        "mesh.zero",
+        "0 with optimizer mezo (every rank moves all parameters)",
+        mesh == null ? 0 : mesh.zero());
+    if (memory != null) {
+      errors.that(
+          memory.recompute() == Recomputation.AUTO || memory.recompute() == Recomputation.NONE,
+          "memory.recompute",
+          "auto or none with optimizer mezo (which has no backward pass)",
+          memory.recompute());
+      errors.that(
+          memory.gradients() != GradientStorage.BF16,
+          "memory.gradients",
+          "auto or fp32 with optimizer mezo (which has no gradients)",
+          memory.gradients());
+    }
+  }
+
+  private static boolean keepsMasters(Descent descent) {
+    return !(descent instanceof Optimizer optimizer)
+        || optimizer.rules().stream()
+            .allMatch(rule -> !(rule instanceof AdamW adamW) || adamW.master());
   }
 
   /** Whether gradients of matrices are stored in bf16. */
   public boolean narrowGradients() {
-    return memory.gradients() != GradientStorage.FP32
+    return !(optimizer instanceof Mezo)
+        && memory.gradients() != GradientStorage.FP32
         && fp32Gradients(device, mesh, true, globalBatch, ranks, microBatch).isEmpty();
   }
 
@@ -224,6 +274,7 @@ public record TrainPlan(
   /** The same run from any working folder: relative input paths become absolute. */
   public TrainPlan absolute() {
     return with(
+        adapter.absolute(),
         model.absolute(),
         data.absolute(),
         tokenizer.absolute(),
@@ -266,7 +317,24 @@ public record TrainPlan(
     return with(known, data, fitting, validation, ranks, spark);
   }
 
+  /** The same run with an adapter that is known better. */
+  public TrainPlan withAdapter(Adapter known) {
+    return known.equals(adapter) ? this : with(known, model, data, tokenizer, validation, ranks, spark);
+  }
+
   private TrainPlan with(
+      ModelSpec newModel,
+      DataSpec newData,
+      TokenizerSpec newTokenizer,
+      ValidationSpec newValidation,
+      int newRanks,
+      SparkSpec newSpark) {
+    return with(
+        adapter, newModel, newData, newTokenizer, newValidation, newRanks, newSpark);
+  }
+
+  private TrainPlan with(
+      Adapter newAdapter,
       ModelSpec newModel,
       DataSpec newData,
       TokenizerSpec newTokenizer,
@@ -279,6 +347,7 @@ public record TrainPlan(
         newTokenizer,
         optimizer,
         schedule,
+        newAdapter,
         sync,
         mesh,
         memory,
@@ -306,6 +375,7 @@ public record TrainPlan(
     return Map.ofEntries(
         Map.entry("tokenizer", new Bytes()),
         Map.entry("schedule", new Cosine(0, 0.1)),
+        Map.entry("adapter", new Full()),
         Map.entry("sync", new EveryStep()),
         Map.entry("mesh", new MeshSpec(0)),
         Map.entry(

@@ -9,6 +9,7 @@ import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.Huggingface;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.peft.PeftDirectory;
 import dev.kindling.worker.plan.SparkSpec;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.store.InputFolder;
@@ -25,14 +26,20 @@ public final class PretrainedPlan {
   private PretrainedPlan() {}
 
   /**
-   * Fills in the family that config.json describes and, where the configuration names no tokenizer,
-   * the directory's. Reads no weights. A plan that was resolved before is not changed, and its
-   * directory not looked at.
+   * Fills in what the directory of an adapter says, the family that config.json describes and,
+   * where the configuration names no tokenizer, the directory's. Reads no weights. A plan that was
+   * resolved before is not changed, and its directory not looked at.
    *
    * @throws CheckpointException if the directory holds no model of a known family
    * @throws PlanException if the model does not fit the rest of the plan
    */
-  public static Bound<TrainPlan> describe(Bound<TrainPlan> read) {
+  public static Bound<TrainPlan> describe(Bound<TrainPlan> told) {
+    TrainPlan adapted = told.value().withAdapter(PeftDirectory.described(told.value().adapter()));
+    boolean same = adapted.equals(told.value());
+    return describeModel(same ? told : new Bound<>(adapted, told.origins()));
+  }
+
+  private static Bound<TrainPlan> describeModel(Bound<TrainPlan> read) {
     TrainPlan plan = read.value();
     if (!(plan.model() instanceof Huggingface model) || model.family().isPresent()) {
       return read;

@@ -51,7 +51,8 @@ public final class GradientExchange {
       boolean cut = !part.isEmpty() && part != order.early();
       for (int i : part) {
         if (sharding.shards(params.get(i))) {
-          if (!sharding.reducesMicroSteps()) {
+          boolean whole = sums.get(i).shape().equals(params.get(i).shape());
+          if (!sharding.reducesMicroSteps() || whole) {
             reduced.set(i, b.add(sharding.scatter(), sums.get(i)).get(0));
           }
           continue;

@@ -72,6 +72,13 @@ public final class ParameterPlaces implements Placement {
     return true;
   }
 
+  /** The whole parameter as its last update left it, after {@link #spread}. */
+  public Value updated(GraphBuilder builder, Param param) {
+    return sharding.keepsWorking() && sharding.shards(param)
+        ? builder.variable(sharding.working(param))
+        : builder.param(param);
+  }
+
   /** Brings the working copy, if there is one, up to date with the masters of all ranks. */
   public void spread(GraphBuilder builder, Param param) {
     if (sharding.keepsWorking() && sharding.shards(param)) {

@@ -2,6 +2,7 @@ package dev.kindling.worker.shard;
 
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.DType;
+import dev.kindling.kernels.graph.None;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
@@ -18,7 +19,9 @@ import java.util.Optional;
  * 2020, 1910.02054, section 5).
  *
  * <p>Sharded are trained matrices whose number of elements the ranks divide, as equal runs of
- * elements, run i on rank i. Everything else (gains, biases, odd matrices) every rank keeps whole.
+ * elements, run i on rank i; in stage 3 frozen matrices too, which have no state and no gradient to
+ * spread in the others. Everything else (gains, biases, odd matrices, those of which some columns
+ * are trained) every rank keeps whole.
  *
  * <pre>
  * stage  master, state   gradient sum   what products read
@@ -61,7 +64,7 @@ public record Sharding(int stage, int ranks, long bucketBytes) {
     return stage > 0
         && ranks > 1
         && param.shape().rank() >= 2
-        && param.demand() instanceof Whole
+        && (param.demand() instanceof Whole || (stage == 3 && param.demand() instanceof None))
         && param.shape().elements() % ranks == 0;
   }
 

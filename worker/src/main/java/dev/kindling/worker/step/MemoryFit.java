@@ -29,11 +29,11 @@ public final class MemoryFit {
   /** A saving and what the step then needs. */
   public record Candidate(MemorySaving saving, long bytes) {}
 
-  private final StepGraphs graphs;
+  private final TrainStep graphs;
   private final MemorySpec spec;
   private final Pricing pricing;
 
-  public MemoryFit(StepGraphs graphs, MemorySpec spec, Pricing pricing) {
+  public MemoryFit(TrainStep graphs, MemorySpec spec, Pricing pricing) {
     this.graphs = graphs;
     this.spec = spec;
     this.pricing = pricing;
@@ -75,12 +75,16 @@ public final class MemoryFit {
     return price(graphs.with(saving));
   }
 
-  private long price(StepGraphs step) {
+  private long price(TrainStep step) {
     List<Graph> programs = step.programs();
-    return pricing.bytes(StepGraphs.variables(programs), programs);
+    return pricing.bytes(TrainStep.variables(programs), programs);
   }
 
   private List<MemorySaving> savings() {
+    if (!graphs.keepsActivations()) {
+      int chunks = spec.lossChunks().orElse(LOSS_CHUNKS);
+      return List.of(new MemorySaving(Recompute.Level.NONE, chunks));
+    }
     boolean auto = spec.recompute() == Recomputation.AUTO;
     List<MemorySaving> savings = new ArrayList<>();
     for (Recompute.Level level : Recompute.Level.values()) {
@@ -113,7 +117,8 @@ public final class MemoryFit {
   }
 
   private String advice(long limit) {
-    MemorySaving most = new MemorySaving(Recompute.Level.BLOCKS, LOSS_CHUNKS);
+    MemorySaving most =
+        graphs.keepsActivations() ? new MemorySaving(Recompute.Level.BLOCKS, LOSS_CHUNKS) : first();
     long bytes = price(most);
     if (bytes <= limit) {
       return String.format(

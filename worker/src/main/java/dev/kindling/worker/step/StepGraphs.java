@@ -15,12 +15,16 @@ import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Fill;
+import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.rewrite.OverwriteFirst;
 import dev.kindling.kernels.graph.rewrite.ReduceEarly;
+import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Optimizer;
+import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.model.Projection;
+import dev.kindling.worker.model.TrainedColumns;
 import dev.kindling.worker.shard.GradientExchange;
 import dev.kindling.worker.shard.ParameterPlaces;
 import dev.kindling.worker.shard.Sharding;
@@ -29,6 +33,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 
@@ -41,7 +46,6 @@ import java.util.function.Predicate;
  * finish       forward, backward, fold all levels, reduce over ranks, norm, clip, update, clear
  * evaluate     forward; loss sum and token count
  * spread       working copies of the weights from the masters of all ranks (sharding only)
- * score        forward of one sequence; its loss sum (where questions are asked)
  * </pre>
  *
  * <p>A step is {@code accumulate} for every micro-batch but the last and {@code finish} for the
@@ -65,7 +69,6 @@ import java.util.function.Predicate;
  * @param model with its vocabulary fixed
  * @param narrowGradients whether a device may store gradients of matrices in its narrow precision,
  *     where the step writes each of them once
- * @param scores whether there is a program for the loss of one sequence
  */
 public record StepGraphs(
     ModelFamily model,
@@ -73,19 +76,8 @@ public record StepGraphs(
     Optimizer rule,
     StepShape shape,
     Sharding sharding,
-    boolean narrowGradients,
-    boolean scores) {
-  /** Without questions. */
-  public StepGraphs(
-      ModelFamily model,
-      Projection projection,
-      Optimizer rule,
-      StepShape shape,
-      Sharding sharding,
-      boolean narrowGradients) {
-    this(model, projection, rule, shape, sharding, narrowGradients, false);
-  }
-
+    boolean narrowGradients)
+    implements TrainStep {
   /** Gradients in fp32. */
   public StepGraphs(
       ModelFamily model,
@@ -111,62 +103,41 @@ public record StepGraphs(
   public static final String SCALE = "out/scale";
   public static final String STOPS = "out/stop_votes";
 
-  /** Of the sequence that is scored: what its inputs' names begin with, and its loss. */
-  static final String SCORED = "scored/";
-
-  static final String SCORE = "out/score";
-
-  /** The same sentences for a step that saves memory. */
+  @Override
   public StepGraphs with(MemorySaving saving) {
     return with(shape.with(saving));
   }
 
-  StepGraphs with(StepShape other) {
-    return new StepGraphs(model, projection, rule, other, sharding, narrowGradients, scores);
+  private StepGraphs with(Projection other) {
+    return new StepGraphs(model, other, rule, shape, sharding, narrowGradients);
+  }
+
+  @Override
+  public StepGraphs with(StepShape other) {
+    return new StepGraphs(model, projection, rule, other, sharding, narrowGradients);
   }
 
   /** The same sentences with gradients that a device may store in its narrow precision. */
   public StepGraphs withNarrowGradients() {
-    return new StepGraphs(model, projection, rule, shape, sharding, true, scores);
+    return new StepGraphs(model, projection, rule, shape, sharding, true);
   }
 
-  /** The same sentences, and one for the loss of one sequence. */
-  public StepGraphs withScores() {
-    return new StepGraphs(model, projection, rule, shape, sharding, narrowGradients, true);
+  @Override
+  public Descent descent() {
+    return rule;
   }
 
-  /**
-   * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread,
-   * score if there is one.
-   */
-  public List<Graph> programs() {
-    List<Graph> programs = new ArrayList<>(microSteps());
-    programs.add(finish());
-    for (int level = 0; level < shape.levels(); level++) {
-      programs.add(stash(level));
-    }
-    programs.add(evaluate());
-    programs.add(spread());
-    if (scores) {
-      programs.add(score());
-    }
-    return programs;
+  @Override
+  public boolean keepsActivations() {
+    return true;
   }
 
-  /** Every variable of every program, once, in order of first declaration. */
-  public static List<Variable> variables(List<Graph> graphs) {
-    Map<String, Variable> byName = new LinkedHashMap<>();
-    for (Graph graph : graphs) {
-      for (Variable variable : graph.variables()) {
-        Variable known = byName.putIfAbsent(variable.name(), variable);
-        if (known != null && !known.equals(variable)) {
-          throw new IllegalStateException("two variables named " + variable.name());
-        }
-      }
-    }
-    return List.copyOf(byName.values());
+  @Override
+  public List<StateVariable> state(Param param) {
+    return rule.ruleOf(param).state(param, param.shape());
   }
 
+  @Override
   public Graph accumulate() {
     return accumulate(false);
   }
@@ -185,6 +156,7 @@ public record StepGraphs(
    * Programs of the micro-steps before the last, in order; the last one repeats. The first writes
    * over the gradients of the step before, where the shape says how many there are.
    */
+  @Override
   public List<Graph> microSteps() {
     if (!shape.overwrites()) {
       return List.of(accumulate());
@@ -196,6 +168,7 @@ public record StepGraphs(
     };
   }
 
+  @Override
   public Graph finish() {
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
@@ -203,11 +176,12 @@ public record StepGraphs(
     if (shape.overwrites() && shape.microSteps() == 1) {
       overwrite(b, gradients);
     }
-    List<Param> params = List.copyOf(gradients.keySet());
+    List<Param> read = List.copyOf(gradients.keySet());
     List<Value> sums = arena(b, gradients);
     for (int level = 0; level < shape.levels(); level++) {
       sums = fold(b, sums, level);
     }
+    List<Param> params = updated(b, read, sums);
     GradientExchange exchange = sharding.exchange();
     sums = exchange.reduce(b, params, sums, shape.levels() > 0, narrow(b));
     Value lossSum = sums.get(sums.size() - 3);
@@ -219,6 +193,7 @@ public record StepGraphs(
     for (int i = 0; i < params.size(); i++) {
       rule.update(b, params.get(i), sums.get(i), scale);
       places.spread(b, params.get(i));
+      write(b, places, read.get(i));
     }
     b.output(LOSS_SUM, lossSum);
     b.output(TOKEN_COUNT, tokenCount);
@@ -230,6 +205,33 @@ public record StepGraphs(
       b.rewrite(new ReduceEarly());
     }
     return b.build();
+  }
+
+  /** What the rule changes for each parameter with a gradient; sums become gradients of that. */
+  private List<Param> updated(GraphBuilder b, List<Param> read, List<Value> sums) {
+    List<Param> updated = new ArrayList<>();
+    for (int i = 0; i < read.size(); i++) {
+      Optional<TrainedColumns> columns = projection.columns(read.get(i));
+      float factor = columns.map(TrainedColumns::scale).orElse(1f);
+      if (factor != 1f) {
+        sums.set(i, b.add(new Scale(factor), sums.get(i)).get(0));
+      }
+      updated.add(columns.map(TrainedColumns::delta).orElse(read.get(i)));
+    }
+    return updated;
+  }
+
+  /** Writes trained columns into the weight that products read. */
+  private void write(GraphBuilder b, ParameterPlaces places, Param param) {
+    projection
+        .columns(param)
+        .ifPresent(
+            columns ->
+                b.add(
+                    columns.scatter(),
+                    b.param(columns.base()),
+                    places.updated(b, columns.delta()),
+                    b.master(param)));
   }
 
   /**
@@ -260,6 +262,7 @@ public record StepGraphs(
   }
 
   /** Keeps the sum of the shards so far in {@code level} until its sibling subtree is complete. */
+  @Override
   public Graph stash(int level) {
     GraphBuilder b = new GraphBuilder();
     List<Value> sums = declaredArena(b);
@@ -273,10 +276,11 @@ public record StepGraphs(
     return b.build();
   }
 
+  @Override
   public Graph evaluate() {
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
-    LossValues loss = forward(b);
+    LossValues loss = with(projection.evaluating()).forward(b);
     shape.saving().apply(b);
     places.settle(b, model.layers());
     b.output(LOSS_SUM, loss.lossSum());
@@ -285,33 +289,26 @@ public record StepGraphs(
   }
 
   /**
-   * Gathers the working copies of all ranks' masters, after the host wrote these; empty where the
-   * rank reads its masters.
+   * Gathers the working copies of all ranks' masters and writes trained columns into their weights,
+   * after the host wrote masters; empty where the rank reads its masters.
    */
+  @Override
   public Graph spread() {
+    GraphBuilder sentence = new GraphBuilder();
+    forward(sentence);
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
-    model.parameters().forEach(param -> places.spread(b, param));
+    for (Param param : sentence.params()) {
+      places.spread(b, param);
+      projection.columns(param).ifPresent(columns -> places.spread(b, columns.delta()));
+      write(b, places, param);
+    }
     return b.build();
   }
 
-  /** One sequence of any documents: attention spans it all. */
-  public Graph score() {
-    ParameterPlaces places = sharding.places();
-    GraphBuilder b = new GraphBuilder(places);
-    Shape tokens = Shape.of(shape.sequence());
-    Value ids = b.input(SCORED + ModelInputs.TOKENS, tokens, DType.I32);
-    Value positions = b.input(SCORED + ModelInputs.POSITIONS, tokens, DType.I32);
-    Value targets = b.input(SCORED + TARGETS, tokens, DType.I32);
-    ModelInputs in = new ModelInputs(ids, positions, null, shape.sequence());
-    Value loss = b.crossEntropy(model.logits(b, in, projection), targets).lossSum();
-    shape.saving().apply(b);
-    places.settle(b, model.layers());
-    b.output(SCORE, loss);
-    return b.build();
-  }
-
-  private LossValues forward(GraphBuilder b) {
+  /** Writes the model's sentence and its loss. */
+  LossValues forward(GraphBuilder b) {
+    projection.declare(b, model);
     ModelInputs in =
         ModelInputs.declare(b, shape.microTokens(), shape.sequence(), shape.maskDocuments());
     Value targets = b.input(TARGETS, Shape.of(shape.microTokens()), DType.I32);

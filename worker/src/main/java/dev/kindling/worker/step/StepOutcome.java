@@ -16,8 +16,9 @@ public final class StepOutcome {
     this.scalars = scalars;
   }
 
-  StepOutcome() {
-    this(new float[SCALARS]);
+  /** Room for so many numbers: those below, then slopes along directions. */
+  StepOutcome(int size) {
+    this(new float[size]);
   }
 
   /**
@@ -34,9 +35,9 @@ public final class StepOutcome {
     this(new float[] {lossSum, tokenCount, gradNorm, scale, stopVotes});
   }
 
-  /** Copies a row of scalars in the order of the constructor. */
+  /** Copies a row of as many numbers as this holds, in the order of the constructor. */
   StepOutcome take(float[] rows, int row) {
-    System.arraycopy(rows, row * SCALARS, scalars, 0, SCALARS);
+    System.arraycopy(rows, row * scalars.length, scalars, 0, scalars.length);
     return this;
   }
 
@@ -63,6 +64,16 @@ public final class StepOutcome {
   /** Ranks that wish to stop. */
   public float stopVotes() {
     return scalars[4];
+  }
+
+  /** Directions of a zeroth-order step, 0 of any other. */
+  public int directions() {
+    return scalars.length - SCALARS;
+  }
+
+  /** Slope of the mean loss along a direction; 0 in a step that was skipped. */
+  public float projected(int direction) {
+    return scalars[SCALARS + direction];
   }
 
   /** Mean loss in nats per token. */

@@ -9,21 +9,24 @@ import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
-import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.memory.Closing;
-import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
-import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.worker.model.FirstValues;
+import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.shard.Held;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /**
  * The compiled programs of one rank over one memory. The host writes the inputs and the step block,
@@ -31,26 +34,10 @@ import java.util.Optional;
  * computes while the host prepares the next: each uses the next slot of the memory in turn.
  */
 public final class StepProgram implements AutoCloseable {
-  private static final List<String> OUTCOME =
-      List.of(
-          StepGraphs.LOSS_SUM,
-          StepGraphs.TOKEN_COUNT,
-          StepGraphs.GRAD_NORM,
-          StepGraphs.SCALE,
-          StepGraphs.STOPS);
+  private static final Set<Role> DRY_RUN_CLEARS =
+      EnumSet.complementOf(EnumSet.of(Role.INPUT, Role.OUTPUT, Role.STEP));
 
-  private static final List<Role> DRY_RUN_CLEARS =
-      List.of(
-          Role.PARAMETER,
-          Role.SHARD,
-          Role.WORKING,
-          Role.GRADIENT,
-          Role.FRESH_GRADIENT,
-          Role.STATE,
-          Role.NARROW_STATE,
-          Role.PARTIAL);
-
-  private final StepGraphs graphs;
+  private final TrainStep graphs;
   private final Map<String, Variable> variables = new HashMap<>();
   private final Memory memory;
   private final Program finish;
@@ -62,10 +49,7 @@ public final class StepProgram implements AutoCloseable {
   private final List<Program> stash;
   private final StepBlocks stepBlocks;
   private final List<StepInputs> inputs = new ArrayList<>();
-
-  /** The scalars of {@link #OUTCOME} of each slot: looked up once, a step leaves no garbage. */
-  private final List<Span> outcomes = new ArrayList<>();
-
+  private final OutcomePlaces outcomes;
   private final long bytesPeak;
   private int slot;
 
@@ -75,56 +59,38 @@ public final class StepProgram implements AutoCloseable {
   /** Slots of the steps in flight, oldest first. */
   private final Deque<Integer> pending = new ArrayDeque<>();
 
-  /** Rows of {@link #OUTCOME} that were read early, oldest first. */
+  /** Rows of {@link #outcomes} that were read early, oldest first. */
   private float[] kept;
-
   private int keptRows;
-  private final StepOutcome outcome = new StepOutcome();
+  private final StepOutcome outcome;
 
-  private StepProgram(StepGraphs graphs, Backend backend, Communicator data) {
+  private StepProgram(TrainStep graphs, Backend backend, Communicator data) {
     this.graphs = graphs;
     List<Graph> all = graphs.programs();
     int levels = graphs.shape().levels();
     int micros = graphs.microSteps().size();
     rank = data.rank();
-    List<Variable> declared = StepGraphs.variables(all);
+    List<Variable> declared = TrainStep.variables(all);
     declared.forEach(variable -> variables.put(variable.name(), variable));
     memory = backend.allocate(declared, all);
-    Map<Axis, Communicator> axes = Map.of(Axis.DATA, data);
-    List<Program> compiled = compiled(all, backend, memory, axes);
+    List<Program> compiled = CompiledPrograms.of(all, backend, memory, Map.of(Axis.DATA, data));
     micro = compiled.subList(0, micros);
     finish = compiled.get(micros);
     stash = compiled.subList(micros + 1, micros + 1 + levels);
     evaluate = compiled.get(micros + 1 + levels);
     spread = compiled.get(micros + 2 + levels);
     score =
-        graphs.scores()
+        graphs.shape().scores()
             ? Optional.of(new SequenceScore(compiled.get(micros + 3 + levels), memory))
             : Optional.empty();
     bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
-    stepBlocks = StepBlocks.of(graphs.rule(), memory);
-    kept = new float[(memory.slots() + 1) * OUTCOME.size()];
+    stepBlocks = StepBlocks.of(graphs.descent(), memory);
+    outcomes = OutcomePlaces.of(memory, graphs.outcome());
+    outcome = new StepOutcome(outcomes.size());
+    kept = new float[(memory.slots() + 1) * outcomes.size()];
     for (int each = 0; each < memory.slots(); each++) {
-      inputs.add(StepInputs.of(memory, each, "", graphs.shape().maskDocuments()));
-      for (String name : OUTCOME) {
-        outcomes.add(memory.span(name, each));
-      }
-    }
-  }
-
-  /** All programs, or none and no memory either. */
-  private static List<Program> compiled(
-      List<Graph> graphs, Backend backend, Memory memory, Map<Axis, Communicator> axes) {
-    List<Program> compiled = new ArrayList<>();
-    try {
-      for (Graph graph : graphs) {
-        compiled.add(backend.compile(graph, memory, axes));
-      }
-      return List.copyOf(compiled);
-    } catch (RuntimeException | Error failure) {
-      compiled.forEach(program -> Closing.after(failure, program));
-      Closing.after(failure, memory);
-      throw failure;
+      boolean placed = variables.containsKey(Dropout.PLACE);
+      inputs.add(StepInputs.of(memory, each, "", graphs.shape().maskDocuments(), placed));
     }
   }
 
@@ -134,7 +100,7 @@ public final class StepProgram implements AutoCloseable {
    * @param data communicator of the data axis
    * @throws dev.kindling.kernels.graph.PlanException if the model does not fit the shape
    */
-  public static StepProgram compile(StepGraphs graphs, Backend backend, Communicator data) {
+  public static StepProgram compile(TrainStep graphs, Backend backend, Communicator data) {
     Failpoint.STEP_COMPILE.before();
     StepProgram program = new StepProgram(graphs, backend, data);
     Failpoint.STEP_COMPILE.after();
@@ -156,6 +122,11 @@ public final class StepProgram implements AutoCloseable {
     return graphs.shape();
   }
 
+  /** Rows of the embedding table. */
+  public int vocabulary() {
+    return graphs.model().vocabulary().orElseThrow();
+  }
+
   /** The memory of all variables: parameters, optimizer state, outputs. */
   public Memory memory() {
     return memory;
@@ -165,25 +136,28 @@ public final class StepProgram implements AutoCloseable {
     return finish.graph().params();
   }
 
+  /** How the parameters of the model take part. */
+  public Projection projection() {
+    return graphs.projection();
+  }
+
   /** What this rank holds of each parameter, in declaration order. */
   public List<Held> weights() {
-    return params().stream().map(param -> held(param.name(), param, param.shape())).toList();
+    return held().of(params());
+  }
+
+  /** What it holds of those that an update changes: the others follow from first values. */
+  public List<Held> trainedWeights() {
+    return held().of(HeldTensors.trained(params()));
   }
 
   /** What this rank holds of each tensor of optimizer state, parameter by parameter. */
   public List<Held> state() {
-    List<Held> state = new ArrayList<>();
-    for (Param param : params()) {
-      for (StateVariable variable : graphs.rule().ruleOf(param).state(param, param.shape())) {
-        state.add(held(variable.name(), param, variable.type().shape()));
-      }
-    }
-    return state;
+    return held().state(params());
   }
 
-  private Held held(String name, Param param, Shape whole) {
-    Variable stored = java.util.Objects.requireNonNull(variables.get(name));
-    return graphs.sharding().held(param, whole, stored, rank);
+  private HeldTensors held() {
+    return new HeldTensors(graphs, variables, rank);
   }
 
   /** Equal on ranks whose collectives match call for call; one line for each program. */
@@ -210,16 +184,23 @@ public final class StepProgram implements AutoCloseable {
   }
 
   /** First values of all weights, the same for any number of ranks. All ranks together. */
-  public void fill(FirstValues values) {
+  public void fill(FirstValues base) {
+    fill(base, UnaryOperator.identity());
+  }
+
+  /** As above; {@code over} lays other values over those of an adapter that begins. */
+  public void fill(FirstValues base, UnaryOperator<FirstValues> over) {
     Failpoint.FRESH_WEIGHTS.before();
+    FirstValues first = graphs.first(over.apply(projection().values(base)));
     List<Held> weights = weights();
     for (int i = 0; i < weights.size(); i++) {
       Held held = weights.get(i);
-      values.fill(params().get(i), held.from(), memory.span(held.name()));
+      first.fill(params().get(i), held.from(), memory.span(held.name()));
       memory.publish(held.name());
       memory.release(held.name());
     }
     spread();
+    graphs.begin(memory, params());
     Failpoint.FRESH_WEIGHTS.after();
   }
 
@@ -232,8 +213,26 @@ public final class StepProgram implements AutoCloseable {
     Failpoint.WEIGHTS_SPREAD.after();
   }
 
-  /** Forward and backward of one micro-batch. */
+  /** Forward and backward of one micro-batch. A zeroth-order step wants its number too. */
   public void accumulate() {
+    nextMicroStep();
+  }
+
+  /**
+   * One micro-batch that is not the last of its step.
+   *
+   * @param update number of the step, as {@link #submit} will hear it
+   * @param lrFactor the schedule's factor, likewise
+   */
+  public void accumulate(long update, double lrFactor) {
+    if (!graphs.keepsActivations()) {
+      memory.await(slot);
+      stepBlocks.fill(slot, update, lrFactor);
+    }
+    nextMicroStep();
+  }
+
+  private void nextMicroStep() {
     requireMicroSteps(microSteps + 1 < graphs.shape().microSteps());
     submit(micro.get(Math.min(microSteps++, micro.size() - 1)));
   }
@@ -309,27 +308,25 @@ public final class StepProgram implements AutoCloseable {
     }
     outcome.take(kept, 0);
     keptRows--;
-    System.arraycopy(kept, OUTCOME.size(), kept, 0, keptRows * OUTCOME.size());
+    System.arraycopy(kept, outcomes.size(), kept, 0, keptRows * outcomes.size());
     Failpoint.STEP_OUTCOME.after();
     return outcome;
   }
 
   private void read(int used) {
     memory.await(used);
-    int row = keptRows++ * OUTCOME.size();
+    int row = keptRows++ * outcomes.size();
     if (row == kept.length) {
       kept = Arrays.copyOf(kept, 2 * row);
     }
-    for (int i = 0; i < OUTCOME.size(); i++) {
-      kept[row + i] = scalar(used, i);
-    }
+    outcomes.read(used, kept, row);
   }
 
   /** Loss sum and token count of one micro-batch of this rank; changes nothing. */
   public StepOutcome evaluate() {
     int used = submit(evaluate);
     memory.await(used);
-    return new StepOutcome(scalar(used, 0), scalar(used, 1), 0f, 0f, 0f);
+    return new StepOutcome(outcomes.first(used, 0), outcomes.first(used, 1), 0f, 0f, 0f);
   }
 
   /** Where the host writes the next sequence that {@link #score} is to read. */
@@ -382,10 +379,6 @@ public final class StepProgram implements AutoCloseable {
       variables += memory.bytes(role);
     }
     return variables + finish.activationBytes();
-  }
-
-  private float scalar(int used, int index) {
-    return outcomes.get(used * OUTCOME.size() + index).getFloat(0);
   }
 
   @Override

@@ -13,6 +13,7 @@ import dev.kindling.kernels.graph.PlanException;
  * @param microSteps of every step, so that the first may write over the gradients of the step
  *     before; 0 = any number, the gradients are cleared behind each step
  * @param saving what it does to need less memory
+ * @param scores whether there is a program for the loss of one sequence
  */
 public record StepShape(
     int microTokens,
@@ -20,7 +21,8 @@ public record StepShape(
     boolean maskDocuments,
     int localShards,
     int microSteps,
-    MemorySaving saving) {
+    MemorySaving saving,
+    boolean scores) {
   public StepShape {
     if (microTokens < 1 || sequence < 1 || microTokens % sequence != 0) {
       throw new PlanException(
@@ -49,16 +51,34 @@ public record StepShape(
     this(microTokens, sequence, maskDocuments, localShards, microSteps, MemorySaving.NONE);
   }
 
+  /** Without questions. */
+  public StepShape(
+      int microTokens,
+      int sequence,
+      boolean maskDocuments,
+      int localShards,
+      int microSteps,
+      MemorySaving saving) {
+    this(microTokens, sequence, maskDocuments, localShards, microSteps, saving, false);
+  }
+
+  /** The same step, and a program for the loss of one sequence if wanted. */
+  public StepShape scoring(boolean wanted) {
+    return new StepShape(
+        microTokens, sequence, maskDocuments, localShards, microSteps, saving, wanted);
+  }
+
   /** The same step with less memory. */
   public StepShape with(MemorySaving other) {
-    return new StepShape(microTokens, sequence, maskDocuments, localShards, microSteps, other);
+    return new StepShape(
+        microTokens, sequence, maskDocuments, localShards, microSteps, other, scores);
   }
 
   /** The same step with micro-batches of so many sequences, of which it takes more or fewer. */
   StepShape ofSequences(int sequences) {
     int tokens = sequences * sequence;
     int steps = (int) (((long) microSteps * microTokens + tokens - 1) / tokens);
-    return new StepShape(tokens, sequence, maskDocuments, localShards, steps, saving);
+    return new StepShape(tokens, sequence, maskDocuments, localShards, steps, saving, scores);
   }
 
   /** Waiting partial sums that a binary counter over the local shards needs. */

@@ -1,19 +1,17 @@
 package dev.kindling.worker.step;
 
 import dev.kindling.kernels.autodiff.Autodiff;
-import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.LossValues;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
-import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.Whole;
 import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.memory.MemoryPlan;
-import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.shard.ParameterPlaces;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -72,7 +70,7 @@ public record StepStages(
    *
    * @param accumulation micro-steps per step, at least 1
    */
-  public static StepStages of(StepGraphs graphs, int accumulation) {
+  public static StepStages of(TrainStep graphs, int accumulation) {
     return of(graphs, accumulation, graph -> MemoryPlan.of(graph).totalBytes());
   }
 
@@ -81,21 +79,36 @@ public record StepStages(
    * @param activations bytes of the activation arena that a device wants for a graph
    */
   public static StepStages of(
-      StepGraphs graphs, int accumulation, ToLongFunction<Graph> activations) {
-    List<Stage> stages = forwardAndBackward(graphs, activations);
+      TrainStep graphs, int accumulation, ToLongFunction<Graph> activations) {
+    List<Stage> stages =
+        new ArrayList<>(
+            graphs instanceof StepGraphs backprop
+                ? forwardAndBackward(backprop, activations)
+                : forward(graphs, activations));
     Graph accumulate = graphs.accumulate();
     Graph finish = graphs.finish();
-    stages.add(Stage.of("reduce, update, schedule", finish, activations));
+    stages.add(
+        Stage.of(
+            graphs.keepsActivations() ? "reduce, update, schedule" : "exchange, update",
+            finish,
+            activations));
     List<Graph> programs = graphs.programs();
     long peak = programs.stream().mapToLong(activations).max().orElse(0);
     return new StepStages(
         stages,
         variableBytes(programs),
         peak,
-        finish.params().stream().mapToLong(p -> p.shape().elements()).sum(),
+        trained(finish),
         (accumulation - 1) * accumulate.flops() + finish.flops(),
         (accumulation - 1) * accumulate.bytes() + finish.bytes(),
         traffic(accumulate, finish, accumulation, graphs.sharding().ranks()));
+  }
+
+  /** The pass before a forward pass is written at two points. */
+  private static List<Stage> forward(TrainStep graphs, ToLongFunction<Graph> activations) {
+    return List.of(
+        Stage.of("write, fuse, save memory", graphs.evaluate(), activations),
+        Stage.of("perturb", graphs.accumulate(), activations));
   }
 
   /** The passes that the builder runs by itself, one at a time. */
@@ -104,12 +117,7 @@ public record StepStages(
     StepShape shape = graphs.shape();
     ParameterPlaces places = graphs.sharding().places();
     GraphBuilder b = new GraphBuilder(places);
-    ModelInputs in =
-        ModelInputs.declare(b, shape.microTokens(), shape.sequence(), shape.maskDocuments());
-    LossValues loss =
-        b.crossEntropy(
-            graphs.model().logits(b, in, graphs.projection()),
-            b.input(StepGraphs.TARGETS, Shape.of(shape.microTokens()), DType.I32));
+    LossValues loss = graphs.forward(b);
     List<Stage> stages = new ArrayList<>();
     stages.add(Stage.of("write", b.graph(), activations));
     b.fuse();
@@ -124,6 +132,13 @@ public record StepStages(
       stages.add(Stage.of("shard", b.graph(), activations));
     }
     return stages;
+  }
+
+  private static long trained(Graph finish) {
+    return finish.params().stream()
+        .filter(param -> param.demand() instanceof Whole)
+        .mapToLong(param -> param.shape().elements())
+        .sum();
   }
 
   private static Map<Role, Long> variableBytes(List<Graph> programs) {

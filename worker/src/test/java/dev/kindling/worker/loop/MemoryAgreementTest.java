@@ -28,6 +28,7 @@ import dev.kindling.worker.step.MemoryFit;
 import dev.kindling.worker.step.MemorySaving;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepShape;
+import dev.kindling.worker.step.TrainStep;
 import dev.kindling.worker.store.LocalStorage;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -231,14 +232,14 @@ class MemoryAgreementTest {
   @Test
   void tooLittleMemoryIsADeviceErrorOnEveryRank() {
     List<Communicator> world = LoopbackCommunicator.create(2);
-    List<Future<StepGraphs>> ranks = new ArrayList<>();
+    List<Future<TrainStep>> ranks = new ArrayList<>();
     for (Communicator data : world) {
       Backend backend = new Counting(bytes(data.rank() == 0 ? Long.MAX_VALUE : 1000));
       MemoryAgreement agreement =
           new MemoryAgreement(AUTO, backend, data, events::add, new LocalStorage(folder));
       ranks.add(threads.submit(() -> agreement.agree(GRAPHS)));
     }
-    for (Future<StepGraphs> rank : ranks) {
+    for (Future<TrainStep> rank : ranks) {
       assertThatThrownBy(rank::get)
           .isInstanceOf(ExecutionException.class)
           .cause()

@@ -127,7 +127,7 @@ public final class SmallRun {
         new LocalStorage(folder.resolve("run").resolve(WorkerTask.CHECKPOINTS)), 3);
   }
 
-  TrainPlan plan() {
+  public TrainPlan plan() {
     return plan;
   }
 

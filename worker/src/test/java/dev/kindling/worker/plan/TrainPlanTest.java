@@ -59,6 +59,8 @@ class TrainPlanTest {
         type: cosine
         warmup_steps: 0
         min_ratio: 0.1
+      adapter:
+        type: full
       sync:
         type: every_step
       mesh:
@@ -119,6 +121,18 @@ class TrainPlanTest {
   @Test
   void everyDefault() {
     assertThat(PlanReader.toYaml(plan(SMALLEST))).isEqualTo(RESOLVED);
+  }
+
+  @Test
+  void anAdapterMustFitTheModel() {
+    String adapter = "adapter={type: lora, rank: 4096, targets: [q_porj]}";
+    assertThat(refused(SMALLEST, adapter)).contains("adapter.targets").contains("nearest: q_proj");
+    assertThat(refused(SMALLEST, "adapter={type: lora, rank: 4096}"))
+        .contains("adapter.rank: expected at most");
+    assertThat(refused(SMALLEST, "adapter={type: frozen}"))
+        .contains("adapter.modules_to_save: expected a module that is trained");
+    TrainPlan plan = plan(SMALLEST, "adapter={type: dora, rank: 2, rank_pattern: {v_proj: 1}}");
+    assertThat(plan(PlanReader.toYaml(plan))).isEqualTo(plan);
   }
 
   @Test

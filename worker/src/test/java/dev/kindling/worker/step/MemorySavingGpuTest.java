@@ -64,7 +64,7 @@ class MemorySavingGpuTest {
         StepProgram.compile(graphs, backend, LoopbackCommunicator.create(1).get(0))) {
       if (backend.bytesReserved().isPresent()) {
         long predicted =
-            backend.bytesNeeded(StepGraphs.variables(graphs.programs()), graphs.programs());
+            backend.bytesNeeded(TrainStep.variables(graphs.programs()), graphs.programs());
         assertThat(backend.bytesReserved().getAsLong()).isEqualTo(predicted);
       }
       for (Param param : program.params()) {

@@ -59,7 +59,7 @@ class ModelMemoryTest {
   private static double gib(StepGraphs graphs) {
     List<Graph> programs = graphs.programs();
     return CudaBytes.of(
-                StepGraphs.variables(programs),
+                TrainStep.variables(programs),
                 programs,
                 Precision.BF16,
                 CudaBytes.H100_MULTIPROCESSORS)

@@ -64,7 +64,7 @@ class ShardedSavingTest {
 
   private static CudaBytes bytes(StepGraphs graphs) {
     List<Graph> programs = graphs.programs();
-    return CudaBytes.of(StepGraphs.variables(programs), programs, Precision.BF16, 10);
+    return CudaBytes.of(TrainStep.variables(programs), programs, Precision.BF16, 10);
   }
 
   private static List<String> collectives(Graph graph) {

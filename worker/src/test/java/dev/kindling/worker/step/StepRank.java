@@ -32,12 +32,12 @@ final class StepRank implements AutoCloseable {
   }
 
   /** Weights are to be filled by the caller: sharded ranks do it together. */
-  StepRank(StepGraphs graphs, Communicator data) {
+  StepRank(TrainStep graphs, Communicator data) {
     this(graphs, data, cpu());
   }
 
   /** On a device that is closed together with the rank. */
-  StepRank(StepGraphs graphs, Communicator data, Backend backend) {
+  StepRank(TrainStep graphs, Communicator data, Backend backend) {
     this.backend = backend;
     sequences = graphs.shape().microTokens() / SEQUENCE;
     program = StepProgram.compile(graphs, backend, data);
@@ -115,7 +115,7 @@ final class StepRank implements AutoCloseable {
     int perShard = microSteps / program.shape().localShards();
     for (int micro = 0; micro < microSteps - 1; micro++) {
       write(first + micro * sequences);
-      program.accumulate();
+      program.accumulate(updates + 1, 1.0);
       if ((micro + 1) % perShard == 0) {
         program.stash(Integer.numberOfTrailingZeros(~(micro / perShard)));
       }

@@ -48,6 +48,14 @@ final class LinearCpu {
     return new Product(binding, form, tokens, in, out, op.accumulate() ? 1f : 0f, abc);
   }
 
+  static Runnable onto(Binding binding) {
+    int tokens = binding.inShape(0).dim(0);
+    int in = binding.inShape(0).dim(1);
+    int out = binding.outShape(0).dim(1);
+    Operand[] abc = {binding.in(0), binding.in(1), binding.out(0)};
+    return new Product(binding, Form.NT, tokens, out, in, 1f, abc);
+  }
+
   static Runnable weightGradient(Binding binding) {
     LinearWeightGradient op = binding.op(LinearWeightGradient.class);
     int tokens = binding.inShape(0).dim(0);

@@ -4,6 +4,7 @@ import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.backend.cpu.vector.ElementKernels;
 import dev.kindling.kernels.backend.cpu.vector.LossKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
+import dev.kindling.kernels.graph.op.AddLoss;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
 
@@ -57,6 +58,44 @@ final class LossCpu {
       }
       lossSum.set(0, (float) elements.sum(losses, 0, tokens));
       tokenCount.set(0, total);
+    };
+  }
+
+  /** Row losses are rounded, so that their sum and the pair that holds it are exact. */
+  static Runnable addLoss(Binding binding) {
+    AddLoss op = binding.op(AddLoss.class);
+    int tokens = binding.inShape(0).dim(0);
+    int vocabulary = binding.inShape(0).dim(1);
+    Operand logits = binding.in(0);
+    Operand targets = binding.in(1);
+    Operand sums = binding.out(0).plus(2 * op.place());
+    Operand tokenCount = binding.out(1);
+    Operand losses = binding.scratch(tokens);
+    LossKernels kernels = binding.rows().losses();
+    Workers workers = binding.workers();
+    int[] counted = new int[workers.count()];
+    Workers.Task task =
+        (from, to, worker) -> {
+          check(targets, vocabulary, from, to);
+          counted[worker] =
+              kernels.crossEntropy(
+                  logits, targets, losses, vocabulary, vocabulary, 1f, false, from, to);
+        };
+    return () -> {
+      java.util.Arrays.fill(counted, 0);
+      workers.run(task, tokens, Grain.rows(vocabulary));
+      double sum = (double) sums.get(0) + sums.get(1);
+      for (int row = 0; row < tokens; row++) {
+        sum += Math.rint(losses.get(row) / AddLoss.QUANTUM) * AddLoss.QUANTUM;
+      }
+      float high = (float) sum;
+      sums.set(0, high);
+      sums.set(1, (float) (sum - high));
+      float count = 0;
+      for (int worker = 0; worker < counted.length && op.place() == 0; worker++) {
+        count += counted[worker];
+      }
+      tokenCount.set(0, Double.isFinite(sum) ? tokenCount.get(0) + count : Float.NaN);
     };
   }
 

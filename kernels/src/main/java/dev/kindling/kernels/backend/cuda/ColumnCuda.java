@@ -90,7 +90,7 @@ final class ColumnCuda {
         .ready();
   }
 
-  private static ByteBuffer numbers(List<Integer> numbers) {
+  static ByteBuffer numbers(List<Integer> numbers) {
     int bytes = numbers.size() * Integer.BYTES;
     ByteBuffer table = ByteBuffer.allocateDirect(bytes).order(ByteOrder.LITTLE_ENDIAN);
     numbers.forEach(table::putInt);

@@ -126,6 +126,11 @@ public final class CudaBackend implements Backend {
     return device.reservedBytes();
   }
 
+  /** Bytes of the whole GPU. */
+  public long totalBytes() {
+    return device.totalBytes();
+  }
+
   /** Bytes of the GPU that nobody holds now, other processes included. */
   public long freeBytes() {
     return device.freeBytes();

@@ -186,6 +186,15 @@ final class CudaDevice implements AutoCloseable {
     return free[0];
   }
 
+  /** Bytes of the whole device. */
+  long totalBytes() {
+    makeCurrent();
+    long[] free = new long[1];
+    long[] total = new long[1];
+    check(JCudaDriver.cuMemGetInfo(free, total), "cuMemGetInfo");
+    return total[0];
+  }
+
   /** Device bytes reserved so far; the context itself comes on top. */
   long reservedBytes() {
     return reserved;

@@ -21,6 +21,7 @@ final class KernelModule implements AutoCloseable {
   /** One name per file of {@code src/main/cuda}. */
   static final List<String> FAMILIES =
       List.of(
+          "adapter",
           "attention",
           "attention_key_gradient",
           "attention_query_gradient",
@@ -34,6 +35,7 @@ final class KernelModule implements AutoCloseable {
           "hash",
           "loss",
           "norm",
+          "perturb",
           "quantized",
           "random",
           "rope",

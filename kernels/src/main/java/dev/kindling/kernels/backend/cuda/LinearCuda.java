@@ -40,6 +40,15 @@ final class LinearCuda {
     b.product(shape, dy.address(), weight.address(), dx.address(), 0, 0);
   }
 
+  static void onto(Binding b, Node node) {
+    Operand x = b.in(node, 0);
+    Operand weight = b.copyOf(node.input(1));
+    Operand y = b.out(node, 0);
+    ProductShape shape =
+        shape(new Side(x, false), new Side(weight, true), y, true, Epilogue.NONE, 0);
+    b.product(shape, x.address(), weight.address(), y.address(), 0, 0);
+  }
+
   static void weightGradient(Binding b, Node node) {
     LinearWeightGradient op = Binding.op(node, LinearWeightGradient.class);
     boolean outIn = op.layout() == WeightLayout.OUT_IN;

@@ -2,10 +2,13 @@ package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.Whole;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.memory.Span;
@@ -71,10 +74,16 @@ final class RoleArenas {
     return new RoleArenas(declared, bf16, bf16 ? bf16Only(programs) : Set.of());
   }
 
-  /** Parameters that some update rounds, so that they need no master. */
+  /** Matrices that no update adds to, or that some update rounds, so that they need no master. */
   static Set<Variable> bf16Only(List<Graph> programs) {
     Set<Variable> found = new HashSet<>();
     for (Graph program : programs) {
+      for (Param param : program.params()) {
+        boolean updated = param.demand() instanceof Whole;
+        if (!updated && param.shape().rank() == 2) {
+          found.add(param.variable());
+        }
+      }
       for (Node node : program.nodes()) {
         if (rounds(node.op())) {
           Variable variable = program.contents().get(node.input(0).id());
@@ -90,6 +99,7 @@ final class RoleArenas {
 
   private static boolean rounds(Op op) {
     return (op instanceof AdamW adamW && adamW.roundingKey().isPresent())
+        || (op instanceof Mezo mezo && mezo.roundingKey().isPresent())
         || (op instanceof QuantizedAdamW quantized && quantized.roundingKey().isPresent());
   }
 

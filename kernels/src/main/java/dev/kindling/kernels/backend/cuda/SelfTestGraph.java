@@ -16,6 +16,7 @@ import dev.kindling.kernels.graph.op.Accumulation;
 import dev.kindling.kernels.graph.op.Adafactor;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.AddLoss;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.AttentionGradient;
 import dev.kindling.kernels.graph.op.BiasGradient;
@@ -39,9 +40,12 @@ import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.RmsNorm;
@@ -94,9 +98,11 @@ final class SelfTestGraph {
       test.scaledUpdate(scale, test.floats(Role.GRADIENT, shape));
       test.scaledUpdate(scale, test.fresh(shape));
     }
+    test.zerothOrder(x, scale);
     if (precision == Precision.BF16) {
       test.roundedUpdate(scale, test.floats(Role.GRADIENT, ROWS, WIDTH));
       test.roundedUpdate(scale, test.fresh(ROWS, WIDTH));
+      test.roundedMezo(scale);
       test.attention(x, y, 64);
       test.attention(x, y, 128);
       test.attention(x, y, 16);
@@ -322,6 +328,23 @@ final class SelfTestGraph {
     Value last = floats(Role.PARAMETER, ROWS, WIDTH);
     Value[] inputs = quantized(last, gradient, scale, ROWS * WIDTH);
     show(new Embedding(), b.add(quantized(Optional.of(5L)), inputs).get(0), ids());
+  }
+
+  private void zerothOrder(Value x, Value scale) {
+    Value bound = floats(Role.STATE, 1);
+    show(new Perturb(3, 0.5f, 1, true), floats(Role.PARAMETER, 17, 9), bound, b.step());
+    show(new Perturb(3, 0.5f, 0, false), floats(Role.PARAMETER, 9), b.step());
+    show(new AddLoss(0), x, ids(), floats(Role.STATE, 2), floats(Role.STATE, 1));
+    Value slopes = show(new ProjectedGradient(0.5f, 1, 2), floats(Role.STATE, 12)).get(0);
+    Mezo op = new Mezo(3, 1, 0.1f, false, Optional.empty());
+    show(op, floats(Role.PARAMETER, 17, 9), slopes, scale, b.step());
+  }
+
+  private void roundedMezo(Value scale) {
+    Value slopes = floats(Role.STATE, 2);
+    Mezo op = new Mezo(3, 2, 0.1f, false, Optional.of(5L));
+    Value updated = b.add(op, floats(Role.PARAMETER, ROWS, WIDTH), slopes, scale, b.step()).get(0);
+    show(new Embedding(), updated, ids());
   }
 
   private void attention(Value x, Value y, int headDim) {

@@ -17,6 +17,7 @@ public sealed interface Op
         Adafactor,
         AdamW,
         Add,
+        AddLoss,
         AllGather,
         AllReduce,
         AllToAll,
@@ -32,6 +33,7 @@ public sealed interface Op
         CrossEntropy,
         CrossEntropyWithGradient,
         Descend,
+        Dropout,
         Embedding,
         EmbeddingGradient,
         FactoredRms,
@@ -45,10 +47,16 @@ public sealed interface Op
         LayerNormGradient,
         Linear,
         LinearInputGradient,
+        LinearOnto,
         LinearWeightGradient,
         Lion,
-        Normalize,
+        Magnitude,
+        MagnitudeGradient,
+        Mezo,
         Momentum,
+        Normalize,
+        Perturb,
+        ProjectedGradient,
         QuantizedAdamW,
         RandomNormal,
         Reduce,
@@ -58,7 +66,10 @@ public sealed interface Op
         RmsNorm,
         RmsNormGradient,
         Rope,
+        RowNorms,
+        Scale,
         ScaledUpdate,
+        ScatterColumns,
         Sgd,
         Sketch,
         SketchMoments,
@@ -103,6 +114,11 @@ public sealed interface Op
    * here.
    */
   default boolean mayReuse(int output, int input) {
+    return false;
+  }
+
+  /** Whether backward takes the outputs as constants, whatever they were computed from. */
+  default boolean detached() {
     return false;
   }
 

@@ -5,15 +5,19 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Add;
 import dev.kindling.kernels.graph.op.Attention;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.Gelu;
 import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.Linear;
+import dev.kindling.kernels.graph.op.LinearOnto;
+import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import java.util.HashMap;
@@ -28,13 +32,17 @@ final class ForwardValues {
       Set.of(
           Add.class,
           Attention.class,
+          Dropout.class,
           Gelu.class,
           LayerNorm.class,
           Linear.class,
+          LinearOnto.class,
+          Magnitude.class,
           ResidualLayerNorm.class,
           ResidualRmsNorm.class,
           RmsNorm.class,
           Rope.class,
+          Scale.class,
           SplitColumns.class,
           SwiGlu.class);
   private static final Set<Class<? extends Op>> SUMS =

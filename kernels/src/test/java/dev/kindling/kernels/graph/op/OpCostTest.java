@@ -180,6 +180,8 @@ class OpCostTest {
       assertThat(op.bytes(line.types())).as(line.name()).isPositive();
       boolean product =
           op instanceof Linear
+              || op instanceof LinearOnto
+              || op instanceof RowNorms
               || op instanceof LinearInputGradient
               || op instanceof LinearWeightGradient
               || op instanceof Attention

@@ -6,11 +6,15 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.AllGather;
+import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.ReduceScatter;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Which type each value is stored in. */
 final class Elements {
@@ -36,7 +40,25 @@ final class Elements {
             node.output(i).id(), copies ? Element.BF16 : output(node, i, precision, elements));
       }
     }
+    if (narrow) {
+      biases(graph, elements);
+    }
     return elements;
+  }
+
+  /** A bias that a node wrote is as narrow as the copy of a parameter that a product would read. */
+  private static void biases(Graph graph, Map<Integer, Element> elements) {
+    Set<Integer> perturbed = new HashSet<>();
+    for (Node node : graph.nodes()) {
+      if (node.op() instanceof Perturb) {
+        node.outputs().forEach(output -> perturbed.add(output.id()));
+      }
+      if (node.op() instanceof Linear linear
+          && linear.bias()
+          && perturbed.contains(node.input(2).id())) {
+        elements.put(node.input(2).id(), Element.BF16);
+      }
+    }
   }
 
   /** A gather before a product writes what the product reads: pieces are narrowed on the way. */

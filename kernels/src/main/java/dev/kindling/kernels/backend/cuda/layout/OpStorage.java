@@ -11,6 +11,7 @@ import dev.kindling.kernels.graph.op.Adafactor;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
+import dev.kindling.kernels.graph.op.AddLoss;
 import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.AllToAll;
@@ -26,6 +27,7 @@ import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
 import dev.kindling.kernels.graph.op.Descend;
+import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.FactoredMoments;
@@ -39,11 +41,17 @@ import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
+import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.Magnitude;
+import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.Reduce;
@@ -53,7 +61,10 @@ import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.RowNorms;
+import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
+import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
@@ -102,6 +113,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(Adafactor.class, SUMS),
           Map.entry(AdamW.class, SUMS),
           Map.entry(Add.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(AddLoss.class, new OpStorage(List.of(FP32), Set.of(0), DENSE)),
           Map.entry(AllGather.class, MOVES),
           Map.entry(AllReduce.class, MOVES),
           Map.entry(AllToAll.class, MOVES),
@@ -124,6 +136,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(
               CrossEntropyWithGradient.class,
               new OpStorage(List.of(FP32, FP32, ACTIVATION), Set.of(0), Set.of(2))),
+          Map.entry(Dropout.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
           Map.entry(Embedding.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(EmbeddingGradient.class, SUMS),
           Map.entry(FactoredRms.class, SUMS),
@@ -139,7 +152,13 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(
               LinearInputGradient.class,
               new OpStorage(List.of(ACTIVATION), Set.of(0, 2), Set.of(0))),
+          Map.entry(LinearOnto.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 2), Set.of(0))),
           Map.entry(LinearWeightGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
+          Map.entry(Magnitude.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
+          Map.entry(MagnitudeGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
+          Map.entry(Mezo.class, SUMS),
+          Map.entry(Perturb.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(ProjectedGradient.class, SUMS),
           Map.entry(Lion.class, SUMS),
           Map.entry(WeightedSum.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(Normalize.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
@@ -156,7 +175,10 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
               RmsNormGradient.class,
               new OpStorage(List.of(ACTIVATION, FP32), Set.of(0), Set.of(0))),
           Map.entry(Rope.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
+          Map.entry(RowNorms.class, SUMS),
+          Map.entry(Scale.class, new OpStorage(List.of(AS_INPUT), Set.of(0), Set.of(0))),
           Map.entry(ScaledUpdate.class, SUMS),
+          Map.entry(ScatterColumns.class, SUMS),
           Map.entry(Sgd.class, SUMS),
           Map.entry(Sketch.class, SUMS),
           Map.entry(SketchMoments.class, SUMS),

@@ -1,4 +1,4 @@
-package dev.kindling.worker.step;
+package dev.kindling.worker.model;
 
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.Span;

@@ -1,0 +1,144 @@
+package dev.kindling.worker.replay;
+
+import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.Memory;
+import dev.kindling.kernels.backend.Program;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.StepScalar;
+import dev.kindling.kernels.memory.Closing;
+import dev.kindling.kernels.memory.Span;
+import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.worker.step.TrainStep;
+import dev.kindling.worker.model.FirstValues;
+import dev.kindling.worker.shard.Held;
+import dev.kindling.worker.step.MezoStep;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Makes the weights of a zeroth-order run again: the updates of its steps, without data and without
+ * forward passes. Bit for bit those of the run, because the operation is the same and reads the
+ * same numbers.
+ */
+public final class Replay implements AutoCloseable {
+  private final MezoStep step;
+  private final Memory memory;
+  private final Program program;
+  private long last;
+
+  /**
+   * @param step with the seed of the run
+   */
+  public Replay(MezoStep step, Backend backend) {
+    this.step = step;
+    Graph graph = step.replay();
+    memory = backend.allocate(TrainStep.variables(List.of(graph)), List.of(graph));
+    try {
+      program = backend.compile(graph, memory, Map.of());
+    } catch (RuntimeException | Error failure) {
+      Closing.after(failure, memory);
+      throw failure;
+    }
+  }
+
+  /**
+   * Begins at the first weights of the run, those of a fresh adapter included, with the thresholds
+   * that follow from them.
+   */
+  public void fill(FirstValues values) {
+    FirstValues own = step.first(step.projection().values(values));
+    for (Param param : params()) {
+      own.fill(param, 0, memory.span(param.name()));
+      memory.publish(param.name());
+      memory.release(param.name());
+    }
+    step.begin(memory, params());
+    last = 0;
+  }
+
+  /** Begins at what somebody put into the memory: weights and state after a step. */
+  public void beginAfter(long stepDone) {
+    last = stepDone;
+  }
+
+  /**
+   * Applies the steps after the last one that was applied.
+   *
+   * @return how many
+   * @throws PlanException if the next step is not in the log
+   */
+  public long apply(SlopeLog log) {
+    int directions = step.rule().directions();
+    List<SlopeRecord> next = log.records().stream().filter(record -> record.step() > last).toList();
+    if (!next.isEmpty() && next.get(0).step() != last + 1) {
+      throw new PlanException(
+          "the log begins with step " + next.get(0).step() + ", expected step " + (last + 1));
+    }
+    if (next.size() % directions != 0) {
+      throw new PlanException(
+          "the log holds " + next.size() + " records, expected " + directions + " for each step");
+    }
+    for (int at = 0; at < next.size(); at += directions) {
+      apply(next.subList(at, at + directions));
+    }
+    return next.size() / directions;
+  }
+
+  private void apply(List<SlopeRecord> directions) {
+    SlopeRecord first = directions.get(0);
+    Span slopes = memory.span(MezoStep.GIVEN);
+    for (int i = 0; i < directions.size(); i++) {
+      slopes.putFloat(i, directions.get(i).slope());
+    }
+    memory.span(MezoStep.GIVEN_SCALE).putFloat(0, first.skipped() ? 0f : 1f);
+    Span block = memory.arena(Role.STEP);
+    block.putFloat(StepScalar.LEARNING_RATE.ordinal(), first.rate());
+    block.putFloat(StepScalar.STEP.ordinal(), first.step());
+    program.run();
+    last = first.step();
+  }
+
+  public List<Param> params() {
+    return program.graph().params();
+  }
+
+  /** Weights as a checkpoint names them. */
+  public List<Held> weights() {
+    List<Held> held = new ArrayList<>();
+    for (Param param : params()) {
+      held.add(new Held(param.name(), param.shape(), 0, param.shape().elements()));
+    }
+    return held;
+  }
+
+  /** State as a checkpoint names it. */
+  public List<Held> state() {
+    List<Held> held = new ArrayList<>();
+    for (Param param : params()) {
+      for (StateVariable state : step.state(param)) {
+        Shape shape = state.variable().type().shape();
+        held.add(new Held(state.name(), shape, 0, shape.elements()));
+      }
+    }
+    return held;
+  }
+
+  /** Step after which the weights are. */
+  public long lastStep() {
+    return last;
+  }
+
+  public Memory memory() {
+    return memory;
+  }
+
+  @Override
+  public void close() {
+    Closing.all(List.of(program, memory));
+  }
+}

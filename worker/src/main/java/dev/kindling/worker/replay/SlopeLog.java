@@ -1,0 +1,135 @@
+package dev.kindling.worker.replay;
+
+import dev.kindling.worker.checkpoint.CheckpointException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * All steps of a run. A later attempt begins at a checkpoint; what an earlier one did after it does
+ * not count.
+ *
+ * @param header of the newest file
+ * @param records by step, then by direction
+ * @param bytes of all files
+ */
+public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes) {
+  public SlopeLog {
+    records = List.copyOf(records);
+  }
+
+  /**
+   * @param place a file, the folder of the files, or the run folder
+   * @throws CheckpointException if there is no log, a file is damaged or steps are missing
+   */
+  public static SlopeLog read(Path place) throws IOException {
+    List<Path> files = files(place);
+    if (files.isEmpty()) {
+      throw new CheckpointException(
+          place + ": expected the log of a zeroth-order run, found no file of one");
+    }
+    List<SlopeRecord> records = new ArrayList<>();
+    SlopeHeader newest = null;
+    long bytes = 0;
+    for (Path file : files) {
+      byte[] content = Files.readAllBytes(file);
+      SlopeHeader header =
+          SlopeHeader.read(content)
+              .orElseThrow(
+                  () ->
+                      new CheckpointException(
+                          file + ": expected a header \"kindling slopes 1\", found another"));
+      records.removeIf(record -> record.step() > header.start());
+      expectNoGap(file, records, header);
+      records.addAll(records(content, header.bytes().length));
+      newest = header;
+      bytes += content.length;
+    }
+    SlopeLog log = new SlopeLog(java.util.Objects.requireNonNull(newest), records, bytes);
+    log.check(place);
+    return log;
+  }
+
+  private static void expectNoGap(Path file, List<SlopeRecord> records, SlopeHeader header) {
+    long last = lastStep(records, header.start());
+    if (last != header.start()) {
+      throw new CheckpointException(
+          file
+              + ": begins after step "
+              + header.start()
+              + ", expected records up to it, found them up to "
+              + last);
+    }
+  }
+
+  private static long lastStep(List<SlopeRecord> records, long none) {
+    return records.isEmpty() ? none : records.get(records.size() - 1).step();
+  }
+
+  /** A record that a killed writer left in part does not count. */
+  private static List<SlopeRecord> records(byte[] content, int from) {
+    ByteBuffer bytes = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN).position(from);
+    List<SlopeRecord> records = new ArrayList<>();
+    while (bytes.remaining() >= SlopeRecord.BYTES) {
+      records.add(SlopeRecord.take(bytes));
+    }
+    return records;
+  }
+
+  private static List<Path> files(Path place) throws IOException {
+    if (Files.isRegularFile(place)) {
+      return List.of(place);
+    }
+    Path inside = place.resolve(SlopeWriter.FOLDER);
+    Path folder = Files.isDirectory(inside) ? inside : place;
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try (Stream<Path> entries = Files.list(folder)) {
+      return entries.filter(file -> file.toString().endsWith(".log")).sorted().toList();
+    }
+  }
+
+  private void check(Path place) {
+    for (int i = 1; i < records.size(); i++) {
+      SlopeRecord before = records.get(i - 1);
+      SlopeRecord now = records.get(i);
+      boolean nextDirection =
+          now.step() == before.step() && now.direction() == before.direction() + 1;
+      boolean nextStep = now.step() == before.step() + 1 && now.direction() == 0;
+      if (!nextDirection && !nextStep) {
+        throw new CheckpointException(
+            place
+                + ": step "
+                + now.step()
+                + ", direction "
+                + now.direction()
+                + " follows step "
+                + before.step()
+                + ", direction "
+                + before.direction());
+      }
+    }
+  }
+
+  /** The same log without later steps. */
+  public SlopeLog upTo(long step) {
+    return new SlopeLog(
+        header, records.stream().filter(record -> record.step() <= step).toList(), bytes);
+  }
+
+  /** First step of the log, 0 if it is empty. */
+  public long firstStep() {
+    return records.isEmpty() ? 0 : records.get(0).step();
+  }
+
+  /** Last step of the log, 0 if it is empty. */
+  public long lastStep() {
+    return lastStep(records, 0);
+  }
+}

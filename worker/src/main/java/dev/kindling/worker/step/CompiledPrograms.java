@@ -1,0 +1,33 @@
+package dev.kindling.worker.step;
+
+import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.backend.Memory;
+import dev.kindling.kernels.backend.Program;
+import dev.kindling.kernels.graph.Axis;
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.memory.Closing;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** Compiles what belongs to one memory. */
+final class CompiledPrograms {
+  private CompiledPrograms() {}
+
+  /** All programs, or none and no memory either. */
+  static List<Program> of(
+      List<Graph> graphs, Backend backend, Memory memory, Map<Axis, Communicator> axes) {
+    List<Program> compiled = new ArrayList<>();
+    try {
+      for (Graph graph : graphs) {
+        compiled.add(backend.compile(graph, memory, axes));
+      }
+      return List.copyOf(compiled);
+    } catch (RuntimeException | Error failure) {
+      compiled.forEach(program -> Closing.after(failure, program));
+      Closing.after(failure, memory);
+      throw failure;
+    }
+  }
+}

@@ -1,0 +1,195 @@
+package dev.kindling.worker.adapt;
+
+import dev.kindling.comm.loopback.LoopbackCommunicator;
+import dev.kindling.kernels.backend.Backend;
+import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.backend.CpuOptions;
+import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.random.Initialization;
+import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.Optimizer;
+import dev.kindling.worker.model.Gpt2;
+import dev.kindling.worker.model.Llama;
+import dev.kindling.worker.model.Mistral;
+import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Projection;
+import dev.kindling.worker.model.Qwen2;
+import dev.kindling.worker.model.Qwen3;
+import dev.kindling.worker.step.StepGraphs;
+import dev.kindling.worker.step.StepInputs;
+import dev.kindling.worker.step.StepOutcome;
+import dev.kindling.worker.step.StepProgram;
+import dev.kindling.worker.step.StepShape;
+import dev.kindling.worker.step.TrainStep;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** One CPU rank with a tiny model, whose batch number n always holds the same tokens. */
+final class AdaptedRank implements AutoCloseable {
+  static final long SEED = Long.getLong("seed", 29L);
+  static final int TOKENS = 12;
+  static final int SEQUENCE = 6;
+  static final int VOCABULARY = 11;
+  static final StepShape SHAPE = new StepShape(TOKENS, SEQUENCE, false, 1);
+  static final AdamW RULE = new AdamW(3e-3, 0.9, 0.95, 1e-8, 0.1, 0);
+
+  private final Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
+  private final Communicator alone = LoopbackCommunicator.create(1).get(0);
+  private final StepProgram program;
+  private long updates;
+
+  AdaptedRank(TrainStep step) {
+    program = StepProgram.compile(step, backend, alone);
+    program.fill(SEED);
+  }
+
+  AdaptedRank(ModelFamily model, Projection projection, Optimizer rule) {
+    this(new StepGraphs(model, projection, rule, SHAPE));
+  }
+
+  AdaptedRank(ModelFamily model, Adapter adapter) {
+    this(model, adapter.projection(model, SEED), RULE);
+  }
+
+  /** All families, two layers each, tied and not. */
+  static List<ModelFamily> families() {
+    Optional<Integer> none = Optional.empty();
+    Optional<Integer> one = Optional.of(1);
+    Optional<Integer> mlp = Optional.of(12);
+    Optional<Integer> rows = Optional.of(VOCABULARY);
+    double std = 0.4;
+    return List.of(
+        new Gpt2(8, 2, 2, none, rows, SEQUENCE, true, std, 1e-5),
+        new Gpt2(8, 1, 2, none, rows, SEQUENCE, false, std, 1e-5),
+        new Llama(8, 2, 2, one, none, mlp, rows, SEQUENCE, false, std, 1e4, none(), 1e-5),
+        new Mistral(8, 1, 2, one, none, mlp, rows, SEQUENCE, false, std, 1e4, none(), 1e-5, none),
+        new Qwen2(8, 1, 2, one, none, mlp, rows, SEQUENCE, true, std, 1e4, none(), 1e-5, none),
+        new Qwen3(8, 1, 2, one, none, mlp, rows, SEQUENCE, false, std, 1e4, none(), 1e-5, none));
+  }
+
+  private static <T> Optional<T> none() {
+    return Optional.empty();
+  }
+
+  static Lora lora(int rank, double alpha, double dropout, List<String> saved) {
+    return new Lora(
+        rank,
+        alpha,
+        true,
+        dropout,
+        List.of(Modules.ALL_LINEAR),
+        List.of(),
+        Map.of(),
+        Map.of(),
+        saved,
+        Optional.empty());
+  }
+
+  static Dora dora(int rank, double alpha, double dropout) {
+    Lora same = lora(rank, alpha, dropout, List.of());
+    return new Dora(
+        rank,
+        alpha,
+        same.rslora(),
+        dropout,
+        same.targets(),
+        List.of(),
+        Map.of(),
+        Map.of(),
+        List.of(),
+        Optional.empty());
+  }
+
+  static Paca paca(int rank, double alpha) {
+    return new Paca(rank, alpha, List.of(Modules.ALL_LINEAR), List.of(), Map.of(), List.of());
+  }
+
+  StepProgram program() {
+    return program;
+  }
+
+  void write(int batch) {
+    StepInputs inputs = program.inputs();
+    for (int i = 0; i < TOKENS; i++) {
+      inputs.tokens().put(i, token(batch, i));
+      inputs.targets().put(i, token(batch, i + 1));
+      inputs.positions().put(i, i % SEQUENCE);
+    }
+    inputs.place((long) batch * TOKENS);
+  }
+
+  private static int token(int batch, int i) {
+    return Math.floorMod(((batch * 31 + i) * 0x9E3779B1) >>> 7, VOCABULARY);
+  }
+
+  StepOutcome step(int batch) {
+    write(batch);
+    return program.finish(++updates, 1.0, false).copy();
+  }
+
+  float evaluate(int batch) {
+    write(batch);
+    return program.evaluate().lossSum();
+  }
+
+  /** Loss sum of a training forward; gradients are {@link #read} as {@code grad/NAME}. */
+  float accumulate(int batch) {
+    program.memory().clear(Role.GRADIENT);
+    write(batch);
+    program.accumulate();
+    program.memory().await(0);
+    return read("loss_sum")[0];
+  }
+
+  float[] read(String variable) {
+    program.memory().fetch(variable);
+    return program.memory().span(variable).toFloats();
+  }
+
+  void put(String variable, float[] values) {
+    Span span = program.memory().span(variable);
+    for (int i = 0; i < values.length; i++) {
+      span.putFloat(i, values[i]);
+    }
+    program.memory().publish(variable);
+  }
+
+  /** Every parameter by name. */
+  Map<String, float[]> params() {
+    Map<String, float[]> all = new TreeMap<>();
+    program.params().forEach(param -> all.put(param.name(), read(param.name())));
+    return all;
+  }
+
+  /** Random numbers in the place of what an adapter begins with. */
+  void stir(Param param, double std) {
+    Param random =
+        new Param(
+            param.name() + "?",
+            param.shape(),
+            param.demand(),
+            dev.kindling.kernels.graph.Init.normal(std),
+            true);
+    float[] values = new float[(int) param.shape().elements()];
+    try (Span span = Span.allocate(values.length * (long) Float.BYTES)) {
+      Initialization.fill(random, SEED, span);
+      float[] old = read(param.name());
+      for (int i = 0; i < values.length; i++) {
+        values[i] = old[i] + span.getFloat(i);
+      }
+    }
+    put(param.name(), values);
+  }
+
+  @Override
+  public void close() {
+    program.close();
+    alone.close();
+    backend.close();
+  }
+}

@@ -1,0 +1,75 @@
+package dev.kindling.worker.adapt;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.memory.MemoryPlan;
+import dev.kindling.optim.rule.AdamW;
+import dev.kindling.worker.model.Llama;
+import dev.kindling.worker.step.StepGraphs;
+import dev.kindling.worker.step.StepShape;
+import dev.kindling.worker.step.StepStages;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** What adapters save, by the planner's count. */
+class AdapterMemoryTest {
+  private static final int TOKENS = 512;
+  private static final int WIDTH = 256;
+  private static final int HIDDEN = 704;
+  private static final int LAYERS = 12;
+
+  private static StepGraphs graphs(Adapter adapter) {
+    Optional<Integer> none = Optional.empty();
+    Llama model =
+        new Llama(
+            WIDTH,
+            LAYERS,
+            4,
+            none,
+            none,
+            Optional.of(HIDDEN),
+            Optional.of(64),
+            TOKENS,
+            false,
+            0.02,
+            1e4,
+            1e-5);
+    AdamW rule = new AdamW(1e-3, 0.9, 0.95, 1e-8, 0.1, 1);
+    StepShape shape = new StepShape(TOKENS, TOKENS, false, 1);
+    return new StepGraphs(model, adapter.projection(model, 1), rule, shape);
+  }
+
+  private static long activations(Adapter adapter) {
+    Graph graph = graphs(adapter).accumulate();
+    return MemoryPlan.of(graph).totalBytes();
+  }
+
+  @Test
+  void pacaKeepsItsColumnsOfActivationsAndLoraAllOfThem() {
+    long full = activations(new Full());
+    long lora = activations(AdaptedRank.lora(8, 8, 0, List.of()));
+    long paca = activations(AdaptedRank.paca(16, 8));
+    assertThat(paca).isLessThan(lora).isLessThan(full);
+    // peft.md 3.6: inputs of attention and MLP and of the last product are kept for A alone.
+    long perToken = 2 * WIDTH + HIDDEN + 7 * 8 - 7 * 16;
+    double expected = (double) perToken * TOKENS * LAYERS * Float.BYTES;
+    assertThat((double) (lora - paca)).isCloseTo(expected, within(0.1 * expected));
+  }
+
+  @Test
+  void frozenWeightsHaveNeitherGradientsNorState() {
+    for (Adapter adapter : List.of(AdaptedRank.lora(8, 8, 0, List.of()), AdaptedRank.paca(16, 8))) {
+      StepStages stages = StepStages.of(graphs(adapter), 1);
+      Map<Role, Long> bytes = stages.variableBytes();
+      long trained = stages.parameters() * Float.BYTES;
+      assertThat(bytes.get(Role.STATE)).isEqualTo(2 * trained);
+      // And loss sum, token count and stop votes.
+      assertThat(bytes.get(Role.GRADIENT)).isEqualTo(trained + 3 * Float.BYTES);
+    }
+  }
+}

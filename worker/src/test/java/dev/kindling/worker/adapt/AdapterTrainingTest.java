@@ -1,0 +1,195 @@
+package dev.kindling.worker.adapt;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.kindling.kernels.graph.Columns;
+import dev.kindling.kernels.graph.Expectation;
+import dev.kindling.kernels.graph.None;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.op.WeightLayout;
+import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.TrainedColumns;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Steps of tiny models with adapters. */
+class AdapterTrainingTest {
+  static List<ModelFamily> families() {
+    return AdaptedRank.families();
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void anAdapterBeginsAtTheBase(ModelFamily model) {
+    try (AdaptedRank full = new AdaptedRank(model, new Full())) {
+      float base = full.evaluate(3);
+      for (Adapter adapter :
+          List.of(AdaptedRank.lora(4, 8, 0.5, List.of()), AdaptedRank.paca(3, 5))) {
+        try (AdaptedRank rank = new AdaptedRank(model, adapter)) {
+          assertThat(rank.evaluate(3)).as("%s", adapter).isEqualTo(base);
+        }
+      }
+      try (AdaptedRank rank = new AdaptedRank(model, AdaptedRank.dora(4, 8, 0.5))) {
+        assertThat(rank.evaluate(3)).isCloseTo(base, within(1e-5f * base));
+      }
+    }
+  }
+
+  static Stream<Arguments> trained() {
+    List<Adapter> adapters =
+        List.of(
+            new Frozen(List.of(".*(norm|ln_1|ln_2|layernorm)")),
+            AdaptedRank.lora(2, 4, 0.25, List.of(".*(ln_f|model.norm)")),
+            AdaptedRank.dora(2, 4, 0),
+            AdaptedRank.paca(3, 6));
+    return families().stream()
+        .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("trained")
+  void frozenWeightsKeepTheirBitsAndTrainedOnesDoNot(ModelFamily model, Adapter adapter) {
+    try (AdaptedRank rank = new AdaptedRank(model, adapter)) {
+      Map<String, float[]> before = rank.params();
+      for (int step = 0; step < 20; step++) {
+        rank.step(step);
+      }
+      Map<String, float[]> after = rank.params();
+      for (Param param : rank.program().params()) {
+        float[] old = Objects.requireNonNull(before.get(param.name()));
+        float[] now = Objects.requireNonNull(after.get(param.name()));
+        if (param.demand() instanceof None) {
+          assertThat(now).as(param.name()).isEqualTo(old);
+        } else {
+          assertThat(now).as(param.name()).isNotEqualTo(old);
+        }
+        if (param.demand() instanceof Columns columns) {
+          columnsAlone(rank, param, columns, old, now);
+        }
+      }
+    }
+  }
+
+  private static void columnsAlone(
+      AdaptedRank rank, Param param, Columns columns, float[] old, float[] now) {
+    TrainedColumns trained = rank.program().projection().columns(param).orElseThrow();
+    float[] base = rank.read(trained.base().name());
+    float[] delta = rank.read(trained.delta().name());
+    boolean outIn = trained.layout() == WeightLayout.OUT_IN;
+    int width = param.shape().dim(1);
+    int count = columns.indices().size();
+    for (int i = 0; i < now.length; i++) {
+      int in = outIn ? i % width : i / width;
+      int out = outIn ? i / width : i % width;
+      int k = columns.indices().indexOf(in);
+      int at = outIn ? out * count + k : k * width + out;
+      float expected = k < 0 ? old[i] : base[at] + trained.scale() * delta[at];
+      assertThat(now[i]).as("%s element %d", param.name(), i).isEqualTo(expected);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void dropoutFollowsThePlaceInTheRunAndSparesEvaluation(ModelFamily model) {
+    try (AdaptedRank dropping = new AdaptedRank(model, AdaptedRank.lora(4, 8, 0.5, List.of()));
+        AdaptedRank plain = new AdaptedRank(model, AdaptedRank.lora(4, 8, 0, List.of()))) {
+      for (AdaptedRank rank : List.of(dropping, plain)) {
+        for (Param param : rank.program().params()) {
+          if (param.name().endsWith(Branch.UP)) {
+            rank.stir(param, 0.3);
+          }
+        }
+      }
+      assertThat(dropping.evaluate(1)).isEqualTo(plain.evaluate(1));
+      float loss = dropping.accumulate(1);
+      assertThat(loss).isNotEqualTo(plain.accumulate(1)).isEqualTo(dropping.accumulate(1));
+      dropping.program().memory().clear(Role.GRADIENT);
+      dropping.write(1);
+      dropping.program().inputs().place(1L << 33);
+      dropping.program().accumulate();
+      dropping.program().memory().await(0);
+      assertThat(dropping.read("loss_sum")[0]).isNotEqualTo(loss);
+    }
+  }
+
+  static Stream<Arguments> trajectories() {
+    List<Arguments> all =
+        List.of(
+            Arguments.of(AdaptedRank.lora(2, 3, 0, List.of()), 2, 3 / Math.sqrt(2)),
+            Arguments.of(AdaptedRank.dora(2, 3, 0), 2, 3 / Math.sqrt(2)),
+            Arguments.of(AdaptedRank.paca(3, 6), 3, 2.0));
+    return families().stream()
+        .flatMap(
+            family ->
+                all.stream().map(a -> Arguments.of(family, a.get()[0], a.get()[1], a.get()[2])));
+  }
+
+  @ParameterizedTest
+  @MethodSource("trajectories")
+  void aHundredStepsFollowTheDenseReference(
+      ModelFamily model, Adapter adapter, int rank, double scale) {
+    try (AdaptedRank adapted = new AdaptedRank(model, adapter);
+        DenseReference reference = new DenseReference(model, adapter, rank, scale, adapted)) {
+      for (int step = 0; step < 100; step++) {
+        double expected = reference.step(step % 7);
+        assertThat((double) adapted.step(step % 7).lossSum())
+            .as("step %d seed %d", step, AdaptedRank.SEED)
+            .isCloseTo(expected, within(2e-4 * Math.max(1, expected)));
+      }
+      reference
+          .trained()
+          .forEach(
+              (name, expected) -> {
+                float[] found = adapted.read(name);
+                double error = 0;
+                double size = 0;
+                for (int i = 0; i < expected.length; i++) {
+                  error += Math.pow(found[i] - expected[i], 2);
+                  size += expected[i] * expected[i];
+                }
+                assertThat(Math.sqrt(error / size)).as(name).isLessThan(2e-3);
+              });
+    }
+  }
+
+  @Test
+  void whatDoesNotFitIsSaidByNameBeforeTheFirstStep() {
+    ModelFamily model = families().get(2);
+    Lora wrong =
+        new Lora(
+            9,
+            8,
+            false,
+            0,
+            List.of("q_prj", "v_proj"),
+            List.of(),
+            Map.of("o_proj", 3),
+            Map.of(),
+            List.of("embed_tokns"),
+            Optional.empty());
+    assertThatThrownBy(() -> wrong.projection(model, 1))
+        .hasMessageContaining("adapter.targets: expected a linear map of the model or all-linear")
+        .hasMessageContaining("q_prj (nearest: q_proj)")
+        .hasMessageContaining("adapter.modules_to_save")
+        .hasMessageContaining("embed_tokns (nearest: embed_tokens)");
+    assertThatThrownBy(() -> AdaptedRank.lora(9, 8, 0, List.of()).projection(model, 1))
+        .hasMessageContaining(
+            "adapter.rank: expected at most 8 for model.layers.0.self_attn.q_proj")
+        .hasMessageContaining("found 9");
+    assertThatThrownBy(() -> AdaptedRank.paca(13, 8).projection(model, 1))
+        .hasMessageContaining("adapter.rank: expected at most the 8 columns");
+    Expectation errors = new Expectation();
+    new Frozen(List.of()).check(model, errors);
+    assertThatThrownBy(errors::orThrow).hasMessageContaining("adapter.modules_to_save");
+  }
+}

@@ -1,0 +1,62 @@
+package dev.kindling.worker.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kindling.configs.yaml.ConfigDocument;
+import dev.kindling.optim.rule.Mezo;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What a configuration with {@code optimizer: mezo} may say. */
+class MezoPlanTest {
+  private static final String PLAN =
+      """
+      model: {type: llama, width: 32, layers: 2, heads: 4, context: 32}
+      data: {type: prepared, path: none}
+      optimizer: {type: mezo, lr: 1e-6, sparsity: 0.75}
+      steps: 10
+      global_batch: 64
+      micro_batch: 32
+      sequence_length: 32
+      """;
+
+  private static TrainPlan plan(String... sets) {
+    return PlanReader.read(ConfigDocument.parse(PLAN, "mezo.yaml"), List.of(sets)).value();
+  }
+
+  @Test
+  void itsKeysAreThoseOfTheRecordAndComeBackFromTheResolvedFile() {
+    TrainPlan plan = plan();
+    assertThat(plan.optimizer()).isEqualTo(new Mezo(1e-6, 1e-3, 1, 0, 0.75, false));
+    assertThat(PlanReader.fromYaml(PlanReader.toYaml(plan))).isEqualTo(plan);
+    assertThat(plan.narrowGradients()).isFalse();
+    assertThat(plan("determinism=exact", "logical_shards=2").optimizer())
+        .isEqualTo(plan.optimizer());
+  }
+
+  @Test
+  void whatNeedsABackwardPassIsRefusedByKey() {
+    assertThatThrownBy(() -> plan("mesh.zero=2", "ranks=2"))
+        .hasMessageContaining("mesh.zero: expected 0 with optimizer mezo");
+    assertThatThrownBy(() -> plan("memory.recompute=blocks"))
+        .hasMessageContaining("memory.recompute: expected auto or none with optimizer mezo");
+    assertThatThrownBy(() -> plan("memory.gradients=bf16", "device=cuda"))
+        .hasMessageContaining("memory.gradients: expected auto or fp32 with optimizer mezo");
+    assertThatThrownBy(() -> plan("optimizer.clip_norm=1.0"))
+        .hasMessageContaining("optimizer.clip_norm");
+  }
+
+  @Test
+  void adaptersWithoutDropoutAreTrainedAndOthersRefusedByKey() {
+    assertThat(plan("adapter.type=lora", "adapter.rank=4").adapter().dropout()).isEqualTo(0);
+    assertThat(plan("adapter.type=dora").adapter().dropout()).isEqualTo(0);
+    for (String type : List.of("lora", "dora")) {
+      assertThatThrownBy(() -> plan("adapter.type=" + type, "adapter.dropout=0.1"))
+          .hasMessageContaining("adapter.dropout: expected 0 with optimizer mezo")
+          .hasMessageContaining("found 0.1");
+    }
+    assertThatThrownBy(() -> plan("adapter.type=paca", "adapter.rank=4"))
+        .hasMessageContaining("adapter.type: expected full, frozen, lora or dora with optimizer");
+  }
+}

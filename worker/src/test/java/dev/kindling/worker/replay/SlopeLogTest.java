@@ -1,0 +1,66 @@
+package dev.kindling.worker.replay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kindling.worker.checkpoint.CheckpointException;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SlopeLogTest {
+  @TempDir private Path folder;
+
+  private void write(String name, long start, int count, int extraBytes) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    bytes.write(new SlopeHeader(start, 256, "model: ä\n").bytes());
+    ByteBuffer records =
+        ByteBuffer.allocate(SlopeRecord.BYTES * count).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 1; i <= count; i++) {
+      SlopeRecord.put(records, start + i, 0, 0.5f * i, 1e-6f, i == 2);
+    }
+    bytes.write(records.array());
+    bytes.write(new byte[extraBytes]);
+    Files.write(folder.resolve(name), bytes.toByteArray());
+  }
+
+  @Test
+  void filesJoinAndWhatALaterAttemptDidAgainCountsOnce() throws IOException {
+    write("e0000000001-s0000.log", 0, 7, 0);
+    write("e0000000002-s0000.log", 4, 3, 5);
+    SlopeLog log = SlopeLog.read(folder);
+    assertThat(log.records()).hasSize(7);
+    assertThat(log.firstStep()).isEqualTo(1);
+    assertThat(log.lastStep()).isEqualTo(7);
+    assertThat(log.records().get(1)).isEqualTo(new SlopeRecord(2, 0, 1f, 1e-6f, true));
+    assertThat(log.records().get(4)).isEqualTo(new SlopeRecord(5, 0, 0.5f, 1e-6f, false));
+    assertThat(log.header().config()).isEqualTo("model: ä\n");
+    assertThat(log.upTo(3).lastStep()).isEqualTo(3);
+  }
+
+  @Test
+  void stepsThatAreMissingAreNamed() throws IOException {
+    write("e0000000001-s0000.log", 0, 3, 0);
+    write("e0000000002-s0000.log", 5, 3, 0);
+    assertThatThrownBy(() -> SlopeLog.read(folder))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("e0000000002-s0000.log: begins after step 5")
+        .hasMessageContaining("found them up to 3");
+  }
+
+  @Test
+  void whatIsNoLogIsRefused() throws IOException {
+    assertThatThrownBy(() -> SlopeLog.read(folder))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("found no file of one");
+    Files.writeString(folder.resolve("e0000000001-s0000.log"), "kindling slopes 2\n");
+    assertThatThrownBy(() -> SlopeLog.read(folder))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("expected a header");
+  }
+}

@@ -90,8 +90,7 @@ class AdapterCommandTest {
 
   private float validation(String name, long step) throws IOException {
     MetricsLog log = MetricsLog.read(Path.of(run(name), "metrics.jsonl"));
-    String text =
-        MetricsLog.text(Objects.requireNonNull(log.validation().get(step)), "val_loss");
+    String text = MetricsLog.text(Objects.requireNonNull(log.validation().get(step)), "val_loss");
     return Float.parseFloat(text);
   }
 

@@ -112,14 +112,12 @@ public final class Oracle {
   private static Map<Class<? extends Op>, Rule> rules() {
     Map<Class<? extends Op>, Rule> rules = new HashMap<>();
     rules.put(Accumulate.class, SimpleOracle::add);
-    rules.put(AdamW.class, UpdateOracle::adamW);
-    rules.put(AddLoss.class, ZerothOrderOracle::addLoss);
     rules.put(Add.class, SimpleOracle::add);
+    rules.put(AddLoss.class, ZerothOrderOracle::addLoss);
     rules.put(Attention.class, AttentionOracle::forward);
     rules.put(AttentionGradient.class, AttentionOracle::gradient);
     rules.put(BiasGradient.class, LinearOracle::bias);
     rules.put(CachedAttention.class, CacheOracle::attention);
-    rules.put(ClipScale.class, UpdateOracle::clipScale);
     rules.put(ConcatColumns.class, SimpleOracle::concat);
     rules.put(ConcatRows.class, SimpleOracle::concatRows);
     rules.put(Copy.class, call -> List.of(call.in(0).clone()));
@@ -129,32 +127,18 @@ public final class Oracle {
     rules.put(Embedding.class, SimpleOracle::embedding);
     rules.put(EmbeddingGradient.class, SimpleOracle::embeddingGradient);
     rules.put(Fill.class, SimpleOracle::fill);
-    rules.put(LinearOnto.class, AdapterOracle::linearOnto);
-    rules.put(Magnitude.class, AdapterOracle::magnitude);
-    rules.put(MagnitudeGradient.class, AdapterOracle::magnitudeGradient);
-    rules.put(Mezo.class, ZerothOrderOracle::mezo);
-    rules.put(Perturb.class, ZerothOrderOracle::perturb);
-    rules.put(ProjectedGradient.class, ZerothOrderOracle::projectedGradient);
-    rules.put(RandomNormal.class, SimpleOracle::randomNormal);
     rules.put(GatherColumns.class, SimpleOracle::gather);
     rules.put(Gelu.class, SimpleOracle::gelu);
     rules.put(GeluGradient.class, SimpleOracle::geluGradient);
-    rules.put(GlobalNorm.class, UpdateOracle::globalNorm);
     rules.put(LayerNorm.class, NormOracle::layer);
     rules.put(LayerNormGradient.class, NormOracle::layerGradient);
     rules.put(Linear.class, LinearOracle::forward);
     rules.put(LinearInputGradient.class, LinearOracle::input);
+    rules.put(LinearOnto.class, AdapterOracle::linearOnto);
     rules.put(LinearWeightGradient.class, LinearOracle::weight);
-    rules.put(Adafactor.class, FactoredOracle::update);
-    rules.put(AdamMini.class, UpdateOracle::adamMini);
-    rules.put(Descend.class, DirectionOracle::descend);
-    rules.put(FactoredMoments.class, FactoredOracle::moments);
-    rules.put(FactoredRms.class, FactoredOracle::rms);
-    rules.put(Momentum.class, DirectionOracle::momentum);
-    rules.put(Normalize.class, DirectionOracle::normalize);
-    rules.put(WeightedSum.class, DirectionOracle::weightedSum);
-    rules.put(Lion.class, UpdateOracle::lion);
-    rules.put(QuantizedAdamW.class, QuantizedOracle::adamW);
+    rules.put(Magnitude.class, AdapterOracle::magnitude);
+    rules.put(MagnitudeGradient.class, AdapterOracle::magnitudeGradient);
+    rules.put(RandomNormal.class, SimpleOracle::randomNormal);
     rules.put(ResidualLayerNorm.class, NormOracle::residualLayer);
     rules.put(ResidualRmsNorm.class, NormOracle::residualRms);
     rules.put(RmsNorm.class, NormOracle::rms);
@@ -162,16 +146,36 @@ public final class Oracle {
     rules.put(Rope.class, SimpleOracle::rope);
     rules.put(RowNorms.class, AdapterOracle::rowNorms);
     rules.put(Scale.class, AdapterOracle::scale);
-    rules.put(ScaledUpdate.class, SketchOracle::update);
     rules.put(ScatterColumns.class, AdapterOracle::scatterColumns);
-    rules.put(Sgd.class, UpdateOracle::sgd);
-    rules.put(Sketch.class, SketchOracle::sketch);
-    rules.put(SketchMoments.class, SketchOracle::moments);
     rules.put(SliceRows.class, SimpleOracle::sliceRows);
     rules.put(SplitColumns.class, SimpleOracle::split);
     rules.put(SwiGlu.class, SimpleOracle::swiGlu);
     rules.put(SwiGluGradient.class, SimpleOracle::swiGluGradient);
     rules.put(WriteRows.class, CacheOracle::writeRows);
+    updates(rules);
     return rules;
+  }
+
+  private static void updates(Map<Class<? extends Op>, Rule> rules) {
+    rules.put(Adafactor.class, FactoredOracle::update);
+    rules.put(AdamMini.class, UpdateOracle::adamMini);
+    rules.put(AdamW.class, UpdateOracle::adamW);
+    rules.put(ClipScale.class, UpdateOracle::clipScale);
+    rules.put(Descend.class, DirectionOracle::descend);
+    rules.put(FactoredMoments.class, FactoredOracle::moments);
+    rules.put(FactoredRms.class, FactoredOracle::rms);
+    rules.put(GlobalNorm.class, UpdateOracle::globalNorm);
+    rules.put(Lion.class, UpdateOracle::lion);
+    rules.put(Mezo.class, ZerothOrderOracle::mezo);
+    rules.put(Momentum.class, DirectionOracle::momentum);
+    rules.put(Normalize.class, DirectionOracle::normalize);
+    rules.put(Perturb.class, ZerothOrderOracle::perturb);
+    rules.put(ProjectedGradient.class, ZerothOrderOracle::projectedGradient);
+    rules.put(QuantizedAdamW.class, QuantizedOracle::adamW);
+    rules.put(ScaledUpdate.class, SketchOracle::update);
+    rules.put(Sgd.class, UpdateOracle::sgd);
+    rules.put(Sketch.class, SketchOracle::sketch);
+    rules.put(SketchMoments.class, SketchOracle::moments);
+    rules.put(WeightedSum.class, DirectionOracle::weightedSum);
   }
 }

@@ -61,6 +61,7 @@ public final class StepProgram implements AutoCloseable {
 
   /** Rows of {@link #outcomes} that were read early, oldest first. */
   private float[] kept;
+
   private int keptRows;
   private final StepOutcome outcome;
 
@@ -360,9 +361,7 @@ public final class StepProgram implements AutoCloseable {
       sequence().fillForDryRun();
       score();
     }
-    for (Role role : DRY_RUN_CLEARS) {
-      memory.clear(role);
-    }
+    DRY_RUN_CLEARS.forEach(memory::clear);
   }
 
   /**

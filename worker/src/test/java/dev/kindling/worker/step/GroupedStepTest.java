@@ -76,8 +76,7 @@ class GroupedStepTest {
   /** Adapters freeze what a pattern for whole models names. */
   @Test
   void aPatternOfFrozenParametersIsRefusedAndOneOfAdaptersMovesThem() {
-    AdamW rest = new AdamW(0.01, 0.9, 0.95, 1e-8, 0.1, 0);
-    Muon muon = new Muon(0.02, 0.95, true, 5, MuonScale.ORIGINAL, 0, 1.0, Optional.of(rest));
+    Muon muon = new Muon(0.02, 0.95, true, 5, MuonScale.ORIGINAL, 0, 1.0, Optional.of(ADAMW));
     assertThatThrownBy(lora(new Groups(muon, List.of(new Group("*q_proj.weight", SGD))))::programs)
         .isInstanceOf(PlanException.class)
         .hasMessageContaining("\"*q_proj.weight\" matches none; nearest: model.")

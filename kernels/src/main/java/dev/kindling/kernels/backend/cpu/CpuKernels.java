@@ -78,11 +78,8 @@ final class CpuKernels {
   static Map<Class<? extends Op>, CpuKernel> table(RopeCpu rope) {
     Map<Class<? extends Op>, CpuKernel> table = new HashMap<>();
     table.put(Accumulate.class, ElementCpu::accumulate);
-    table.put(AdamMini.class, AdamMiniCpu::bind);
-    table.put(Adafactor.class, FactoredCpu::update);
-    table.put(AdamW.class, UpdateCpu::adamW);
-    table.put(AddLoss.class, LossCpu::addLoss);
     table.put(Add.class, ElementCpu::add);
+    table.put(AddLoss.class, LossCpu::addLoss);
     table.put(AllGather.class, CollectiveCpu::allGather);
     table.put(AllReduce.class, CollectiveCpu::allReduce);
     table.put(AllToAll.class, CollectiveCpu::allToAll);
@@ -91,23 +88,18 @@ final class CpuKernels {
     table.put(BiasGradient.class, LinearCpu::biasGradient);
     table.put(Broadcast.class, CollectiveCpu::broadcast);
     table.put(CachedAttention.class, CachedAttentionCpu::bind);
-    table.put(ClipScale.class, UpdateCpu::clipScale);
     table.put(ConcatColumns.class, ColumnCpu::concat);
     table.put(ConcatRows.class, RowCpu::concat);
     table.put(Copy.class, ElementCpu::copy);
     table.put(CrossEntropy.class, LossCpu::loss);
     table.put(CrossEntropyWithGradient.class, LossCpu::lossWithGradient);
     table.put(Dropout.class, AdapterCpu::dropout);
-    table.put(Descend.class, DirectionCpu::descend);
     table.put(Embedding.class, EmbeddingCpu::forward);
     table.put(EmbeddingGradient.class, EmbeddingCpu::gradient);
-    table.put(FactoredRms.class, FactoredCpu::rms);
-    table.put(FactoredMoments.class, FactoredCpu::moments);
     table.put(Fill.class, ElementCpu::fill);
     table.put(GatherColumns.class, ColumnCpu::gather);
     table.put(Gelu.class, ElementCpu::gelu);
     table.put(GeluGradient.class, ElementCpu::geluGradient);
-    table.put(GlobalNorm.class, UpdateCpu::globalNorm);
     table.put(LayerNorm.class, NormCpu::layer);
     table.put(LayerNormGradient.class, NormCpu::layerGradient);
     table.put(Linear.class, LinearCpu::forward);
@@ -116,13 +108,6 @@ final class CpuKernels {
     table.put(LinearWeightGradient.class, LinearCpu::weightGradient);
     table.put(Magnitude.class, AdapterCpu::magnitude);
     table.put(MagnitudeGradient.class, AdapterCpu::magnitudeGradient);
-    table.put(Mezo.class, PerturbCpu::mezo);
-    table.put(Perturb.class, PerturbCpu::perturb);
-    table.put(ProjectedGradient.class, PerturbCpu::projectedGradient);
-    table.put(Lion.class, UpdateCpu::lion);
-    table.put(Normalize.class, DirectionCpu::normalize);
-    table.put(Momentum.class, DirectionCpu::momentum);
-    table.put(QuantizedAdamW.class, QuantizedAdamWCpu::bind);
     table.put(RandomNormal.class, RandomCpu::normal);
     table.put(Reduce.class, CollectiveCpu::reduce);
     table.put(ReduceScatter.class, CollectiveCpu::reduceScatter);
@@ -133,17 +118,36 @@ final class CpuKernels {
     table.put(Rope.class, rope);
     table.put(RowNorms.class, AdapterCpu::rowNorms);
     table.put(Scale.class, AdapterCpu::scale);
-    table.put(ScaledUpdate.class, SketchCpu::update);
     table.put(ScatterColumns.class, AdapterCpu::scatterColumns);
-    table.put(Sgd.class, UpdateCpu::sgd);
-    table.put(Sketch.class, SketchCpu::sketch);
-    table.put(SketchMoments.class, SketchCpu::moments);
     table.put(SliceRows.class, RowCpu::slice);
     table.put(SplitColumns.class, ColumnCpu::split);
     table.put(SwiGlu.class, ElementCpu::swiGlu);
     table.put(SwiGluGradient.class, ElementCpu::swiGluGradient);
-    table.put(WeightedSum.class, DirectionCpu::weightedSum);
     table.put(WriteRows.class, RowCpu::write);
+    updates(table);
     return table;
+  }
+
+  private static void updates(Map<Class<? extends Op>, CpuKernel> table) {
+    table.put(Adafactor.class, FactoredCpu::update);
+    table.put(AdamMini.class, AdamMiniCpu::bind);
+    table.put(AdamW.class, UpdateCpu::adamW);
+    table.put(ClipScale.class, UpdateCpu::clipScale);
+    table.put(Descend.class, DirectionCpu::descend);
+    table.put(FactoredMoments.class, FactoredCpu::moments);
+    table.put(FactoredRms.class, FactoredCpu::rms);
+    table.put(GlobalNorm.class, UpdateCpu::globalNorm);
+    table.put(Lion.class, UpdateCpu::lion);
+    table.put(Mezo.class, PerturbCpu::mezo);
+    table.put(Momentum.class, DirectionCpu::momentum);
+    table.put(Normalize.class, DirectionCpu::normalize);
+    table.put(Perturb.class, PerturbCpu::perturb);
+    table.put(ProjectedGradient.class, PerturbCpu::projectedGradient);
+    table.put(QuantizedAdamW.class, QuantizedAdamWCpu::bind);
+    table.put(ScaledUpdate.class, SketchCpu::update);
+    table.put(Sgd.class, UpdateCpu::sgd);
+    table.put(Sketch.class, SketchCpu::sketch);
+    table.put(SketchMoments.class, SketchCpu::moments);
+    table.put(WeightedSum.class, DirectionCpu::weightedSum);
   }
 }

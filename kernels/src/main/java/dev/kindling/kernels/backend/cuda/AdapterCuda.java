@@ -44,7 +44,9 @@ final class AdapterCuda {
         .ready();
   }
 
-  /** Base and weight are stored alike; a delta that was gathered, or has no master, is narrow too. */
+  /**
+   * Base and weight are stored alike; a delta that was gathered, or has no master, is narrow too.
+   */
   static void scatterColumns(Binding b, Node node) {
     ScatterColumns op = Binding.op(node, ScatterColumns.class);
     Operand base = b.copyOf(node.input(0));

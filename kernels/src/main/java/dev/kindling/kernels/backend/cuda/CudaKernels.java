@@ -117,11 +117,8 @@ final class CudaKernels {
   private static Map<Class<? extends Op>, Binder> table() {
     Map<Class<? extends Op>, Binder> table = new HashMap<>();
     table.put(Accumulate.class, ElementCuda::accumulate);
-    table.put(AdamMini.class, UpdateCuda::adamMini);
-    table.put(Adafactor.class, FactoredCuda::update);
-    table.put(AdamW.class, UpdateCuda::adamW);
-    table.put(AddLoss.class, LossCuda::addLoss);
     table.put(Add.class, ElementCuda::add);
+    table.put(AddLoss.class, LossCuda::addLoss);
     table.put(AllGather.class, CollectiveCuda.binder(CollectiveCuda::allGather));
     table.put(AllReduce.class, CollectiveCuda.binder(CollectiveCuda::allReduce));
     table.put(AllToAll.class, CollectiveCuda.binder(CollectiveCuda::allToAll));
@@ -130,23 +127,18 @@ final class CudaKernels {
     table.put(BiasGradient.class, LinearCuda::biasGradient);
     table.put(Broadcast.class, CollectiveCuda.binder(CollectiveCuda::broadcast));
     table.put(CachedAttention.class, CacheCuda::attention);
-    table.put(ClipScale.class, UpdateCuda::clipScale);
     table.put(ConcatColumns.class, ColumnCuda::concat);
     table.put(ConcatRows.class, ColumnCuda::joinRows);
     table.put(Copy.class, ElementCuda::copy);
     table.put(CrossEntropy.class, LossCuda::loss);
     table.put(CrossEntropyWithGradient.class, LossCuda::lossWithGradient);
     table.put(Dropout.class, AdapterCuda::dropout);
-    table.put(Descend.class, DirectionCuda::descend);
     table.put(Embedding.class, EmbeddingCuda::forward);
     table.put(EmbeddingGradient.class, EmbeddingCuda::gradient);
-    table.put(FactoredRms.class, FactoredCuda::rms);
-    table.put(FactoredMoments.class, FactoredCuda::moments);
     table.put(Fill.class, ElementCuda::fill);
     table.put(GatherColumns.class, ColumnCuda::gather);
     table.put(Gelu.class, ElementCuda::gelu);
     table.put(GeluGradient.class, ElementCuda::geluGradient);
-    table.put(GlobalNorm.class, UpdateCuda::globalNorm);
     table.put(LayerNorm.class, NormCuda::layer);
     table.put(LayerNormGradient.class, NormCuda::layerGradient);
     table.put(Linear.class, LinearCuda::forward);
@@ -155,13 +147,6 @@ final class CudaKernels {
     table.put(LinearWeightGradient.class, LinearCuda::weightGradient);
     table.put(Magnitude.class, AdapterCuda::magnitude);
     table.put(MagnitudeGradient.class, AdapterCuda::magnitudeGradient);
-    table.put(Mezo.class, PerturbCuda::mezo);
-    table.put(Perturb.class, PerturbCuda::perturb);
-    table.put(ProjectedGradient.class, PerturbCuda::projectedGradient);
-    table.put(Lion.class, UpdateCuda::lion);
-    table.put(Normalize.class, DirectionCuda::normalize);
-    table.put(Momentum.class, DirectionCuda::momentum);
-    table.put(QuantizedAdamW.class, UpdateCuda::quantizedAdamW);
     table.put(RandomNormal.class, RandomCuda::normal);
     table.put(Reduce.class, CollectiveCuda.binder(CollectiveCuda::reduce));
     table.put(ReduceScatter.class, CollectiveCuda.binder(CollectiveCuda::reduceScatter));
@@ -172,17 +157,36 @@ final class CudaKernels {
     table.put(Rope.class, RopeCuda::bind);
     table.put(RowNorms.class, AdapterCuda::rowNorms);
     table.put(Scale.class, AdapterCuda::scale);
-    table.put(ScaledUpdate.class, SketchCuda::update);
     table.put(ScatterColumns.class, AdapterCuda::scatterColumns);
-    table.put(Sgd.class, UpdateCuda::sgd);
-    table.put(Sketch.class, SketchCuda::sketch);
-    table.put(SketchMoments.class, SketchCuda::moments);
     table.put(SliceRows.class, ColumnCuda::sliceRows);
     table.put(SplitColumns.class, ColumnCuda::split);
     table.put(SwiGlu.class, ElementCuda::swiGlu);
     table.put(SwiGluGradient.class, ElementCuda::swiGluGradient);
-    table.put(WeightedSum.class, DirectionCuda::weightedSum);
     table.put(WriteRows.class, CacheCuda::writeRows);
+    updates(table);
     return table;
+  }
+
+  private static void updates(Map<Class<? extends Op>, Binder> table) {
+    table.put(Adafactor.class, FactoredCuda::update);
+    table.put(AdamMini.class, UpdateCuda::adamMini);
+    table.put(AdamW.class, UpdateCuda::adamW);
+    table.put(ClipScale.class, UpdateCuda::clipScale);
+    table.put(Descend.class, DirectionCuda::descend);
+    table.put(FactoredMoments.class, FactoredCuda::moments);
+    table.put(FactoredRms.class, FactoredCuda::rms);
+    table.put(GlobalNorm.class, UpdateCuda::globalNorm);
+    table.put(Lion.class, UpdateCuda::lion);
+    table.put(Mezo.class, PerturbCuda::mezo);
+    table.put(Momentum.class, DirectionCuda::momentum);
+    table.put(Normalize.class, DirectionCuda::normalize);
+    table.put(Perturb.class, PerturbCuda::perturb);
+    table.put(ProjectedGradient.class, PerturbCuda::projectedGradient);
+    table.put(QuantizedAdamW.class, UpdateCuda::quantizedAdamW);
+    table.put(ScaledUpdate.class, SketchCuda::update);
+    table.put(Sgd.class, UpdateCuda::sgd);
+    table.put(Sketch.class, SketchCuda::sketch);
+    table.put(SketchMoments.class, SketchCuda::moments);
+    table.put(WeightedSum.class, DirectionCuda::weightedSum);
   }
 }

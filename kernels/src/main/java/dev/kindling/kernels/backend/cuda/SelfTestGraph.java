@@ -5,9 +5,13 @@ import dev.kindling.kernels.graph.AttentionShape;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Channels;
 import dev.kindling.kernels.graph.Columns;
+import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Init;
+import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
@@ -28,6 +32,7 @@ import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
 import dev.kindling.kernels.graph.op.Descend;
+import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.FactoredMoments;
@@ -40,6 +45,8 @@ import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.Magnitude;
+import dev.kindling.kernels.graph.op.MagnitudeGradient;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
@@ -51,7 +58,10 @@ import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.Rope;
+import dev.kindling.kernels.graph.op.RowNorms;
+import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
+import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
@@ -59,6 +69,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.WeightLayout;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.List;
@@ -99,6 +110,7 @@ final class SelfTestGraph {
       test.scaledUpdate(scale, test.fresh(shape));
     }
     test.zerothOrder(x, scale);
+    test.adapters(x, y);
     if (precision == Precision.BF16) {
       test.roundedUpdate(scale, test.floats(Role.GRADIENT, ROWS, WIDTH));
       test.roundedUpdate(scale, test.fresh(ROWS, WIDTH));
@@ -132,6 +144,12 @@ final class SelfTestGraph {
     return floats(Role.FRESH_GRADIENT, dims);
   }
 
+  /** A parameter that nothing updates: in bf16 alone where the device has that. */
+  private Value frozen(int... dims) {
+    Shape shape = Shape.of(dims);
+    return b.param(new Param("v" + variables++, shape, Demand.none(), Init.zeros(), false));
+  }
+
   /** Appends the operation and shows all its outputs. */
   private List<Value> show(Op op, Value... inputs) {
     List<Value> values = b.add(op, inputs);
@@ -145,7 +163,7 @@ final class SelfTestGraph {
     show(new GeluGradient(), x, y);
     show(new SwiGlu(), x, y);
     show(new SwiGluGradient(), x, y, b.add(x, y));
-    show(new RandomNormal(dev.kindling.kernels.graph.Shape.of(7, 3), 11), b.step());
+    show(new RandomNormal(Shape.of(7, 3), 11), b.step());
     Value sum = floats(Role.STATE, 9, 5);
     show(new Accumulate(), sum, floats(Role.STATE, 9, 5));
     show(new Copy(), floats(Role.STATE, 9, 5), floats(Role.STATE, 9, 5));
@@ -338,6 +356,25 @@ final class SelfTestGraph {
     Value slopes = show(new ProjectedGradient(0.5f, 1, 2), floats(Role.STATE, 12)).get(0);
     Mezo op = new Mezo(3, 1, 0.1f, false, Optional.empty());
     show(op, floats(Role.PARAMETER, 17, 9), slopes, scale, b.step());
+  }
+
+  private void adapters(Value x, Value y) {
+    show(new Scale(-1.5f), x);
+    Value place = b.variable(new Variable("place", ValueType.i32(2), Role.INPUT));
+    show(new Dropout(0.25f, 42), x, place);
+    WeightLayout layout = WeightLayout.OUT_IN;
+    Value weight = floats(Role.PARAMETER, WIDTH, 17);
+    Value down = floats(Role.PARAMETER, 3, 17);
+    Value norms =
+        show(new RowNorms(layout, 0.5f), weight, down, floats(Role.PARAMETER, WIDTH, 3)).get(0);
+    Value length = floats(Role.PARAMETER, WIDTH);
+    show(new Magnitude(true), x, length, norms, floats(Role.PARAMETER, WIDTH));
+    show(new MagnitudeGradient(), x, y, length, norms);
+    Value base = floats(Role.PARAMETER, ROWS, 2);
+    Value delta = floats(Role.PARAMETER, ROWS, 2);
+    Op scatter = new ScatterColumns(layout, new Columns(List.of(WIDTH - 1, 0)), 0.5f);
+    Value written = b.add(scatter, base, delta, frozen(ROWS, WIDTH)).get(0);
+    show(new Embedding(), written, ids());
   }
 
   private void roundedMezo(Value scale) {

@@ -16,6 +16,7 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
+import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
@@ -38,6 +39,7 @@ class SelfTestTest {
       Set.of(
           Linear.class,
           LinearInputGradient.class,
+          LinearOnto.class,
           LinearWeightGradient.class,
           ResidualLayerNorm.class,
           ResidualRmsNorm.class);

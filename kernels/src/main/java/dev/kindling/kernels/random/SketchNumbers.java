@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 
 /**
  * Elements of random projections: standard normal numbers, rounded to the nearest bf16. Element i
- * of drawing t is number i mod 4 of Philox block (t * 2^32 + i) / 4 of a stream. A pure function, so
- * any rank makes any piece of a projection at any time, and nothing is stored.
+ * of drawing t is number i mod 4 of Philox block (t * 2^32 + i) / 4 of a stream. A pure function,
+ * so any rank makes any piece of a projection at any time, and nothing is stored.
  *
  * <p>Two words of a block make a pair by Box and Muller, in fp32 by polynomials of IEEE operations
  * alone: the same bits on every device, and none needs fp64, of which small GPUs have little. 24
@@ -58,14 +58,13 @@ public final class SketchNumbers {
   }
 
   /**
-   * Writes numbers {@code begin + from} to {@code begin + to - 1} of a stream to places {@code from}
-   * to {@code to - 1}, fp32. Makes no garbage.
+   * Writes numbers {@code begin + from} to {@code begin + to - 1} of a stream to places {@code
+   * from} to {@code to - 1}, fp32. Makes no garbage.
    *
    * @param begin as {@link #counter} tells it
    * @param words four words, overwritten
    */
-  public static void fill(
-      long key, long begin, ByteBuffer target, int from, int to, int[] words) {
+  public static void fill(long key, long begin, ByteBuffer target, int from, int to, int[] words) {
     for (int i = from; i < to; i++) {
       long counter = begin + i;
       int lane = (int) (counter % PER_BLOCK);

@@ -15,8 +15,8 @@ import java.util.Optional;
  * for pre-training: lr 0.01, scale 128, update_interval 200, no clipping; 60M and 130M parameters
  * with scale_front.
  *
- * @param scale square of alpha; {@code auto} or left out: the shorter side of each
- *     matrix, so that steps are as large as AdamW's
+ * @param scale square of alpha; {@code auto} or left out: the shorter side of each matrix, so that
+ *     steps are as large as AdamW's
  * @param updateInterval updates with the same projection
  * @param scaleFront whether alpha is part of the norm that is limited
  * @param normGrowth largest ratio of the norms of successive updates, 0 for no limit

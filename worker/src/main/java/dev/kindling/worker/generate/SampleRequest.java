@@ -25,8 +25,7 @@ public record SampleRequest(
   /**
    * @param end the one id that ends a text, negative for none
    */
-  public SampleRequest(
-      List<int[]> prompts, int tokens, Sampling sampling, int choices, int end) {
+  public SampleRequest(List<int[]> prompts, int tokens, Sampling sampling, int choices, int end) {
     this(prompts, tokens, sampling, choices, end < 0 ? Set.of() : Set.of(end));
   }
 

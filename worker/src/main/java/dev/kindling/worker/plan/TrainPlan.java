@@ -273,24 +273,24 @@ public record TrainPlan(
 
   /** The same run from any working folder: relative input paths become absolute. */
   public TrainPlan absolute() {
-    return with(
-        adapter.absolute(),
-        model.absolute(),
-        data.absolute(),
-        tokenizer.absolute(),
-        validation.absolute(),
-        ranks,
-        spark);
+    Inputs absolute =
+        new Inputs(
+            adapter.absolute(),
+            model.absolute(),
+            data.absolute(),
+            tokenizer.absolute(),
+            validation.absolute());
+    return with(absolute, ranks, spark);
   }
 
   /** The same run as others may see it: what Spark settings hide is a word. */
   public TrainPlan withoutSecrets() {
-    return with(model, data, tokenizer, validation, ranks, spark.withoutSecrets());
+    return with(inputs(), ranks, spark.withoutSecrets());
   }
 
   /** The same run with {@code secrets} where {@link #withoutSecrets} left words; others go. */
   public TrainPlan withSecrets(Map<String, String> secrets) {
-    return with(model, data, tokenizer, validation, ranks, spark.withSecrets(secrets));
+    return with(inputs(), ranks, spark.withSecrets(secrets));
   }
 
   /**
@@ -300,7 +300,7 @@ public record TrainPlan(
   public Optional<TrainPlan> onAtMost(int slots) {
     for (int fewer = slots; fewer >= recovery.fewest(ranks, determinism); fewer--) {
       try {
-        return Optional.of(with(model, data, tokenizer, validation, fewer, spark));
+        return Optional.of(with(inputs(), fewer, spark));
       } catch (IllegalArgumentException indivisible) {
         continue;
       }
@@ -314,46 +314,41 @@ public record TrainPlan(
    * @throws IllegalArgumentException if they do not fit the rest, as {@code key: what is wrong}
    */
   public TrainPlan withModel(ModelSpec known, TokenizerSpec fitting) {
-    return with(known, data, fitting, validation, ranks, spark);
+    return with(new Inputs(adapter, known, data, fitting, validation), ranks, spark);
   }
 
   /** The same run with an adapter that is known better. */
   public TrainPlan withAdapter(Adapter known) {
-    return known.equals(adapter) ? this : with(known, model, data, tokenizer, validation, ranks, spark);
+    Inputs inputs = new Inputs(known, model, data, tokenizer, validation);
+    return known.equals(adapter) ? this : with(inputs, ranks, spark);
   }
 
-  private TrainPlan with(
-      ModelSpec newModel,
-      DataSpec newData,
-      TokenizerSpec newTokenizer,
-      ValidationSpec newValidation,
-      int newRanks,
-      SparkSpec newSpark) {
-    return with(
-        adapter, newModel, newData, newTokenizer, newValidation, newRanks, newSpark);
+  /** What a run reads. */
+  private record Inputs(
+      Adapter adapter,
+      ModelSpec model,
+      DataSpec data,
+      TokenizerSpec tokenizer,
+      ValidationSpec validation) {}
+
+  private Inputs inputs() {
+    return new Inputs(adapter, model, data, tokenizer, validation);
   }
 
-  private TrainPlan with(
-      Adapter newAdapter,
-      ModelSpec newModel,
-      DataSpec newData,
-      TokenizerSpec newTokenizer,
-      ValidationSpec newValidation,
-      int newRanks,
-      SparkSpec newSpark) {
+  private TrainPlan with(Inputs inputs, int newRanks, SparkSpec newSpark) {
     return new TrainPlan(
-        newModel,
-        newData,
-        newTokenizer,
+        inputs.model(),
+        inputs.data(),
+        inputs.tokenizer(),
         optimizer,
         schedule,
-        newAdapter,
+        inputs.adapter(),
         sync,
         mesh,
         memory,
         checkpoint,
         recovery,
-        newValidation,
+        inputs.validation(),
         log,
         guard,
         determinism,

@@ -84,8 +84,8 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
   }
 
   /**
-   * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread, and
-   * {@link SequenceScore} where questions are asked.
+   * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread,
+   * and {@link SequenceScore} where questions are asked.
    */
   default List<Graph> programs() {
     List<Graph> programs = new ArrayList<>(microSteps());

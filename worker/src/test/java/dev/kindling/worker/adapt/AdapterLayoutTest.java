@@ -12,7 +12,6 @@ import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.rewrite.Recompute;
-import dev.kindling.worker.step.TrainStep;
 import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.ModelFamily;
@@ -20,6 +19,7 @@ import dev.kindling.worker.shard.Sharding;
 import dev.kindling.worker.step.MemorySaving;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepShape;
+import dev.kindling.worker.step.TrainStep;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -133,10 +133,7 @@ class AdapterLayoutTest {
 
   private static long price(List<Graph> programs) {
     return CudaBytes.of(
-            TrainStep.variables(programs),
-            programs,
-            Precision.BF16,
-            CudaBytes.H100_MULTIPROCESSORS)
+            TrainStep.variables(programs), programs, Precision.BF16, CudaBytes.H100_MULTIPROCESSORS)
         .total();
   }
 }

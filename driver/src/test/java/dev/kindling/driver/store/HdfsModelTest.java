@@ -10,6 +10,7 @@ import dev.kindling.worker.store.Json;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -156,7 +157,8 @@ class HdfsModelTest {
     org.apache.hadoop.fs.Path file = new org.apache.hadoop.fs.Path(remote, "questions.jsonl");
     try (var stream = HDFS.files().create(file)) {
       stream.write(
-          "{\"prompt\": \"line\", \"choices\": [\"words\", \"line\"], \"answer\": 0}\n".getBytes());
+          "{\"prompt\": \"line\", \"choices\": [\"words\", \"line\"], \"answer\": 0}\n"
+              .getBytes(StandardCharsets.UTF_8));
     }
     train("remote.yaml", "asked", "validation.choices=" + file, "validation.every_steps=1");
     MetricsLog log = MetricsLog.read(Path.of(run("asked"), "metrics.jsonl"));

@@ -18,7 +18,7 @@ final class QuantizedOracle {
     List<Double> numbers = new ArrayList<>(List.of(0.0, 1.0));
     int bits = signed ? 7 : 8;
     for (int zeros = 0; zeros < 7; zeros++) {
-      int fractions = 1 << bits - 1 - zeros;
+      int fractions = 1 << (bits - 1 - zeros);
       for (int fraction = 0; fraction < fractions; fraction++) {
         double low = 0.1 + 0.9 * fraction / fractions;
         double high = 0.1 + 0.9 * (fraction + 1) / fractions;
@@ -65,7 +65,7 @@ final class QuantizedOracle {
       double[] words, double[] scales, int firstScale, double[] numbers, int count) {
     double[] values = new double[count];
     for (int i = 0; i < count; i++) {
-      int code = (int) words[i / 4] >>> 8 * (i % 4) & 0xFF;
+      int code = (int) words[i / 4] >>> (8 * (i % 4)) & 0xFF;
       values[i] = numbers[code] * scales[firstScale + i / 256];
     }
     return values;
@@ -85,7 +85,7 @@ final class QuantizedOracle {
     for (int i = 0; i < values.length; i++) {
       double largest = scales[firstScale + i / 256];
       int code = nearest(largest == 0 ? 0 : values[i] / largest, numbers);
-      packed[i / 4] |= code << 8 * (i % 4);
+      packed[i / 4] |= code << (8 * (i % 4));
     }
     for (int i = 0; i < words.length; i++) {
       words[i] = packed[i];

@@ -49,7 +49,10 @@ class StateBytesTest {
     formulas.put(adam(AdamState.BF16), p -> 4 * elements(p));
     formulas.put(
         adam(AdamState.INT8),
-        p -> p == QUERY || p == DOWN ? 2 * elements(p) + elements(p) / 32 : 8 * elements(p));
+        p ->
+            p.equals(QUERY) || p.equals(DOWN)
+                ? 2 * elements(p) + elements(p) / 32
+                : 8 * elements(p));
     formulas.put(new Lion(1e-3, 0.9, 0.99, 0.1, 1.0), p -> 4 * elements(p));
     formulas.put(new Sgd(1e-3, 0, false, 0, 1.0), p -> 0);
     formulas.put(new Sgd(1e-3, 0.9, true, 0, 1.0), p -> 4 * elements(p));
@@ -57,11 +60,13 @@ class StateBytesTest {
         factored, p -> 4L * (p.shape().dim(0) + (p.shape().rank() == 2 ? p.shape().dim(1) : 1)));
     formulas.put(
         mini,
-        p -> 4 * elements(p) + 4L * (p == GAIN ? 1 : p.shape().dim(0) / (p == QUERY ? 16 : 1)));
-    formulas.put(muon, p -> p == QUERY || p == DOWN ? 4 * elements(p) : 8 * elements(p));
+        p ->
+            4 * elements(p)
+                + 4L * (p.equals(GAIN) ? 1 : p.shape().dim(0) / (p.equals(QUERY) ? 16 : 1)));
+    formulas.put(muon, p -> p.equals(QUERY) || p.equals(DOWN) ? 4 * elements(p) : 8 * elements(p));
     formulas.put(
         new Groups(adam(AdamState.BF16), List.of(new Group("*norm*", factored))),
-        p -> p == GAIN ? 4 * 65 : 4 * elements(p));
+        p -> p.equals(GAIN) ? 4 * 65 : 4 * elements(p));
     return formulas;
   }
 

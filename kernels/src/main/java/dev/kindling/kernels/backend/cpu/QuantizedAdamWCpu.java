@@ -32,7 +32,7 @@ final class QuantizedAdamWCpu {
       for (int i = 0; i < count; i++) {
         int at = block * BLOCK + i;
         int word = codes.getInt(at / 4);
-        block32[i] = code.number(word >>> 8 * (at % 4) & 0xFF) * largest;
+        block32[i] = code.number(word >>> (8 * (at % 4)) & 0xFF) * largest;
       }
     }
 
@@ -47,7 +47,7 @@ final class QuantizedAdamWCpu {
         int word = 0;
         for (int i = first; i < Math.min(count, first + 4); i++) {
           float share = largest == 0 ? 0 : block32[i] / largest;
-          word |= code.code(share) << 8 * (i % 4);
+          word |= code.code(share) << (8 * (i % 4));
         }
         int at = codes.at() + (block * BLOCK + first) / 4;
         codes.buffer().putInt(at * Integer.BYTES, word);

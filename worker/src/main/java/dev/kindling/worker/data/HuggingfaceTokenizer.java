@@ -31,6 +31,12 @@ final class HuggingfaceTokenizer implements Tokenizer {
   private static final List<String> ENDS_OF_TURNS =
       List.of("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>");
 
+  /**
+   * No escaped half of a character: in a decoder the library ends the process when it reads one.
+   */
+  private static final JsonReader.Limits LIMITS =
+      new JsonReader.Limits(65, Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE);
+
   private static final int FILE_BYTES_MAX = 256 << 20;
 
   private final HuggingFaceTokenizer rust;
@@ -122,8 +128,7 @@ final class HuggingfaceTokenizer implements Tokenizer {
   private static Map<String, Integer> vocabulary(String file, byte[] json) {
     try {
       Map<String, Integer> ids = new HashMap<>();
-      Json.Obj root =
-          JsonReader.read(json, "tokenizer.json", JsonReader.Limits.FOREIGN).asObject("tokenizer");
+      Json.Obj root = JsonReader.read(json, "tokenizer.json", LIMITS).asObject("tokenizer");
       requireNumbers(root);
       Json vocabulary = root.object("model").get("vocab");
       if (vocabulary instanceof Json.Arr pieces) {

@@ -84,6 +84,13 @@ class HuggingfaceTokenizerTest {
     assertThatThrownBy(() -> Tokenizer.open(new Huggingface(wrong.toString(), Optional.empty())))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("not a tokenizer.json");
+    String half = "{\"model\": {\"vocab\": {}}, \"decoder\": {\"type\": \"\\ud83d\"}}";
+    Path surrogate = Files.writeString(folder.resolve("half.json"), half);
+    assertThatThrownBy(
+            () -> Tokenizer.open(new Huggingface(surrogate.toString(), Optional.empty())))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining(
+            "half.json: not a tokenizer.json: byte 46: expected a surrogate pair");
     Path file = write(folder);
     Huggingface separator = new Huggingface(file.toString(), Optional.of("<eod>"));
     assertThatThrownBy(() -> Tokenizer.open(separator))

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -134,6 +135,11 @@ record PeftConfig(
     return numbers;
   }
 
+  /** peft saves whatever ends in the word, also inside a name: {@code norm} is every norm. */
+  private List<String> savedPatterns() {
+    return modulesToSave.stream().map(word -> ".*" + Pattern.quote(word)).toList();
+  }
+
   /** What the adapter says, with this in the place of what it leaves at its default. */
   Lora over(Lora told) {
     Map<String, Object> defaults = Lora.defaults();
@@ -146,7 +152,7 @@ record PeftConfig(
         chosen(told.exclude(), defaults.get("exclude"), exclude),
         chosen(told.rankPattern(), defaults.get("rankPattern"), rankPattern),
         chosen(told.alphaPattern(), defaults.get("alphaPattern"), alphaPattern),
-        chosen(told.modulesToSave(), defaults.get("modulesToSave"), modulesToSave),
+        chosen(told.modulesToSave(), defaults.get("modulesToSave"), savedPatterns()),
         told.path());
   }
 

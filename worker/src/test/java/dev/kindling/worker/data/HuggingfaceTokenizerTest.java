@@ -60,6 +60,22 @@ class HuggingfaceTokenizerTest {
   }
 
   @Test
+  void textEndsAtTheSeparatorAndAtTheEndOfATurn() throws IOException {
+    Path file = write(folder);
+    Huggingface spec = new Huggingface(folder.toString(), Optional.empty());
+    try (Tokenizer tokenizer = Tokenizer.open(spec)) {
+      assertThat(tokenizer.ends()).containsExactly(300);
+    }
+    String json = Files.readString(file);
+    String turns =
+        "\"ab\": 4, \"<|im_end|>\": 7, \"<|eot_id|>\": 8, \"<end_of_turn>\": 9, \"<|end|>\": 10";
+    Files.writeString(file, json.replace("\"ab\": 4", turns));
+    try (Tokenizer tokenizer = Tokenizer.open(spec)) {
+      assertThat(tokenizer.ends()).containsExactlyInAnyOrder(300, 7, 8, 9, 10);
+    }
+  }
+
+  @Test
   void placesAreThoseOfCharactersAlsoBehindPairsOfThem() throws IOException {
     Path file = write(folder);
     String json = Files.readString(file);

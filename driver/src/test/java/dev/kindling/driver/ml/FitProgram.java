@@ -8,7 +8,7 @@ import org.apache.spark.sql.SparkSession;
 
 /** A program that fits once; the run folder is its argument. */
 final class FitProgram {
-  static final int STEPS = 60;
+  static final int STEPS = 200;
 
   /** Steps of some ten milliseconds, so that a kill falls between two of them. */
   private static final String CONFIG =
@@ -22,7 +22,7 @@ final class FitProgram {
       ranks: 2
       threads: 1
       matmul: java
-      checkpoint: {every_steps: 5}
+      checkpoint: {every_steps: 10}
       """;
 
   private FitProgram() {}

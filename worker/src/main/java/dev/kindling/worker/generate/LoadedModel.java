@@ -18,25 +18,31 @@ import dev.kindling.worker.peft.AdaptedWeights;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.CompanionFiles;
+import dev.kindling.worker.pretrained.GenerationConfig;
 import dev.kindling.worker.pretrained.ModelDirectory;
 import dev.kindling.worker.pretrained.PretrainedPlan;
 import dev.kindling.worker.pretrained.PretrainedWeights;
 import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.StorageLocation;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
  * Programs of a model with its weights, and its tokenizer.
  *
+ * @param ends ids after which a text is complete: those of the tokenizer and of a directory's
+ *     generation_config.json
  * @param origin what was loaded, for people
  * @param step of the run, 0 for a model directory
  */
 public record LoadedModel<P extends ModelPrograms>(
-    P programs, Tokenizer tokenizer, String origin, long step) implements AutoCloseable {
+    P programs, Tokenizer tokenizer, Set<Integer> ends, String origin, long step)
+    implements AutoCloseable {
 
   /** A window of 131,072 tokens, which some promise, would take the memory of this machine. */
   private static final int UNASKED_CONTEXT_MAX = 1024;
@@ -96,7 +102,8 @@ public record LoadedModel<P extends ModelPrograms>(
           programs.params().forEach(param -> programs.filled(param.name()));
         });
     String origin = "step " + generation.step() + " of " + folder;
-    return new LoadedModel<>(programs, tokenizer, origin, generation.step());
+    Set<Integer> ends = ends(tokenizer, new InputFolder(folder.resolve(CompanionFiles.FOLDER)));
+    return new LoadedModel<>(programs, tokenizer, ends, origin, generation.step());
   }
 
   private static void merge(
@@ -137,8 +144,14 @@ public record LoadedModel<P extends ModelPrograms>(
               programs.filled(param.name());
             }
           });
-      return new LoadedModel<>(programs, tokenizer, folder.toString(), 0);
+      return new LoadedModel<>(programs, tokenizer, ends(tokenizer, folder), folder.toString(), 0);
     }
+  }
+
+  private static Set<Integer> ends(Tokenizer tokenizer, InputFolder folder) {
+    Set<Integer> ends = new HashSet<>(tokenizer.ends());
+    ends.addAll(GenerationConfig.of(folder).ends());
+    return Set.copyOf(ends);
   }
 
   /** A backend must not be closed before the memory of its programs. */

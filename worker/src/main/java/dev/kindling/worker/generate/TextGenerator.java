@@ -95,7 +95,7 @@ public final class TextGenerator implements AutoCloseable {
       int[] encoded = tokenizer.encode(prompt.getBytes(StandardCharsets.UTF_8));
       ids.add(encoded.length == 0 ? new int[] {tokenizer.separator()} : encoded);
     }
-    return new SampleRequest(ids, tokens, sampling, tokenizer.vocabularySize(), tokenizer.ends());
+    return new SampleRequest(ids, tokens, sampling, tokenizer.vocabularySize(), model.ends());
   }
 
   @Override

@@ -40,12 +40,12 @@ public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsT
   private static final int FILE_BYTES_MAX = 256 << 20;
 
   private static final List<String> OF_MODEL =
-      List.of(ModelDirectory.CONFIG, "generation_config.json");
+      List.of(ModelDirectory.CONFIG, GenerationConfig.FILE);
 
   private static final List<String> ALL =
       List.of(
           ModelDirectory.CONFIG,
-          "generation_config.json",
+          GenerationConfig.FILE,
           TOKENIZER,
           "tokenizer_config.json",
           "special_tokens_map.json",

@@ -9,6 +9,7 @@ import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.generate.LoadedModel;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -22,6 +23,7 @@ class TextScorerTest {
           new LoadedModel<>(
               PlantedModel.of((before, token) -> token == before + 1 ? 4 : 0, CONTEXT, backend),
               Tokenizer.open(new Bytes()),
+              Set.of(0),
               "a test",
               0));
 

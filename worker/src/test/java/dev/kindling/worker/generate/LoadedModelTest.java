@@ -15,10 +15,12 @@ import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.pretrained.ModelFolder;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -62,6 +64,35 @@ class LoadedModelTest {
     assertThat(context(wide, Optional.of(1500))).isEqualTo(1500);
     assertThat(context(wide, Optional.of(7))).isEqualTo(7);
     assertThat(notices).isEmpty();
+  }
+
+  private Set<Integer> ends(Path model) {
+    try (Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
+        LoadedModel<Scorer> loaded =
+            LoadedModel.open(
+                new StorageLocation(model.toString()),
+                Optional.empty(),
+                notices::add,
+                (family, tokens) -> new Scorer(family, tokens, backend))) {
+      return loaded.ends();
+    }
+  }
+
+  @Test
+  void textEndsWhereTheTokenizerOrTheDirectorySaysSo() throws IOException {
+    Path model = model(96);
+    assertThat(ends(model)).containsExactly(0);
+    Path config = model.resolve("generation_config.json");
+    Files.writeString(config, "{\"eos_token_id\": 7, \"top_p\": 0.9}");
+    assertThat(ends(model)).containsExactlyInAnyOrder(0, 7);
+    Files.writeString(config, "{\"eos_token_id\": [7, 9]}");
+    assertThat(ends(model)).containsExactlyInAnyOrder(0, 7, 9);
+    Files.writeString(config, "{\"eos_token_id\": null}");
+    assertThat(ends(model)).containsExactly(0);
+    Files.writeString(config, "{\"eos_token_id\": \"end\"}");
+    assertThatThrownBy(() -> ends(model))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("generation_config.json: byte 17: eos_token_id: expected");
   }
 
   @Test

@@ -13,6 +13,7 @@ import dev.kindling.worker.model.Gpt2;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class TextGeneratorTest {
@@ -26,7 +27,7 @@ class TextGeneratorTest {
       generator.filled(param.name());
     }
     return new TextGenerator(
-        new LoadedModel<>(generator, Tokenizer.open(new Bytes()), "a test", 0));
+        new LoadedModel<>(generator, Tokenizer.open(new Bytes()), Set.of(0), "a test", 0));
   }
 
   @Test

@@ -182,10 +182,13 @@ class StoreTroubleTest {
       List<String> good = commits(run);
       long began = lastStep(driver);
       TimeUnit.SECONDS.sleep(60);
-      String said = driver.text();
-      long went = lastStep(driver) - began;
-      assertThat(went).as("steps meanwhile").isGreaterThan(20);
-      assertThat(said).contains(": no checkpoint: ", "no answer for");
+      await("steps meanwhile", driver, () -> lastStep(driver) - began > 20);
+      await(
+          "a failed save",
+          driver,
+          () ->
+              driver.text().contains(": no checkpoint: ")
+                  && driver.text().contains("no answer for"));
       assertThat(commits(run)).containsAll(good);
       Files.delete(hang);
       String before = last(commits(run));

@@ -163,12 +163,6 @@ public record AdamW(
 
   @Override
   public void fillStep(Span stepBlock, long update, double lrFactor) {
-    StepScalars.write(
-        stepBlock,
-        lr * lrFactor,
-        1.0 - IntegerPower.of(beta1, update),
-        1.0 - IntegerPower.of(beta2, update),
-        clipNorm,
-        update);
+    StepScalars.ofAverages(stepBlock, lr * lrFactor, beta1, beta2, clipNorm, update);
   }
 }

@@ -27,6 +27,14 @@ final class StepScalars {
     put(block, StepScalar.STEP, update);
   }
 
+  /** For two running averages that began at zero: what each holds of its sum of weights so far. */
+  static void ofAverages(
+      Span block, double learningRate, double beta1, double beta2, double clipNorm, long update) {
+    double first = 1.0 - IntegerPower.of(beta1, update);
+    double second = 1.0 - IntegerPower.of(beta2, update);
+    write(block, learningRate, first, second, clipNorm, update);
+  }
+
   private static void put(Span block, StepScalar scalar, double value) {
     block.putFloat(scalar.ordinal(), (float) value);
   }

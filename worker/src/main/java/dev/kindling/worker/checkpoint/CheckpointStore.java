@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -196,17 +198,31 @@ public final class CheckpointStore {
     }
   }
 
-  /** Files that vanish while they are written were orphans to a newer owner: that is the reason. */
+  /**
+   * Files that vanish while they are written were orphans to a newer owner: that is the reason. A
+   * storage that hangs is not asked for another one.
+   */
   private CheckpointException reason(long epoch, CheckpointException failed) {
+    AtomicReference<@Nullable CheckpointException> newer = new AtomicReference<>();
+    storage.patiently("owner", () -> newer.set(fence(epoch)));
+    CheckpointException fenced = newer.get();
+    if (fenced == null || failed.isFenced()) {
+      return failed;
+    }
+    fenced.addSuppressed(failed);
+    return fenced;
+  }
+
+  /** That somebody else owns the root, null where nobody does or the storage does not say. */
+  private @Nullable CheckpointException fence(long epoch) {
     try {
       requireOwner(epoch);
-    } catch (IOException | CheckpointException fenced) {
-      if (fenced instanceof CheckpointException known && known.isFenced() && !failed.isFenced()) {
-        known.addSuppressed(failed);
+    } catch (IOException | CheckpointException met) {
+      if (met instanceof CheckpointException known && known.isFenced()) {
         return known;
       }
     }
-    return failed;
+    return null;
   }
 
   private void tidy(Layout.Point point) {

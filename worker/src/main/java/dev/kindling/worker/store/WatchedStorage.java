@@ -32,8 +32,8 @@ public final class WatchedStorage implements Storage {
   }
 
   /**
-   * Why nobody should wait for this storage any longer: operations are under way, and since so long
-   * none has begun or ended.
+   * Why nobody should wait for this storage any longer: operations are under way, and for so long
+   * none has ended. That another begins beside them is no sign of life.
    */
   public Optional<String> hung() {
     boolean silent = System.nanoTime() - lastNanos > patience.toNanos();
@@ -48,8 +48,8 @@ public final class WatchedStorage implements Storage {
   }
 
   /**
-   * Runs work in a thread of its own; comes back when it has ended, or the storage hangs: then the
-   * work ends when the storage lets it.
+   * Runs work in a thread of its own; comes back when it has ended, or the storage hangs, at once
+   * if it does already: then the work ends when the storage lets it.
    *
    * @return whether it ended
    */
@@ -82,13 +82,15 @@ public final class WatchedStorage implements Storage {
   }
 
   private <T> T watched(Operation<T> operation) throws IOException {
-    lastNanos = System.nanoTime();
+    if (running.get() == 0) {
+      lastNanos = System.nanoTime();
+    }
     running.incrementAndGet();
     try {
       return operation.run();
     } finally {
-      running.decrementAndGet();
       lastNanos = System.nanoTime();
+      running.decrementAndGet();
     }
   }
 

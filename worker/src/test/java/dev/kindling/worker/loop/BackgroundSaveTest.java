@@ -143,6 +143,23 @@ class BackgroundSaveTest {
     }
   }
 
+  /** Who asks why a save failed must not wait for an answer either. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void aStorageThatAnswersNothingIsToldOfWhileItDoesNot(int rank) throws Exception {
+    CountDownLatch release = new CountDownLatch(1);
+    try (SavingRanks ranks = new SavingRanks(folder, 0, PATIENCE)) {
+      ranks.saveBeside();
+      ranks.all().forEach(each -> each.fill(3f));
+      ranks.trouble(rank, SavingRanks.silent(release));
+      assertThat(ranks.save(1, false)).containsOnly(Optional.empty());
+      awaitSaves(ranks, 1);
+      assertThat(ranks.rank(0).saves().get(0).failure()).contains("no answer for");
+    } finally {
+      release.countDown();
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {0, 3})
   void aFullDiskIsAnEventAndNoRankLeavesAFile(int zero) throws Exception {

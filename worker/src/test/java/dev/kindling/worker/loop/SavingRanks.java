@@ -49,6 +49,11 @@ final class SavingRanks implements AutoCloseable {
   /** What the disk of one rank does when it is to create a file. */
   interface Trouble {
     void at(String file) throws IOException, InterruptedException;
+
+    /** Whether it does so for whatever else it is asked. */
+    default boolean always() {
+      return false;
+    }
   }
 
   private final Path checkpoints;
@@ -182,6 +187,22 @@ final class SavingRanks implements AutoCloseable {
     };
   }
 
+  /** A disk that answers nothing at all before it is released. */
+  static Trouble silent(CountDownLatch release) {
+    Trouble hanging = hangs("", release);
+    return new Trouble() {
+      @Override
+      public void at(String file) throws IOException, InterruptedException {
+        hanging.at(file);
+      }
+
+      @Override
+      public boolean always() {
+        return true;
+      }
+    };
+  }
+
   private Storage troubled(int rank) {
     Storage storage = new LocalStorage(checkpoints);
     return (Storage)
@@ -189,8 +210,10 @@ final class SavingRanks implements AutoCloseable {
             Storage.class.getClassLoader(),
             new Class<?>[] {Storage.class},
             (proxy, method, arguments) -> {
-              if (List.of("create", "commitExclusive").contains(method.getName())) {
-                (rank == 0 ? ofRank0 : ofRank1).at(String.valueOf(arguments[0]));
+              Trouble trouble = rank == 0 ? ofRank0 : ofRank1;
+              boolean creates = List.of("create", "commitExclusive").contains(method.getName());
+              if (creates || (trouble.always() && !method.getName().equals("location"))) {
+                trouble.at(String.valueOf(arguments[0]));
               }
               try {
                 return method.invoke(storage, arguments);

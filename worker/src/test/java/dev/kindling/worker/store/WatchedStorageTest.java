@@ -60,11 +60,26 @@ class WatchedStorageTest extends StorageCases {
     assertThat(done).isFalse();
     assertThat(storage.isBusy()).isTrue();
     assertThat(storage.hung()).hasValueSatisfying(text -> assertThat(text).contains("no answer"));
+    CountDownLatch answered = new CountDownLatch(1);
+    assertThat(storage.patiently("beside", listing(storage, answered))).isFalse();
+    assertThat(answered.await(1, TimeUnit.MINUTES)).isTrue();
     release.countDown();
     assertThat(ended.await(1, TimeUnit.MINUTES)).isTrue();
     assertThat(deleted).isTrue();
     assertThat(storage.isBusy()).isFalse();
     assertThat(storage.hung()).isEmpty();
+  }
+
+  private static Runnable listing(Storage storage, CountDownLatch answered) {
+    return () -> {
+      try {
+        storage.list("");
+      } catch (IOException failed) {
+        throw new java.io.UncheckedIOException(failed);
+      } finally {
+        answered.countDown();
+      }
+    };
   }
 
   @Test

@@ -6,7 +6,7 @@
 #   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides padding, generate and, for a kit that was
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
 #           3 on two GPUs), collectives (two GPUs against the CPU, a kill, a hang, speed), kills (kill -9 of executors),
-#           checkpoints (what one every ten steps costs)
+#           checkpoints (what one every ten steps costs), experiment (whole experiments over the pinned corpus, one run a GPU)
 # Environment:
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
 #   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
@@ -16,6 +16,8 @@
 #   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
 #   KILLS   of the stage kills; default 10
 #   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none
+#   EXPERIMENTS of the stage experiment, files below cluster-configs; default apollo/tune.yaml. KIT holds the corpus as corpus.tar.xz,
+#           whole or in pieces (corpus.tar.xz.0, ...; members corpus/... and apollo/tokenizer.json); called again it goes on
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
 #   LIMIT   seconds after which a command is stopped; default 540
 set -uo pipefail
@@ -150,6 +152,26 @@ PYTHON
   rm -rf "$work/works"
 }
 
+experiment() { # experiment FILE: a whole experiment, its tables, pictures and metrics
+  local file=$1 work=/dev/shm/kindling-experiments name
+  name=$(basename "$file" .yaml)
+  if [ ! -d "$work/runs/corpus" ]; then
+    mkdir -p "$work/runs"
+    find "$kit" -name 'corpus.tar.xz*' | sort | xargs cat | xz -dc | tar x -C "$work/runs" || return 1
+    cp -r "$kit/recipes" "$work/cluster-configs"
+  fi
+  chmod +x "$kit/kindling/bin/kindling"
+  cd "$work" || return 1
+  # First, since runs side by side would each prepare.
+  JAVA_HOME=$jre attempt "experiment-$name-data" "$kit/kindling/bin/kindling" data prepare \
+    "cluster-configs/$(dirname "$file")/$(sed -n 's/^config: *//p' "cluster-configs/$file")" &&
+    JAVA_HOME=$jre attempt "experiment-$name" "$kit/kindling/bin/kindling" experiment "cluster-configs/$file"
+  find runs -path '*prepared*' -prune -o \( -name 'table.*' -o -name '*.svg' -o -name metrics.jsonl -o -name config.yaml \) -print |
+    tar cJf "$out/experiment-$name.tar.xz" -T -
+  find runs -name table.md -exec cat {} +
+  cd - >/dev/null || return 1
+}
+
 for stage in $stages; do
   case $stage in
     train)
@@ -179,6 +201,11 @@ for stage in $stages; do
           esac
           snapshots "$how-$turn" --set "checkpoint.every_steps=$every" --set "checkpoint.async=$async"
         done
+      done
+      ;;
+    experiment)
+      for file in ${EXPERIMENTS:-apollo/tune.yaml}; do
+        experiment "$file"
       done
       ;;
     kills)

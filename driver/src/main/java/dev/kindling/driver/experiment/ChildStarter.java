@@ -38,7 +38,8 @@ public final class ChildStarter implements RunStarter {
   }
 
   @Override
-  public int run(String runName, List<String> command) throws IOException, InterruptedException {
+  public int run(String runName, List<String> command, String gpus)
+      throws IOException, InterruptedException {
     Files.createDirectories(logs);
     // Inside the experiment, so that a killed parent leaves nothing behind that the next call does
     // not replace.
@@ -54,13 +55,15 @@ public final class ChildStarter implements RunStarter {
       words.add("@" + options);
       words.add(ChildRun.class.getName());
       words.addAll(command);
-      Process process =
+      ProcessBuilder child =
           new ProcessBuilder(words)
               .redirectErrorStream(true)
               .redirectOutput(
-                  ProcessBuilder.Redirect.appendTo(logs.resolve(runName + ".log").toFile()))
-              .start();
-      return await(process);
+                  ProcessBuilder.Redirect.appendTo(logs.resolve(runName + ".log").toFile()));
+      if (!gpus.isEmpty()) {
+        child.environment().put("CUDA_VISIBLE_DEVICES", gpus);
+      }
+      return await(child.start());
     } finally {
       Files.deleteIfExists(options);
     }

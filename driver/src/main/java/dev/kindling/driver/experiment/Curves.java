@@ -7,10 +7,12 @@ import dev.kindling.worker.store.Json;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.SortedMap;
 
 /**
- * Loss over steps of every run as one SVG picture. Written by hand because Java's own drawing needs
- * fonts, and a server that only trains has none; equal metrics give equal bytes.
+ * Loss over steps of every run as one SVG picture, in training or over the validation set. Written
+ * by hand because Java's own drawing needs fonts, and a server that only trains has none; equal
+ * metrics give equal bytes.
  */
 final class Curves {
   private static final int WIDTH = 900;
@@ -29,11 +31,26 @@ final class Curves {
   private long minStep = Long.MAX_VALUE;
   private long maxStep = Long.MIN_VALUE;
 
-  private Curves() {}
+  private final String key;
+  private final String label;
 
-  /** The picture of runs by name, in their order. */
-  static String svg(Map<String, MetricsLog> runs) {
-    return new Curves().draw(runs);
+  private Curves(String key, String label) {
+    this.key = key;
+    this.label = label;
+  }
+
+  /** The losses in training of runs by name, in their order. */
+  static String training(Map<String, MetricsLog> runs) {
+    return new Curves("loss", "loss (nats per token)").draw(runs);
+  }
+
+  /** The losses over the validation set. */
+  static String validation(Map<String, MetricsLog> runs) {
+    return new Curves("val_loss", "validation loss (nats per token)").draw(runs);
+  }
+
+  private SortedMap<Long, Json.Obj> lines(MetricsLog metrics) {
+    return key.equals("loss") ? metrics.byStep() : metrics.validation();
   }
 
   private String draw(Map<String, MetricsLog> runs) {
@@ -57,11 +74,10 @@ final class Curves {
   }
 
   private void widen(MetricsLog metrics) {
-    metrics
-        .byStep()
+    lines(metrics)
         .forEach(
             (step, line) -> {
-              double loss = MetricsLog.number(line, "loss");
+              double loss = MetricsLog.number(line, key);
               if (Double.isFinite(loss)) {
                 minLoss = Math.min(minLoss, loss);
                 maxLoss = Math.max(maxLoss, loss);
@@ -109,18 +125,19 @@ final class Curves {
     out.append(
         String.format(
             Locale.ROOT,
-            "<text x=\"%d\" y=\"%d\">step</text><text x=\"%d\" y=\"%d\">loss (nats per token)</text>%n",
+            "<text x=\"%d\" y=\"%d\">step</text><text x=\"%d\" y=\"%d\">%s</text>%n",
             (LEFT + WIDTH - RIGHT) / 2,
             HEIGHT - 12,
             LEFT,
-            TOP - 12));
+            TOP - 12,
+            label));
   }
 
   private void curve(StringBuilder out, String name, MetricsLog metrics, int index) {
     String colour = COLOURS.get(index % COLOURS.size());
     StringBuilder points = new StringBuilder();
-    for (Map.Entry<Long, Json.Obj> line : metrics.byStep().entrySet()) {
-      double loss = MetricsLog.number(line.getValue(), "loss");
+    for (Map.Entry<Long, Json.Obj> line : lines(metrics).entrySet()) {
+      double loss = MetricsLog.number(line.getValue(), key);
       if (Double.isFinite(loss)) {
         points.append(String.format(Locale.ROOT, "%.2f,%.2f ", x(line.getKey()), y(loss)));
       }

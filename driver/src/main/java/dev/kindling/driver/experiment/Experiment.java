@@ -2,6 +2,7 @@ package dev.kindling.driver.experiment;
 
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.configs.yaml.RecordBinder;
+import dev.kindling.kernels.backend.cuda.VisibleGpus;
 import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.event.report.MetricsLog;
@@ -25,15 +26,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
 
 /**
  * Runs what is not finished, as many at a time as fit, and writes {@code table.csv}, {@code
- * table.md} and {@code curves.svg}.
+ * table.md} and {@code curves.svg}, and {@code validation.svg} of runs that validate on their way.
  *
  * <p>Folder: {@code experiment.json} (what runs it holds), {@code runs/NAME} (run folders), {@code
  * results/NAME.json} (finished), {@code logs/NAME.log}. A kill at any moment costs at most the
@@ -48,7 +51,7 @@ public final class Experiment {
   private final Path folder;
   private final Path config;
   private final List<PlannedRun> runs;
-  private final int parallel;
+  private final RunSlots slots;
   private final Storage storage;
   private final PrintWriter out;
   private final Map<String, Integer> failures = new ConcurrentHashMap<>();
@@ -61,7 +64,7 @@ public final class Experiment {
     this.folder = Path.of(spec.folder().orElse("runs/" + stem)).toAbsolutePath();
     this.storage = new LocalStorage(folder);
     this.out = out;
-    this.parallel = slots(spec.parallel(), validated());
+    this.slots = RunSlots.of(spec.parallel(), validated(), VisibleGpus.ofThisProcess());
   }
 
   /** Reads and checks an experiment with all its runs; nothing is started or written. */
@@ -77,21 +80,10 @@ public final class Experiment {
   }
 
   /** Every run's configuration must be whole before the first one starts. */
-  private TrainPlan validated() {
-    TrainPlan first = PlanReader.read(ConfigDocument.read(config), runs.get(0).sets()).value();
-    for (PlannedRun run : runs) {
-      PlanReader.read(ConfigDocument.read(config), run.sets());
-    }
-    return first;
-  }
-
-  private static int slots(int wished, TrainPlan plan) {
-    if (wished > 0) {
-      return wished;
-    }
-    int cores = Runtime.getRuntime().availableProcessors();
-    int threads = plan.threads() > 0 ? plan.threads() : Math.max(1, cores / plan.ranks());
-    return Math.max(1, cores / (plan.ranks() * threads));
+  private List<TrainPlan> validated() {
+    return runs.stream()
+        .map(run -> PlanReader.read(ConfigDocument.read(config), run.sets()).value())
+        .toList();
   }
 
   /**
@@ -144,11 +136,12 @@ public final class Experiment {
   }
 
   private void runAll(RunStarter starter, StopSignal stop) throws InterruptedException {
-    ExecutorService pool = Executors.newFixedThreadPool(Math.min(parallel, runs.size()));
+    BlockingQueue<String> free = new LinkedBlockingQueue<>(slots.gpus());
+    ExecutorService pool = Executors.newFixedThreadPool(Math.min(slots.count(), runs.size()));
     try {
       List<Future<?>> futures = new ArrayList<>();
       for (PlannedRun run : runs) {
-        futures.add(pool.submit(() -> runOne(run, starter, stop)));
+        futures.add(pool.submit(() -> runOne(run, starter, stop, free)));
       }
       for (Future<?> future : futures) {
         future.get();
@@ -161,7 +154,8 @@ public final class Experiment {
     }
   }
 
-  private Void runOne(PlannedRun run, RunStarter starter, StopSignal stop)
+  private Void runOne(
+      PlannedRun run, RunStarter starter, StopSignal stop, BlockingQueue<String> free)
       throws IOException, InterruptedException {
     if (finished(run)) {
       say(run, "finished before");
@@ -171,8 +165,15 @@ public final class Experiment {
       return null;
     }
     List<String> command = command(run);
-    say(run, command.get(0).equals("resume") ? "resumed" : "started");
-    int code = starter.run(run.name(), command);
+    String gpus = free.take();
+    int code;
+    try {
+      String where = gpus.isEmpty() ? "" : " on GPU " + gpus;
+      say(run, (command.get(0).equals("resume") ? "resumed" : "started") + where);
+      code = starter.run(run.name(), command, gpus);
+    } finally {
+      free.add(gpus);
+    }
     if (code == 0) {
       Json.Obj result =
           Json.object().put("name", run.name()).put("set", Json.strings(run.sets())).build();
@@ -243,6 +244,10 @@ public final class Experiment {
     storage.replace("table.csv", table.csv().getBytes(StandardCharsets.UTF_8));
     Failpoint.EXPERIMENT_TABLE.after();
     storage.replace("table.md", table.markdown().getBytes(StandardCharsets.UTF_8));
-    storage.replace("curves.svg", Curves.svg(curves).getBytes(StandardCharsets.UTF_8));
+    storage.replace("curves.svg", Curves.training(curves).getBytes(StandardCharsets.UTF_8));
+    if (curves.values().stream().anyMatch(metrics -> metrics.validation().size() > 1)) {
+      byte[] picture = Curves.validation(curves).getBytes(StandardCharsets.UTF_8);
+      storage.replace("validation.svg", picture);
+    }
   }
 }

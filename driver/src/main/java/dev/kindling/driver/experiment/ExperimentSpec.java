@@ -15,7 +15,8 @@ import java.util.Optional;
  * @param set {@code path=value} assignments of all runs
  * @param grid values by path; every combination is a run, the last path changing fastest
  * @param runs further runs by name
- * @param parallel runs at a time; 0 = as many as the cores of this machine allow
+ * @param parallel runs at a time; 0 = as many as the cores of this machine allow, or its GPUs: then
+ *     each run has its own
  */
 public record ExperimentSpec(
     String config,

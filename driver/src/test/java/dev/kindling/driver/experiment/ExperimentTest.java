@@ -64,7 +64,7 @@ class ExperimentTest {
                   step * 64,
                   5.0 - step + salt / 256.0,
                   attempt,
-                  step == 3 ? ",\"val_loss\":2.5" : ""));
+                  step > 1 ? ",\"val_loss\":" + (5.5 - step) : ""));
     }
     Files.writeString(
         runDir.resolve("metrics.jsonl"),
@@ -78,7 +78,7 @@ class ExperimentTest {
     return Path.of(command.get(at < 0 ? 1 : at + 1));
   }
 
-  private int train(String name, List<String> command) throws IOException {
+  private int train(String name, List<String> command, String gpus) throws IOException {
     started.add(command.get(0) + " " + name);
     metrics(runDirOf(command), 1);
     return 0;
@@ -105,6 +105,8 @@ class ExperimentTest {
     assertThat(Files.readString(folder.resolve("out/curves.svg")))
         .contains("<polyline")
         .contains("001-lr=1e-3-seed=1");
+    assertThat(Files.readString(folder.resolve("out/validation.svg")))
+        .contains("<polyline", "001-lr=1e-3-seed=1", "validation loss");
     started.clear();
     assertThat(experiment(GRID).run(this::train, () -> StopRequest.NONE)).isZero();
     assertThat(started).as("nothing is repeated").isEmpty();
@@ -114,7 +116,7 @@ class ExperimentTest {
   @Test
   void aBrokenRunIsResumedAndTheTableIsThatOfAnUndisturbedOne() throws Exception {
     RunStarter dies =
-        (name, command) -> {
+        (name, command, gpus) -> {
           started.add(command.get(0) + " " + name);
           if (name.startsWith("002")) {
             metrics(runDirOf(command), 1);

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -48,7 +49,7 @@ public final class VisibleGpus {
   /**
    * @param root of the file system
    */
-  static VisibleGpus under(Path root, Map<String, String> environment) {
+  public static VisibleGpus under(Path root, Map<String, String> environment) {
     List<Gpu> present = new ArrayList<>();
     Path folder = root.resolve("proc/driver/nvidia/gpus");
     try (Stream<Path> gpus = Files.isDirectory(folder) ? Files.list(folder) : Stream.empty()) {
@@ -79,10 +80,14 @@ public final class VisibleGpus {
 
   /** How many CUDA shows: it stops at the first entry of CUDA_VISIBLE_DEVICES that is no GPU. */
   public int count() {
+    return names().size();
+  }
+
+  /** The GPUs that CUDA shows, in its order, as CUDA_VISIBLE_DEVICES of a child names them. */
+  public List<String> names() {
     if (!restricted) {
-      return present.size();
+      return IntStream.range(0, present.size()).mapToObj(String::valueOf).toList();
     }
-    int count = 0;
     List<String> taken = new ArrayList<>();
     for (String entry : visible.split(",", -1)) {
       String name = entry.strip();
@@ -90,9 +95,8 @@ public final class VisibleGpus {
         break;
       }
       taken.add(name);
-      count++;
     }
-    return count;
+    return List.copyOf(taken);
   }
 
   private boolean exists(String name) {

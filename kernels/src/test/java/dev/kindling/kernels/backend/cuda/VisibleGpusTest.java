@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,6 +50,7 @@ class VisibleGpusTest {
             new VisibleGpus.Gpu(0, "GPU-aaaa", "NVIDIA H100 80GB HBM3"),
             new VisibleGpus.Gpu(2, "GPU-cccc", "NVIDIA H100 80GB HBM3"));
     assertThat(gpus.count()).isEqualTo(2);
+    assertThat(gpus.names()).containsExactly("0", "1");
     assertThat(gpus).hasToString("2 GPU(s)");
   }
 
@@ -73,6 +75,8 @@ class VisibleGpusTest {
   void theVariableHidesGpusAsCudaReadsIt(String visible, int count) {
     VisibleGpus gpus = VisibleGpus.under(root, Map.of("CUDA_VISIBLE_DEVICES", visible));
     assertThat(gpus.count()).isEqualTo(count);
+    assertThat(gpus.names())
+        .isEqualTo(Stream.of(visible.split(",")).map(String::strip).limit(count).toList());
     assertThat(gpus).hasToString("2 GPU(s), CUDA_VISIBLE_DEVICES=" + visible);
   }
 

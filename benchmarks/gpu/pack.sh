@@ -94,7 +94,7 @@ if [ -n "$prepared" ]; then
   done
   cp -r "$home/bin" "$work/all/kindling/"
   cp "$home"/driver/target/kindling-[0-9]*.jar "$home"/driver/target/kindling-cuda-*.jar "$work/all/kindling/lib/"
-  cp -r "$home"/cluster-configs/*.yaml "$home/cluster-configs/apollo" "$work/all/recipes/"
+  cp -r "$home"/cluster-configs/*.yaml "$home"/cluster-configs/{apollo,javadoc} "$work/all/recipes/"
   cp -r "$prepared" "$work/all/prepared"
 fi
 

@@ -20,6 +20,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ExperimentTest {
   @TempDir Path folder;
@@ -58,12 +60,14 @@ class ExperimentTest {
     int salt = String.valueOf(runDir.getFileName()).hashCode() & 0xff;
     for (int step = 1; step <= 3; step++) {
       lines.append(
-          "{\"step\":%d,\"tokens\":%d,\"loss\":%s,\"attempt\":%d%s}%n"
+          "{\"step\":%d,\"tokens\":%d,\"loss\":%s,\"attempt\":%d,\"step_ms\":%d,\"device_bytes_peak\":%d%s}%n"
               .formatted(
                   step,
                   step * 64,
                   5.0 - step + salt / 256.0,
                   attempt,
+                  step * 10,
+                  step * 1000,
                   step > 1 ? ",\"val_loss\":" + (5.5 - step) : ""));
     }
     Files.writeString(
@@ -101,6 +105,10 @@ class ExperimentTest {
         .startsWith("001-lr=1e-3-seed=1,1e-3,1,,done,3,192,")
         .endsWith(",2.5,2.5");
     assertThat(csv).hasSize(6);
+    assertThat(Files.readAllLines(folder.resolve("out/costs.csv")))
+        .contains(
+            "run,optimizer.lr,seed,steps,median_step_ms,seconds_of_steps,bytes_peak",
+            "long,,,4,20.00,0.1,3000");
     assertThat(Files.readString(folder.resolve("out/table.md"))).contains("| long |");
     assertThat(Files.readString(folder.resolve("out/curves.svg")))
         .contains("<polyline")
@@ -151,6 +159,14 @@ class ExperimentTest {
     new LocalStorage(folder).deleteFolder("out");
     experiment(GRID).run(this::train, () -> StopRequest.NONE);
     assertThat(Files.readString(folder.resolve("out/table.csv"))).isEqualTo(disturbed);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"apollo/tune.yaml", "javadoc/methods.yaml"})
+  void theExperimentsOfTheRecipesAreWhole(String file) {
+    Path path = Path.of("..", "cluster-configs", file);
+    assertThat(Experiment.read(path, new PrintWriter(text)).folder())
+        .hasParentRaw(Path.of("runs").toAbsolutePath());
   }
 
   @Test

@@ -80,14 +80,18 @@ extern "C" __global__ void __launch_bounds__(1024) factored_mean(
   }
 }
 
-/** U of an element: gradient over the root of its moment. */
+/**
+ * U of an element: gradient over the root of its moment, factor by factor, since of two small
+ * factors fp32 has the roots' product but not their own.
+ */
 __device__ __forceinline__ float update_of(
     const void* gradient, const float* rows, const float* columns, float mean, float scale,
     int column_count, int is_narrow, long long i) {
   unsigned row = (unsigned)i / (unsigned)column_count;
-  float moment = __fmul_rn(rows[row] / mean, columns[(unsigned)i - row * column_count]);
+  float root = __fmul_rn(
+      sqrtf(rows[row] / mean), sqrtf(columns[(unsigned)i - row * column_count]));
   float g = __fmul_rn(scale, element(gradient, is_narrow, i));
-  return g == 0 ? 0 : g / sqrtf(moment);
+  return g == 0 ? 0 : g / root;
 }
 
 /* partials[piece] = sum of U^2. Grid: ceil(elements / PIECE). */

@@ -50,7 +50,7 @@ final class ExportCommand implements Callable<Integer> {
       paramLabel = "TYPE",
       description = {
         "float32, bfloat16 or float16, rounded to the nearest; default: that of the model",
-        "from which the run began, else float32."
+        "from which the run began, else float32. Not for an adapter, which stays float32."
       })
   private Optional<WeightType> dtype = Optional.empty();
 

@@ -90,6 +90,12 @@ final class ModelExport {
     TrainPlan plan = PlanReader.fromYaml(newest.facts().config());
     boolean adapted = AdaptedWeights.wanted(plan);
     if (adapted && !request.merge()) {
+      if (request.dtype().isPresent()) {
+        throw new PlanException(
+            "--dtype: expected none for the adapter of a run (it is written in fp32) or --merge,"
+                + " found "
+                + request.dtype().get());
+      }
       ofAdapter(plan, store, newest);
       out.println("wrote the adapter of step " + newest.step() + " of " + run + " to " + target());
       return;

@@ -111,6 +111,7 @@ final class WeightReplay {
     InputFolder folder = new InputFolder(StorageLocation.of(base));
     if (ModelDirectory.isOne(folder)) {
       try (PretrainedWeights weights = PretrainedWeights.open(ModelDirectory.open(folder))) {
+        requireBase(plan, weights);
         replay.fill(weights);
       }
       return;
@@ -120,6 +121,23 @@ final class WeightReplay {
     load(store, first, PartKind.MODEL, replay, replay.weights());
     load(store, first, PartKind.OPTIMIZER, replay, replay.state());
     replay.beginAfter(first.step());
+  }
+
+  /** The configuration in the log holds the hash of the model directory of the run. */
+  private void requireBase(TrainPlan plan, PretrainedWeights weights) {
+    if (plan.model() instanceof dev.kindling.worker.model.Huggingface model) {
+      String found = weights.sha256();
+      String expected = model.sha256().orElse(found);
+      if (!expected.equals(found)) {
+        throw new PlanException(
+            "BASE: expected the weights of model.sha256 "
+                + expected
+                + " with which the run began, found "
+                + found
+                + " in "
+                + base);
+      }
+    }
   }
 
   private static void load(
@@ -147,6 +165,14 @@ final class WeightReplay {
   }
 
   private int compare(Replay replay, Generation expected) {
+    if (replay.lastStep() != expected.step()) {
+      throw new CheckpointException(
+          place
+              + ": expected steps up to the checkpoint of step "
+              + expected.step()
+              + ", found them up to "
+              + replay.lastStep());
+    }
     Map<String, StoredTensor> tensors = expected.tensors(PartKind.MODEL);
     for (Param param : replay.params()) {
       StoredTensor stored = tensors.get(param.name());

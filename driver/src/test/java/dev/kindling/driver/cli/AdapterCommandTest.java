@@ -111,6 +111,11 @@ class AdapterCommandTest {
         .contains("\"q_proj\"");
     assertThat(adapter.resolve("adapter_model.safetensors")).exists();
 
+    String half = folder.resolve("half").toString();
+    assertThat(kindling("export", run("lora"), "--to", half, "--dtype", "bfloat16")).isEqualTo(2);
+    assertThat(err.toString()).contains("--dtype: expected none for the adapter of a run");
+    assertThat(Path.of(half)).doesNotExist();
+
     Path merged = folder.resolve("merged");
     done("export", run("lora"), "--to", merged.toString(), "--merge");
     String still = "optimizer.lr=1e-30";

@@ -5,10 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kindling.worker.launch.ThreadLauncher;
 import dev.kindling.worker.loop.SmallRun;
 import dev.kindling.worker.loop.StopSignal;
+import dev.kindling.worker.pretrained.ModelDirectory;
+import dev.kindling.worker.pretrained.PretrainedWeights;
+import dev.kindling.worker.store.InputFolder;
+import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -56,6 +62,47 @@ class WeightReplayTest {
     assertThat(out.toString()).contains("every bit");
     assertThat(kindling("replay", run, "seed", "--check", other)).isEqualTo(7);
     assertThat(out.toString()).contains("differs from the checkpoint of step 8: ");
+  }
+
+  /** The wrong base would give weights that nobody trained, without a word. */
+  @Test
+  void aModelDirectoryIsTheOneOfTheRunOrRefused() throws Exception {
+    String[] mezo = {"optimizer.type=mezo", "optimizer.lr=0.001"};
+    Path model = folder.resolve("model");
+    Path changed = folder.resolve("changed");
+    String base = run("base", mezo).toString();
+    String another = run("another", mezo[0], mezo[1], "seed=3").toString();
+    assertThat(kindling("replay", base, "seed", "--to", model.toString())).isZero();
+    assertThat(kindling("replay", another, "seed", "--to", changed.toString())).isZero();
+    String sha256;
+    try (PretrainedWeights weights =
+        PretrainedWeights.open(
+            ModelDirectory.open(new InputFolder(StorageLocation.of(model.toString()))))) {
+      sha256 = weights.sha256();
+    }
+    String section = "model={type: huggingface, path: " + model + ", sha256: " + sha256 + "}";
+    String run = run("tuned", mezo[0], mezo[1], section).toString();
+    assertThat(kindling("replay", run, model.toString(), "--check", run))
+        .as("%s%s", out, err)
+        .isZero();
+    assertThat(kindling("replay", run, changed.toString())).isEqualTo(2);
+    assertThat(err.toString())
+        .contains("BASE: expected the weights of model.sha256 " + sha256)
+        .contains(changed.toString());
+  }
+
+  @Test
+  void aLogThatEndsBeforeTheCheckpointIsNoDifference() throws Exception {
+    Path run = run("short", "optimizer.type=mezo", "optimizer.lr=0.001");
+    Path log;
+    try (Stream<Path> files = Files.list(run.resolve("slopes"))) {
+      log = files.findFirst().orElseThrow();
+    }
+    byte[] all = Files.readAllBytes(log);
+    Files.write(log, Arrays.copyOf(all, all.length - 2 * 16));
+    assertThat(kindling("replay", run.toString(), "seed", "--check", run.toString())).isEqualTo(4);
+    assertThat(err.toString())
+        .contains("expected steps up to the checkpoint of step 8, found them up to 6");
   }
 
   @Test

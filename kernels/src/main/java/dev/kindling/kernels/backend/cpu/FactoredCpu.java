@@ -74,7 +74,10 @@ final class FactoredCpu {
     }
   }
 
-  /** U of an element: gradient over the root of its moment. */
+  /**
+   * U of an element: gradient over the root of its moment, factor by factor, since of two small
+   * factors fp32 has the roots' product but not their own.
+   */
   private record Update(
       Operand gradient,
       Operand rows,
@@ -83,10 +86,10 @@ final class FactoredCpu {
       Operand scale,
       int columnCount) {
     float at(int i) {
-      float row = rows.get(i / columnCount) / mean.get(0);
-      float moment = row * columns.get(i % columnCount);
+      float row = (float) Math.sqrt(rows.get(i / columnCount) / mean.get(0));
+      float root = row * (float) Math.sqrt(columns.get(i % columnCount));
       float g = scale.get(0) * gradient.get(i);
-      return g == 0 ? 0 : g / (float) Math.sqrt(moment);
+      return g == 0 ? 0 : g / root;
     }
   }
 

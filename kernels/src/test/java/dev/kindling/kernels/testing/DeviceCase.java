@@ -2,8 +2,11 @@ package dev.kindling.kernels.testing;
 
 import dev.kindling.kernels.cases.OpCase;
 import dev.kindling.kernels.graph.DType;
+import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Init;
+import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
@@ -43,6 +46,7 @@ import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
+import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
@@ -82,6 +86,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           QuantizedAdamW.class,
           RandomNormal.class,
           ScaledUpdate.class,
+          ScatterColumns.class,
           Sgd.class,
           Sketch.class,
           SketchMoments.class);
@@ -123,7 +128,14 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(RmsNorm.class, new int[] {1, 1}),
           Map.entry(RmsNormGradient.class, new int[] {1, 1}),
           Map.entry(ScaledUpdate.class, new int[] {0, 1}),
+          Map.entry(ScatterColumns.class, new int[] {0, 2}),
           Map.entry(Sgd.class, new int[] {0, 1}));
+
+  /**
+   * The matrix that an operation writes although no update adds to it: a device may store it in
+   * bf16 alone, where only rows of a table show it.
+   */
+  private static final Map<Class<?>, Integer> FROZEN = Map.of(ScatterColumns.class, 2);
 
   /** Gradients that a device may store in bf16, from the first of them; see {@link #isFresh}. */
   private static final Map<Class<?>, Integer> GRADIENTS =
@@ -177,12 +189,15 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
       if (freshGradients && isFresh(op, i, types.size())) {
         role = Role.FRESH_GRADIENT;
       }
-      Value value = builder.variable(new Variable("in" + i, type, role));
+      Value value =
+          isFrozen(op, i) ? frozen(builder, i, type) : builder.variable(variable(i, type, role));
       inputs[i] = activation ? rowsOf(builder, value, contents) : value;
     }
     List<Value> outputs = builder.add(op, inputs);
     for (int i = 0; i < outputs.size(); i++) {
-      builder.output(output(i), outputs.get(i));
+      boolean frozen = isFrozen(op, op.alias(i));
+      Value shown = frozen ? rowsOf(builder, outputs.get(i), contents) : outputs.get(i);
+      builder.output(output(i), shown);
     }
     return new DeviceCase(builder.build(), contents, outputs.size());
   }
@@ -190,6 +205,19 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
   /** Name of the variable that shows an output. */
   public static String output(int index) {
     return "out" + index;
+  }
+
+  private static Variable variable(int input, ValueType type, Role role) {
+    return new Variable("in" + input, type, role);
+  }
+
+  private static Value frozen(GraphBuilder builder, int input, ValueType type) {
+    return builder.param(
+        new Param("in" + input, type.shape(), Demand.none(), Init.zeros(), false));
+  }
+
+  private static boolean isFrozen(Op op, int input) {
+    return Integer.valueOf(input).equals(FROZEN.get(op.getClass()));
   }
 
   /** All rows of the table in their order: the same matrix, but written by a node. */

@@ -13,6 +13,7 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AttentionGradient;
@@ -38,6 +39,7 @@ import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
@@ -50,6 +52,7 @@ import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
+import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.List;
@@ -69,6 +72,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
   private static final Set<Class<?>> ON_VARIABLES =
       Set.of(
           Accumulate.class,
+          AdamDirection.class,
           Adafactor.class,
           AdamMini.class,
           AdamW.class,
@@ -89,7 +93,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           ScatterColumns.class,
           Sgd.class,
           Sketch.class,
-          SketchMoments.class);
+          SketchMoments.class,
+          Subspace.class);
 
   /** Matrices that are no activations although the operation takes activations too. */
   private static final Map<Class<?>, Set<Integer>> VARIABLE_INPUTS =
@@ -104,6 +109,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(LinearInputGradient.class, Set.of(1)),
           Map.entry(LinearWeightGradient.class, Set.of(2)),
           Map.entry(Momentum.class, Set.of(0, 1)),
+          Map.entry(Project.class, Set.of(0)),
           Map.entry(RmsNormGradient.class, Set.of(2)),
           Map.entry(WriteRows.class, Set.of(1)));
 
@@ -150,10 +156,12 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(LinearWeightGradient.class, 2),
           Map.entry(Lion.class, 1),
           Map.entry(Momentum.class, 0),
+          Map.entry(Project.class, 0),
           Map.entry(QuantizedAdamW.class, 1),
           Map.entry(ScaledUpdate.class, 1),
           Map.entry(Sgd.class, 1),
-          Map.entry(Sketch.class, 0));
+          Map.entry(Sketch.class, 0),
+          Map.entry(Subspace.class, 0));
 
   public static DeviceCase of(OpCase line, long seed) {
     return of(line.op(), line.types(), line.values(seed));

@@ -8,6 +8,7 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AddLoss;
@@ -23,12 +24,14 @@ import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
+import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import java.util.List;
 import java.util.Optional;
@@ -53,6 +56,10 @@ final class SelfTestUpdates {
       scaledUpdate(scale, fresh(shape));
     }
     zerothOrder(x, scale);
+    for (int[] shape : new int[][] {{17, 9}, {9, 17}}) {
+      subspace(scale, floats(Role.GRADIENT, shape));
+      subspace(scale, fresh(shape));
+    }
     if (precision == Precision.FP32) {
       // In bf16 the numbers of a rank above 1 are drawn as those of rank 1 are.
       sketch(2, floats(Role.GRADIENT, 17, 9));
@@ -167,6 +174,18 @@ final class SelfTestUpdates {
 
   private static Channels channels(Value gradient) {
     return Channels.of(gradient.type().shape(), gradient.type().shape());
+  }
+
+  /** What the state holds is no whole age, so that a basis is due. */
+  private void subspace(Value scale, Value gradient) {
+    Channels channels = channels(gradient);
+    Op op = new Subspace(channels, 4, 200, 2, 5);
+    Value basis = floats(Role.STATE, channels.contracted(), 4);
+    List<Value> made = show(op, gradient, basis, floats(Role.STATE, 1), scale);
+    Value projected = show(new Project(channels, 4), gradient, made.get(2)).get(0);
+    Value m = floats(Role.STATE, channels.own(), 4);
+    Value v = floats(Role.STATE, channels.own(), 4);
+    show(new AdamDirection(0.9f, 0.95f, 1e-3f), projected, m, v, scale, b.step());
   }
 
   /** Of rank 1, which asks no library for a product. */

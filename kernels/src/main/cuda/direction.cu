@@ -64,6 +64,48 @@ MOMENTUM(bf16, bf16)
 MOMENTUM(f32, float)
 
 template <class T>
+struct AdamBody {
+  const float* gradient;
+  float* m;
+  float* v;
+  T* direction;
+  float scale, rest1, rest2, eps, correction1, correction2;
+  template <int N>
+  __device__ __forceinline__ void apply(long long i) {
+    Floats<N> toward{};
+    if (scale != 0) {
+      Floats<N> g = load<N>(gradient + i);
+      Floats<N> first = load<N>(m + i);
+      Floats<N> second = load<N>(v + i);
+#pragma unroll
+      for (int j = 0; j < N; j++) {
+        float scaled = __fmul_rn(scale, g.at[j]);
+        first.at[j] = fmaf(rest1, __fsub_rn(scaled, first.at[j]), first.at[j]);
+        second.at[j] = fmaf(rest2, fmaf(scaled, scaled, -second.at[j]), second.at[j]);
+        float root = sqrtf(second.at[j] / correction2);
+        toward.at[j] = first.at[j] / correction1 / (root + eps);
+      }
+      store<N>(m + i, first);
+      store<N>(v + i, second);
+    }
+    store<N>(direction + i, toward);
+  }
+};
+
+/* g = scale gradient; m, v = lerps of g and g^2; direction = (m / c1) / (sqrt(v / c2) + eps).
+   scale[0] = 0: m and v stay, direction 0. Grid: ceil(elements / 2048). */
+#define ADAM_DIRECTION(SUFFIX, T)                                                                 \
+  extern "C" __global__ void __launch_bounds__(FLAT_THREADS) adam_direction_##SUFFIX(             \
+      const float* gradient, float* m, float* v, const float* scale, const float* step,           \
+      T* direction, long long elements, float beta1, float beta2, float eps) {                    \
+    each_of_flat(                                                                                 \
+        elements, AdamBody<T>{gradient, m, v, direction, scale[0], 1 - beta1, 1 - beta2, eps,     \
+                              step[BIAS_CORRECTION1], step[BIAS_CORRECTION2]});                   \
+  }
+ADAM_DIRECTION(bf16, bf16)
+ADAM_DIRECTION(f32, float)
+
+template <class T>
 struct NormalizeBody {
   const void* x;
   T* y;

@@ -2,6 +2,7 @@ package dev.kindling.kernels.autodiff;
 
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AddLoss;
@@ -30,6 +31,7 @@ import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
@@ -42,6 +44,7 @@ import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
+import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
@@ -62,6 +65,7 @@ public final class WithoutGradient {
       Map.ofEntries(
           Map.entry(Accumulate.class, SECOND_ORDER),
           Map.entry(AddLoss.class, "takes the place of the loss where nothing is differentiated"),
+          Map.entry(AdamDirection.class, UPDATE),
           Map.entry(AdamMini.class, UPDATE),
           Map.entry(Adafactor.class, UPDATE),
           Map.entry(AdamW.class, UPDATE),
@@ -87,6 +91,7 @@ public final class WithoutGradient {
           Map.entry(MagnitudeGradient.class, SECOND_ORDER),
           Map.entry(Mezo.class, UPDATE),
           Map.entry(Perturb.class, "takes the place of a gradient"),
+          Map.entry(Project.class, UPDATE),
           Map.entry(ProjectedGradient.class, UPDATE),
           Map.entry(Lion.class, UPDATE),
           Map.entry(Normalize.class, UPDATE),
@@ -103,6 +108,7 @@ public final class WithoutGradient {
           Map.entry(Sketch.class, UPDATE),
           Map.entry(SketchMoments.class, UPDATE),
           Map.entry(SliceRows.class, CHUNKS),
+          Map.entry(Subspace.class, UPDATE),
           Map.entry(SwiGluGradient.class, SECOND_ORDER),
           Map.entry(WeightedSum.class, UPDATE),
           Map.entry(WriteRows.class, CACHE));

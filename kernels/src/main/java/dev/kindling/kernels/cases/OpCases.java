@@ -103,6 +103,7 @@ public final class OpCases {
     AdapterCases.add(this, large);
     UpdateCases.add(this, matrices);
     SketchCases.add(this, large);
+    SubspaceCases.add(this, large);
     CacheCases.add(this, large);
     ZerothOrderCases.add(this, large);
     CollectiveCases.add(this, large);

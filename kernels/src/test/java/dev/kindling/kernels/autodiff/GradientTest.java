@@ -200,6 +200,7 @@ class GradientTest {
         .containsExactly(
             "Accumulate",
             "Adafactor",
+            "AdamDirection",
             "AdamMini",
             "AdamW",
             "AddLoss",
@@ -227,6 +228,7 @@ class GradientTest {
             "Momentum",
             "Normalize",
             "Perturb",
+            "Project",
             "ProjectedGradient",
             "QuantizedAdamW",
             "RandomNormal",
@@ -239,6 +241,7 @@ class GradientTest {
             "Sketch",
             "SketchMoments",
             "SliceRows",
+            "Subspace",
             "SwiGluGradient",
             "WeightedSum",
             "WriteRows");

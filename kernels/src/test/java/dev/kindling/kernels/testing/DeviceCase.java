@@ -2,14 +2,18 @@ package dev.kindling.kernels.testing;
 
 import dev.kindling.kernels.cases.OpCase;
 import dev.kindling.kernels.graph.DType;
+import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Init;
+import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AttentionGradient;
@@ -35,6 +39,7 @@ import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
@@ -43,9 +48,11 @@ import dev.kindling.kernels.graph.op.ResidualRmsNorm;
 import dev.kindling.kernels.graph.op.RmsNorm;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
+import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
+import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.List;
@@ -65,6 +72,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
   private static final Set<Class<?>> ON_VARIABLES =
       Set.of(
           Accumulate.class,
+          AdamDirection.class,
           Adafactor.class,
           AdamMini.class,
           AdamW.class,
@@ -82,9 +90,11 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           QuantizedAdamW.class,
           RandomNormal.class,
           ScaledUpdate.class,
+          ScatterColumns.class,
           Sgd.class,
           Sketch.class,
-          SketchMoments.class);
+          SketchMoments.class,
+          Subspace.class);
 
   /** Matrices that are no activations although the operation takes activations too. */
   private static final Map<Class<?>, Set<Integer>> VARIABLE_INPUTS =
@@ -99,6 +109,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(LinearInputGradient.class, Set.of(1)),
           Map.entry(LinearWeightGradient.class, Set.of(2)),
           Map.entry(Momentum.class, Set.of(0, 1)),
+          Map.entry(Project.class, Set.of(0)),
           Map.entry(RmsNormGradient.class, Set.of(2)),
           Map.entry(WriteRows.class, Set.of(1)));
 
@@ -123,7 +134,14 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(RmsNorm.class, new int[] {1, 1}),
           Map.entry(RmsNormGradient.class, new int[] {1, 1}),
           Map.entry(ScaledUpdate.class, new int[] {0, 1}),
+          Map.entry(ScatterColumns.class, new int[] {0, 2}),
           Map.entry(Sgd.class, new int[] {0, 1}));
+
+  /**
+   * The matrix that an operation writes although no update adds to it: a device may store it in
+   * bf16 alone, where only rows of a table show it.
+   */
+  private static final Map<Class<?>, Integer> FROZEN = Map.of(ScatterColumns.class, 2);
 
   /** Gradients that a device may store in bf16, from the first of them; see {@link #isFresh}. */
   private static final Map<Class<?>, Integer> GRADIENTS =
@@ -138,10 +156,12 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(LinearWeightGradient.class, 2),
           Map.entry(Lion.class, 1),
           Map.entry(Momentum.class, 0),
+          Map.entry(Project.class, 0),
           Map.entry(QuantizedAdamW.class, 1),
           Map.entry(ScaledUpdate.class, 1),
           Map.entry(Sgd.class, 1),
-          Map.entry(Sketch.class, 0));
+          Map.entry(Sketch.class, 0),
+          Map.entry(Subspace.class, 0));
 
   public static DeviceCase of(OpCase line, long seed) {
     return of(line.op(), line.types(), line.values(seed));
@@ -177,12 +197,15 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
       if (freshGradients && isFresh(op, i, types.size())) {
         role = Role.FRESH_GRADIENT;
       }
-      Value value = builder.variable(new Variable("in" + i, type, role));
+      Value value =
+          isFrozen(op, i) ? frozen(builder, i, type) : builder.variable(variable(i, type, role));
       inputs[i] = activation ? rowsOf(builder, value, contents) : value;
     }
     List<Value> outputs = builder.add(op, inputs);
     for (int i = 0; i < outputs.size(); i++) {
-      builder.output(output(i), outputs.get(i));
+      boolean frozen = isFrozen(op, op.alias(i));
+      Value shown = frozen ? rowsOf(builder, outputs.get(i), contents) : outputs.get(i);
+      builder.output(output(i), shown);
     }
     return new DeviceCase(builder.build(), contents, outputs.size());
   }
@@ -190,6 +213,19 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
   /** Name of the variable that shows an output. */
   public static String output(int index) {
     return "out" + index;
+  }
+
+  private static Variable variable(int input, ValueType type, Role role) {
+    return new Variable("in" + input, type, role);
+  }
+
+  private static Value frozen(GraphBuilder builder, int input, ValueType type) {
+    return builder.param(
+        new Param("in" + input, type.shape(), Demand.none(), Init.zeros(), false));
+  }
+
+  private static boolean isFrozen(Op op, int input) {
+    return Integer.valueOf(input).equals(FROZEN.get(op.getClass()));
   }
 
   /** All rows of the table in their order: the same matrix, but written by a node. */

@@ -3,6 +3,7 @@ package dev.kindling.kernels.testing;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
@@ -43,6 +44,7 @@ import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
@@ -60,6 +62,7 @@ import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightedSum;
@@ -158,6 +161,7 @@ public final class Oracle {
 
   private static void updates(Map<Class<? extends Op>, Rule> rules) {
     rules.put(Adafactor.class, FactoredOracle::update);
+    rules.put(AdamDirection.class, SubspaceOracle::direction);
     rules.put(AdamMini.class, UpdateOracle::adamMini);
     rules.put(AdamW.class, UpdateOracle::adamW);
     rules.put(ClipScale.class, UpdateOracle::clipScale);
@@ -170,12 +174,14 @@ public final class Oracle {
     rules.put(Momentum.class, DirectionOracle::momentum);
     rules.put(Normalize.class, DirectionOracle::normalize);
     rules.put(Perturb.class, ZerothOrderOracle::perturb);
+    rules.put(Project.class, SubspaceOracle::project);
     rules.put(ProjectedGradient.class, ZerothOrderOracle::projectedGradient);
     rules.put(QuantizedAdamW.class, QuantizedOracle::adamW);
     rules.put(ScaledUpdate.class, SketchOracle::update);
     rules.put(Sgd.class, UpdateOracle::sgd);
     rules.put(Sketch.class, SketchOracle::sketch);
     rules.put(SketchMoments.class, SketchOracle::moments);
+    rules.put(Subspace.class, SubspaceOracle::subspace);
     rules.put(WeightedSum.class, DirectionOracle::weightedSum);
   }
 }

@@ -42,9 +42,8 @@ public final class PoisonedRun implements AutoCloseable {
     List<Variable> variables = new ArrayList<>(graph.variables());
     variables.addAll(spoiler.variables());
     Communicator alone = ThreadCommunicator.create(1).get(0);
-    memory = backend.allocate(variables);
+    memory = backend.allocate(variables, List.of(spoiler, graph));
     try {
-      // Compiled first, so that the arena that it asks for, the larger one, serves both.
       poison = backend.compile(spoiler, memory, Map.of());
       program = backend.compile(graph, memory, Map.of(Axis.DATA, alone));
     } catch (RuntimeException refused) {

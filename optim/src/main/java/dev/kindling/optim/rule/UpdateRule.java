@@ -18,7 +18,7 @@ import java.util.Optional;
  * is skipped: parameters and state keep their bits.
  */
 public sealed interface UpdateRule extends Optimizer
-    permits Adafactor, AdamMini, Apollo, ApolloMini, ElementRule, Muon {
+    permits Adafactor, AdamMini, Apollo, ApolloMini, ElementRule, Galore, Muon {
 
   /** Learning rate before the schedule's factor. */
   @Override

@@ -39,6 +39,12 @@ class StateBytesTest {
     return p.shape().elements();
   }
 
+  private static long sides(Param p, boolean shorter) {
+    int rows = p.shape().dim(0);
+    int columns = p.shape().dim(1);
+    return shorter ? Math.min(rows, columns) : Math.max(rows, columns);
+  }
+
   /** Bytes per parameter, as the docstrings give them. */
   private static Map<Optimizer, ToLongFunction<Param>> formulas() {
     AdamMini mini = new AdamMini(1e-3, 0.9, 0.95, 1e-8, Optional.of(16), 0.1, 1.0);
@@ -64,6 +70,14 @@ class StateBytesTest {
             4 * elements(p)
                 + 4L * (p.equals(GAIN) ? 1 : p.shape().dim(0) / (p.equals(QUERY) ? 16 : 1)));
     formulas.put(muon, p -> p.equals(QUERY) || p.equals(DOWN) ? 4 * elements(p) : 8 * elements(p));
+    Galore galore =
+        new Galore(1e-3, 0.9, 0.999, 1e-6, 0, 0, 16, 0.25, 200, 8, 0, Optional.empty());
+    formulas.put(
+        galore,
+        p ->
+            p.hidden()
+                ? 4L * 16 * (sides(p, true) + 2 * sides(p, false)) + 4
+                : 8 * elements(p));
     formulas.put(
         new Groups(adam(AdamState.BF16), List.of(new Group("*norm*", factored))),
         p -> p.equals(GAIN) ? 4 * 65 : 4 * elements(p));

@@ -14,6 +14,7 @@ final class UpdateReference {
   private final double[] first;
   private final double[] second;
   private @Nullable ApolloReference matrix;
+  private @Nullable GaloreReference subspace;
   private double beta1Power = 1;
   private double beta2Power = 1;
   private int updates;
@@ -68,6 +69,8 @@ final class UpdateReference {
       apollo(apollo, g, eta);
     } else if (rule instanceof ApolloMini mini) {
       apollo(mini.general(), g, eta);
+    } else if (rule instanceof Galore galore) {
+      galore(galore, g, eta);
     } else if (rule instanceof Sgd sgd) {
       sgd(sgd, g, eta);
     } else if (rule instanceof Adafactor factored) {
@@ -140,6 +143,16 @@ final class UpdateReference {
     }
     double[] own = Arrays.copyOf(g, UpdateBench.DECAYED);
     matrix.update(before, own, eta / apollo.lr(), true);
+    System.arraycopy(before, 0, theta, 0, before.length);
+  }
+
+  private void galore(Galore galore, double[] g, double eta) {
+    double[] before = Arrays.copyOf(theta, UpdateBench.DECAYED);
+    adam((AdamW) galore.rules().get(1), g, eta, 0);
+    if (subspace == null) {
+      subspace = new GaloreReference(galore, 3, 2);
+    }
+    subspace.update(before, Arrays.copyOf(g, UpdateBench.DECAYED), eta / galore.lr(), true);
     System.arraycopy(before, 0, theta, 0, before.length);
   }
 

@@ -49,6 +49,8 @@ class UpdateRuleTest {
               1.01,
               3,
               Optional.empty()),
+          galore(2, 0.1),
+          galore(1, 0.0),
           new Sgd(1e-2, 0.0, false, 0.0, 0.0),
           new Sgd(1e-2, 0.0, false, 0.1, 1.0),
           new Sgd(1e-2, 0.9, false, 0.05, 1.0),
@@ -72,6 +74,12 @@ class UpdateRuleTest {
         granularity,
         3,
         Optional.empty());
+  }
+
+  /** As many iterations as singular values of random gradients want that lie side by side. */
+  private static Galore galore(int rank, double decay) {
+    return new Galore(
+        1e-2, 0.9, 0.999, 1e-6, decay, 1.0, rank, 0.5, 30, 2000, 3, Optional.empty());
   }
 
   private static float[] normal(Random random, double size) {

@@ -2,6 +2,7 @@ package dev.kindling.kernels.backend.cpu;
 
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
@@ -45,6 +46,7 @@ import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
@@ -64,6 +66,7 @@ import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightedSum;
@@ -130,6 +133,7 @@ final class CpuKernels {
 
   private static void updates(Map<Class<? extends Op>, CpuKernel> table) {
     table.put(Adafactor.class, FactoredCpu::update);
+    table.put(AdamDirection.class, DirectionCpu::adam);
     table.put(AdamMini.class, AdamMiniCpu::bind);
     table.put(AdamW.class, UpdateCpu::adamW);
     table.put(ClipScale.class, UpdateCpu::clipScale);
@@ -142,12 +146,14 @@ final class CpuKernels {
     table.put(Momentum.class, DirectionCpu::momentum);
     table.put(Normalize.class, DirectionCpu::normalize);
     table.put(Perturb.class, PerturbCpu::perturb);
+    table.put(Project.class, SubspaceCpu::project);
     table.put(ProjectedGradient.class, PerturbCpu::projectedGradient);
     table.put(QuantizedAdamW.class, QuantizedAdamWCpu::bind);
     table.put(ScaledUpdate.class, SketchCpu::update);
     table.put(Sgd.class, UpdateCpu::sgd);
     table.put(Sketch.class, SketchCpu::sketch);
     table.put(SketchMoments.class, SketchCpu::moments);
+    table.put(Subspace.class, SubspaceCpu::subspace);
     table.put(WeightedSum.class, DirectionCpu::weightedSum);
   }
 }

@@ -2,6 +2,7 @@ package dev.kindling.kernels.backend.cpu;
 
 import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.graph.StepScalar;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
@@ -30,6 +31,33 @@ final class DirectionCpu {
           float mean = Math.fma(rest, g - buffer.get(i), buffer.get(i));
           buffer.set(i, mean);
           direction.set(i, op.nesterov() ? Math.fma(rest, g - mean, mean) : mean);
+        });
+  }
+
+  static Runnable adam(Binding binding) {
+    AdamDirection op = binding.op(AdamDirection.class);
+    Operand gradient = binding.in(0);
+    Operand scale = binding.in(3);
+    Operand step = binding.in(4);
+    Operand direction = binding.out(0);
+    Operand m = binding.out(1);
+    Operand v = binding.out(2);
+    return elementwise(
+        binding,
+        i -> {
+          float factor = scale.get(0);
+          if (factor == 0) {
+            direction.set(i, 0);
+            return;
+          }
+          float g = factor * gradient.get(i);
+          float first = Math.fma(1 - op.beta1(), g - m.get(i), m.get(i));
+          float second = Math.fma(1 - op.beta2(), Math.fma(g, g, -v.get(i)), v.get(i));
+          m.set(i, first);
+          v.set(i, second);
+          float mean = first / step.get(StepScalar.BIAS_CORRECTION1.ordinal());
+          float square = second / step.get(StepScalar.BIAS_CORRECTION2.ordinal());
+          direction.set(i, mean / ((float) Math.sqrt(square) + op.eps()));
         });
   }
 

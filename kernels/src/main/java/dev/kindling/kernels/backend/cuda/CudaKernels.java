@@ -4,6 +4,7 @@ import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
@@ -47,6 +48,7 @@ import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
@@ -66,6 +68,7 @@ import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightedSum;
@@ -169,6 +172,7 @@ final class CudaKernels {
 
   private static void updates(Map<Class<? extends Op>, Binder> table) {
     table.put(Adafactor.class, FactoredCuda::update);
+    table.put(AdamDirection.class, DirectionCuda::adam);
     table.put(AdamMini.class, UpdateCuda::adamMini);
     table.put(AdamW.class, UpdateCuda::adamW);
     table.put(ClipScale.class, UpdateCuda::clipScale);
@@ -181,12 +185,14 @@ final class CudaKernels {
     table.put(Momentum.class, DirectionCuda::momentum);
     table.put(Normalize.class, DirectionCuda::normalize);
     table.put(Perturb.class, PerturbCuda::perturb);
+    table.put(Project.class, SubspaceCuda::project);
     table.put(ProjectedGradient.class, PerturbCuda::projectedGradient);
     table.put(QuantizedAdamW.class, UpdateCuda::quantizedAdamW);
     table.put(ScaledUpdate.class, SketchCuda::update);
     table.put(Sgd.class, UpdateCuda::sgd);
     table.put(Sketch.class, SketchCuda::sketch);
     table.put(SketchMoments.class, SketchCuda::moments);
+    table.put(Subspace.class, SubspaceCuda::subspace);
     table.put(WeightedSum.class, DirectionCuda::weightedSum);
   }
 }

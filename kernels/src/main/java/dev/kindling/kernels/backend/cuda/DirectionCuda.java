@@ -2,6 +2,7 @@ package dev.kindling.kernels.backend.cuda;
 
 import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
@@ -24,6 +25,17 @@ final class DirectionCuda {
         .longs(direction.elements())
         .floats(op.momentum())
         .ints(op.nesterov() ? 1 : 0, narrow(gradient))
+        .ready();
+  }
+
+  static void adam(Binding b, Node node) {
+    AdamDirection op = Binding.op(node, AdamDirection.class);
+    Operand direction = b.out(node, 0);
+    flat(b, "adam_direction" + direction.variant(), direction)
+        .at(b.in(node, 0).address(), b.out(node, 1).address(), b.out(node, 2).address())
+        .at(b.in(node, 3).address(), b.in(node, 4).address(), direction.address())
+        .longs(direction.elements())
+        .floats(op.beta1(), op.beta2(), op.eps())
         .ready();
   }
 

@@ -42,7 +42,7 @@ final class KernelCall implements Command {
             function,
             extent.gridX(),
             extent.gridY(),
-            1,
+            extent.gridZ(),
             extent.block(),
             extent.blockY(),
             1,

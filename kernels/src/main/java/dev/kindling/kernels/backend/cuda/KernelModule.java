@@ -41,6 +41,7 @@ final class KernelModule implements AutoCloseable {
           "rope",
           "scaled",
           "sketch",
+          "subspace",
           "update");
 
   private final CudaDevice device;

@@ -9,13 +9,14 @@ import org.jspecify.annotations.Nullable;
 /** One kernel with its grid and its arguments, in the order of its signature. */
 final class Launch implements Command {
   /** Grid and block of a launch, and bytes of dynamic shared memory. */
-  record Extent(int gridX, int gridY, int block, int blockY, int shared) {}
+  record Extent(int gridX, int gridY, int gridZ, int block, int blockY, int shared) {}
 
   private final String name;
   private final @Nullable Function<Launch, Command> device;
   private final List<Number> arguments = new ArrayList<>();
   private int gridX = 1;
   private int gridY = 1;
+  private int gridZ = 1;
   private int block = 256;
   private int blockY = 1;
   private int shared;
@@ -37,6 +38,12 @@ final class Launch implements Command {
     gridX = Math.toIntExact(blocksX);
     gridY = blocksY;
     block = threads;
+    return this;
+  }
+
+  /** The same grid several times over. */
+  Launch layers(int count) {
+    gridZ = count;
     return this;
   }
 
@@ -85,7 +92,7 @@ final class Launch implements Command {
   }
 
   Extent extent() {
-    return new Extent(gridX, gridY, block, blockY, shared);
+    return new Extent(gridX, gridY, gridZ, block, blockY, shared);
   }
 
   /** Longs for pointers and 64-bit numbers, ints, floats. */
@@ -100,6 +107,7 @@ final class Launch implements Command {
 
   @Override
   public String toString() {
-    return "kernel " + name + "<<<(" + gridX + "," + gridY + "), " + block + ", " + shared + ">>>";
+    String grid = gridX + "," + gridY + (gridZ == 1 ? "" : "," + gridZ);
+    return "kernel " + name + "<<<(" + grid + "), " + block + ", " + shared + ">>>";
   }
 }

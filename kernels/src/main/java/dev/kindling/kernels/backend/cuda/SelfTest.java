@@ -16,6 +16,7 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -47,7 +48,7 @@ final class SelfTest {
   /**
    * @param ordinal of the GPU, which is open already
    * @param notices hears what takes long
-   * @return names of the kernels that were launched
+   * @return what was launched: kernels, and the products behind them
    * @throws DeviceException that names operation and kernels whose result is wrong
    */
   static Set<String> run(int ordinal, Consumer<String> notices) {
@@ -101,6 +102,7 @@ final class SelfTest {
         // One by one, so that a kernel that breaks the context is named.
         engine.device().synchronize("self-test: " + binding.commands());
         binding.commands().forEach(command -> launched.add(command.toString()));
+        Closing.all(binding.owned());
       }
       memory.download(Role.OUTPUT, 0).issue();
       engine.device().synchronize("self-test");

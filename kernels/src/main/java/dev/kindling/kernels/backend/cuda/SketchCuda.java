@@ -71,7 +71,8 @@ final class SketchCuda {
     }
     if (product) {
       long from = copies ? scratch.copy() : gradient.address();
-      product(b, node, from, wide ? Element.F32 : Element.BF16, scratch.projection());
+      long[] abd = {from, scratch.projection(), b.out(node, 0).address()};
+      product(b, op.channels(), op.rank(), abd, wide ? Element.F32 : Element.BF16);
     }
   }
 
@@ -115,25 +116,29 @@ final class SketchCuda {
         .ready();
   }
 
-  private static void product(Binding b, Node node, long from, Element element, long projection) {
-    Sketch op = Binding.op(node, Sketch.class);
-    Channels channels = op.channels();
+  /**
+   * Channels times a matrix of {@code rank} columns.
+   *
+   * @param abd addresses of gradient, matrix and result
+   * @param element what gradient and matrix are stored in
+   */
+  static void product(Binding b, Channels channels, int rank, long[] abd, Element element) {
     ProductShape shape =
         new ProductShape(
             !channels.areRows(),
             false,
             channels.own(),
-            op.rank(),
+            rank,
             channels.contracted(),
             channels.columns(),
-            op.rank(),
-            op.rank(),
+            rank,
+            rank,
             element,
             Element.F32,
             false,
             Epilogue.NONE,
             0);
-    b.product(shape, from, projection, b.out(node, 0).address(), 0, 0);
+    b.product(shape, abd[0], abd[1], abd[2], 0, 0);
   }
 
   /** Every sketch of the group in one launch, then the sums of each. */

@@ -13,6 +13,7 @@ import java.util.Optional;
  */
 public sealed interface Op
     permits Accumulate,
+        AdamDirection,
         AdamMini,
         Adafactor,
         AdamW,
@@ -56,6 +57,7 @@ public sealed interface Op
         Momentum,
         Normalize,
         Perturb,
+        Project,
         ProjectedGradient,
         QuantizedAdamW,
         RandomNormal,
@@ -75,6 +77,7 @@ public sealed interface Op
         SketchMoments,
         SliceRows,
         SplitColumns,
+        Subspace,
         SwiGlu,
         SwiGluGradient,
         WeightedSum,

@@ -223,6 +223,23 @@ class CudaBytesTest {
     assertThat(lines).isGreaterThan(40);
   }
 
+  /** As the tests on a GPU hand them over: what a kernel refuses there, it refuses here. */
+  @Test
+  void linesThatKernelsTakeAreBoundDry() {
+    int lines = 0;
+    for (OpCase line : OpCases.all()) {
+      for (Precision precision : Precision.values()) {
+        if (line.ranks() == 1 && CudaOperationsTest.isTaken(line.op(), precision)) {
+          lines++;
+          Graph graph = DeviceCase.of(line, 1).graph();
+          LayoutCheck.check(graph, Layout.of(graph, precision, GroupRules.ALL));
+          assertThat(of(graph, precision).total()).as("%s %s", line, precision).isPositive();
+        }
+      }
+    }
+    assertThat(lines).isGreaterThan(1000);
+  }
+
   private static CudaBytes of(Graph graph, Precision precision) {
     return CudaBytes.of(graph.variables(), List.of(graph), precision, 132);
   }

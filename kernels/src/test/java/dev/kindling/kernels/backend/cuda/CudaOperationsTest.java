@@ -112,7 +112,7 @@ class CudaOperationsTest {
   }
 
   /** What the kernels claim; everything else they must refuse by name. */
-  private static boolean isTaken(Op op, Precision precision) {
+  static boolean isTaken(Op op, Precision precision) {
     if (op instanceof Attention attention) {
       return precision == Precision.BF16 && isTaken(attention.shape());
     }

@@ -187,6 +187,7 @@ class OpCostTest {
               || op instanceof Attention
               || op instanceof AttentionGradient
               || op instanceof CachedAttention
+              || op instanceof Project
               || op instanceof Sketch;
       assertThat(op.flops(line.types()) > 0).as(line.name()).isEqualTo(product);
     }

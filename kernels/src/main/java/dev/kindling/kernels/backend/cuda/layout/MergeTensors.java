@@ -12,6 +12,7 @@ import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.SketchMoments;
+import dev.kindling.kernels.graph.op.Subspace;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -82,6 +83,9 @@ final class MergeTensors {
     }
     if (node.op() instanceof SketchMoments op) {
       return List.of(op.beta1(), op.beta2(), op.eps(), op.perChannel(), node.input(count - 1));
+    }
+    if (node.op() instanceof Subspace op) {
+      return List.of(op, node.input(count - 1));
     }
     if (node.op() instanceof ScaledUpdate op) {
       return List.of(

@@ -8,6 +8,7 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.Adafactor;
+import dev.kindling.kernels.graph.op.AdamDirection;
 import dev.kindling.kernels.graph.op.AdamMini;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Add;
@@ -51,6 +52,7 @@ import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
+import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.RandomNormal;
@@ -70,6 +72,7 @@ import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.WeightedSum;
@@ -109,6 +112,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
   static final Map<Class<? extends Op>, OpStorage> ROWS =
       Map.ofEntries(
           Map.entry(Accumulate.class, SUMS),
+          Map.entry(AdamDirection.class, NORM),
           Map.entry(AdamMini.class, SUMS),
           Map.entry(Adafactor.class, SUMS),
           Map.entry(AdamW.class, SUMS),
@@ -158,6 +162,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(MagnitudeGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
           Map.entry(Mezo.class, SUMS),
           Map.entry(Perturb.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(Project.class, SUMS),
           Map.entry(ProjectedGradient.class, SUMS),
           Map.entry(Lion.class, SUMS),
           Map.entry(WeightedSum.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
@@ -184,6 +189,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(SketchMoments.class, SUMS),
           Map.entry(SliceRows.class, MOVES),
           Map.entry(SplitColumns.class, new OpStorage(List.of(AS_INPUT), Set.of(0), DENSE)),
+          Map.entry(Subspace.class, new OpStorage(List.of(FP32, FP32, ACTIVATION), DENSE, DENSE)),
           Map.entry(SwiGlu.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 1), DENSE)),
           Map.entry(
               SwiGluGradient.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 1), Set.of(0, 1))),

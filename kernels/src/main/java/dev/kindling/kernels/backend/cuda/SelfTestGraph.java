@@ -47,6 +47,8 @@ import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
@@ -365,8 +367,10 @@ final class SelfTestGraph {
     WeightLayout layout = WeightLayout.OUT_IN;
     Value weight = floats(Role.PARAMETER, WIDTH, 17);
     Value down = floats(Role.PARAMETER, 3, 17);
-    Value norms =
-        show(new RowNorms(layout, 0.5f), weight, down, floats(Role.PARAMETER, WIDTH, 3)).get(0);
+    Value up = floats(Role.PARAMETER, WIDTH, 3);
+    Value norms = show(new RowNorms(layout, 0.5f), weight, down, up).get(0);
+    show(new MaskedWeight(layout, 0.5f), weight, down, up);
+    show(new MaskedGradient(layout, 0.5f), floats(Role.GRADIENT, WIDTH, 17), weight);
     Value length = floats(Role.PARAMETER, WIDTH);
     show(new Magnitude(true), x, length, norms, floats(Role.PARAMETER, WIDTH));
     show(new MagnitudeGradient(), x, y, length, norms);

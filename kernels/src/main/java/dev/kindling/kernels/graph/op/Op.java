@@ -52,6 +52,8 @@ public sealed interface Op
         Lion,
         Magnitude,
         MagnitudeGradient,
+        MaskedGradient,
+        MaskedWeight,
         Mezo,
         Momentum,
         Normalize,

@@ -123,6 +123,28 @@ __device__ __forceinline__ void scatter(const T* base, const D* delta, const int
       norms[out] = sqrtf(sum);                                                                     \
     }                                                                                              \
   }                                                                                                \
+  /* v = W + factor up down where W is not zero, else 0; v [outs, ins], W like it if out_in, else      \
+     [ins, outs]. Grid ceil(outs * ins / 4096), block 256; outs * ins < 2^32. */                   \
+  extern "C" __global__ void __launch_bounds__(THREADS) masked_weight_##SUFFIX(                    \
+      const T* weight, const T* down, const T* up, T* v, int outs, int ins, int rank, int out_in,  \
+      float factor) {                                                                              \
+    each(outs, ins, [&](unsigned out, unsigned in) {                                               \
+      long long at = (long long)out * ins + in;                                                    \
+      float value = widen(weight[out_in ? at : (long long)in * outs + out]);                       \
+      float moved = fmaf(factor, branch(down, up, out, in, ins, rank), value);                     \
+      v[at] = narrow<T>(value == 0.0f ? 0.0f : moved);                                             \
+    });                                                                                            \
+  }                                                                                                \
+  /* g = factor dv where W is not zero, else 0; shapes, grid and block as above. g may be dv if T   \
+     is float. */                                                                                  \
+  extern "C" __global__ void __launch_bounds__(THREADS) masked_gradient_##SUFFIX(                  \
+      const float* dv, const T* weight, T* g, int outs, int ins, int out_in, float factor) {       \
+    each(outs, ins, [&](unsigned out, unsigned in) {                                               \
+      long long at = (long long)out * ins + in;                                                    \
+      float value = widen(weight[out_in ? at : (long long)in * outs + out]);                       \
+      g[at] = narrow<T>(value == 0.0f ? 0.0f : factor * dv[at]);                                   \
+    });                                                                                            \
+  }                                                                                                \
   /* y = v * (m / norms) + bias, bias may be null. Grid and block as scale. y may be v. */         \
   extern "C" __global__ void __launch_bounds__(THREADS) magnitude_##SUFFIX(                        \
       const T* v, const float* m, const float* norms, const float* bias, T* y, int rows,           \

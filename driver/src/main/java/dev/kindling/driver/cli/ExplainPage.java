@@ -38,7 +38,7 @@ final class ExplainPage {
         StepStages.of(memory.chosen(), plan.arithmetic().accumulation(), memory::activationBytes);
     stages(step);
     memory(step, memory);
-    work(step);
+    work(step, memory.chosen().model().parameterCount());
     return out.toString();
   }
 
@@ -157,9 +157,9 @@ final class ExplainPage {
     }
   }
 
-  private void work(StepStages step) {
+  private void work(StepStages step, long ofModel) {
     section("one step");
-    row("parameters", step.parameters(), "trained scalars");
+    row("parameters", step.parameters(), "trained scalars" + share(step.parameters(), ofModel));
     row("FLOPs", step.flops(), "per rank, matrix products");
     row("FLOPs per token", step.flops() * plan.ranks() / plan.globalBatch(), "");
     row("bytes moved", step.bytes(), "per rank, if no cache existed");
@@ -168,6 +168,11 @@ final class ExplainPage {
       row(each.collective(), each.bytes(), note);
     }
     row("bytes sent", step.sentBytes(), "per rank, over " + plan.ranks() + " ranks");
+  }
+
+  private static String share(long trained, long all) {
+    String percent = String.format(Locale.ROOT, "%.3f", 100.0 * trained / all);
+    return trained == all ? "" : ", " + percent + "% of the " + all + " of the model";
   }
 
   private void section(String title) {

@@ -42,6 +42,7 @@ public final class Kindling implements Runnable {
     line.addSubcommand(new LogsCommand());
     line.addSubcommand(new DiffRunsCommand(bodies));
     line.addSubcommand(new ReplayCommand());
+    line.addSubcommand(new PruneCommand());
     line.setOut(out).setErr(err);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionExceptionHandler(

@@ -26,6 +26,7 @@ import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.MaskedGradient;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
@@ -89,6 +90,7 @@ public final class WithoutGradient {
           Map.entry(LinearInputGradient.class, SECOND_ORDER),
           Map.entry(LinearWeightGradient.class, SECOND_ORDER),
           Map.entry(MagnitudeGradient.class, SECOND_ORDER),
+          Map.entry(MaskedGradient.class, SECOND_ORDER),
           Map.entry(Mezo.class, UPDATE),
           Map.entry(Perturb.class, "takes the place of a gradient"),
           Map.entry(Project.class, UPDATE),

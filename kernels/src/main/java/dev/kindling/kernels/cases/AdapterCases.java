@@ -9,6 +9,8 @@ import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.RowNorms;
 import dev.kindling.kernels.graph.op.Scale;
@@ -18,6 +20,10 @@ import java.util.List;
 
 /** The lines of the case table about adapters. */
 final class AdapterCases {
+  /** Half of it zeros, the rest far from zero. */
+  private static final OpCase.Draw PRUNED =
+      (random, i) -> random.nextBoolean() ? 0 : random.nextDouble(0.5, 2);
+
   private static final OpCase.Draw POSITIVE = (random, i) -> random.nextDouble(0.5, 2);
 
   /** Tokens, input and output features, rank. */
@@ -53,6 +59,7 @@ final class AdapterCases {
     OpCase.Input y = f32(NORMAL, tokens, outs);
     add("rank " + rank, new Scale(-1.5f), 1, hidden);
     add("rank " + rank, new LinearOnto(), rank, hidden, f32(NORMAL, outs, rank), y);
+    add("over", new LinearOnto(true), rank, hidden, f32(NORMAL, outs, rank), y);
   }
 
   private void elements(int tokens, int width) {
@@ -76,5 +83,8 @@ final class AdapterCases {
     OpCase.Input down = f32(NORMAL, rank, ins);
     OpCase.Input up = f32(NORMAL, outs, rank);
     add(layout + "", new RowNorms(layout, 0.5f), ins + rank, weight, down, up);
+    OpCase.Input pruned = f32(PRUNED, whole);
+    add(layout + "", new MaskedWeight(layout, -1.5f), rank, pruned, down, up);
+    add(layout + "", new MaskedGradient(layout, -1.5f), 1, f32(NORMAL, outs, ins), pruned);
   }
 }

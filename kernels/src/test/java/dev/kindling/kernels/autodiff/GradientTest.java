@@ -18,6 +18,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.testing.Contents;
 import dev.kindling.kernels.testing.GraphOracle;
 import dev.kindling.kernels.testing.Oracle;
@@ -65,7 +66,7 @@ class GradientTest {
       inputs[i] =
           type.dtype() == DType.I32
               ? builder.input("in" + i, type.shape(), DType.I32)
-              : builder.param(param("in" + i, type));
+              : builder.param(constant(line, i) ? frozen("in" + i, type) : param("in" + i, type));
       for (int rank = 0; rank < line.ranks(); rank++) {
         given.get(rank).put("in" + i, values.get(rank).get(i));
       }
@@ -96,6 +97,11 @@ class GradientTest {
         }
       }
     }
+  }
+
+  /** What the operation takes as a constant, because it decides by it. */
+  private static boolean constant(OpCase line, int input) {
+    return line.op() instanceof MaskedWeight && input == 0;
   }
 
   /** Outputs kept for backward only: nothing downstream reads them. */
@@ -224,6 +230,7 @@ class GradientTest {
             "LinearWeightGradient",
             "Lion",
             "MagnitudeGradient",
+            "MaskedGradient",
             "Mezo",
             "Momentum",
             "Normalize",
@@ -246,6 +253,10 @@ class GradientTest {
             "WeightedSum",
             "WriteRows");
     assertThat(WithoutGradient.REASONS.values()).allMatch(reason -> reason.length() > 8);
+  }
+
+  private static Param frozen(String name, ValueType type) {
+    return new Param(name, type.shape(), Demand.none(), Init.zeros(), true);
   }
 
   private static Param param(String name, ValueType type) {

@@ -1,7 +1,10 @@
 package dev.kindling.kernels.testing;
 
 import dev.kindling.kernels.graph.op.Dropout;
+import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.Magnitude;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.RowNorms;
 import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.op.ScatterColumns;
@@ -22,7 +25,8 @@ final class AdapterOracle {
   static List<double[]> linearOnto(Oracle.Call call) {
     int rank = call.dim(0, 1);
     int outs = call.dim(2, 1);
-    double[] y = call.in(2).clone();
+    boolean over = ((LinearOnto) call.op()).over();
+    double[] y = over ? new double[call.in(2).length] : call.in(2).clone();
     for (int i = 0; i < y.length; i++) {
       for (int k = 0; k < rank; k++) {
         y[i] += call.in(0)[i / outs * rank + k] * call.in(1)[i % outs * rank + k];
@@ -76,6 +80,39 @@ final class AdapterOracle {
       norms[out] = Math.sqrt(norms[out]);
     }
     return List.of(norms);
+  }
+
+  static List<double[]> maskedWeight(Oracle.Call call) {
+    MaskedWeight op = (MaskedWeight) call.op();
+    int rank = call.dim(1, 0);
+    int ins = call.dim(1, 1);
+    int outs = call.dim(2, 0);
+    double[] v = new double[outs * ins];
+    for (int i = 0; i < v.length; i++) {
+      double w = call.in(0)[place(op.layout(), i, outs, ins)];
+      for (int k = 0; w != 0 && k < rank; k++) {
+        v[i] += op.scale() * call.in(2)[i / ins * rank + k] * call.in(1)[k * ins + i % ins];
+      }
+      v[i] += w;
+    }
+    return List.of(v);
+  }
+
+  static List<double[]> maskedGradient(Oracle.Call call) {
+    MaskedGradient op = (MaskedGradient) call.op();
+    int outs = call.dim(0, 0);
+    int ins = call.dim(0, 1);
+    double[] g = new double[outs * ins];
+    for (int i = 0; i < g.length; i++) {
+      boolean kept = call.in(1)[place(op.layout(), i, outs, ins)] != 0;
+      g[i] = kept ? op.scale() * call.in(0)[i] : 0;
+    }
+    return List.of(g);
+  }
+
+  /** Where element i of [outs, ins] stands in a weight of the layout. */
+  private static int place(WeightLayout layout, int i, int outs, int ins) {
+    return layout == WeightLayout.OUT_IN ? i : i % ins * outs + i / ins;
   }
 
   static List<double[]> magnitude(Oracle.Call call) {

@@ -39,6 +39,8 @@ import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
@@ -141,6 +143,8 @@ public final class Oracle {
     rules.put(LinearWeightGradient.class, LinearOracle::weight);
     rules.put(Magnitude.class, AdapterOracle::magnitude);
     rules.put(MagnitudeGradient.class, AdapterOracle::magnitudeGradient);
+    rules.put(MaskedGradient.class, AdapterOracle::maskedGradient);
+    rules.put(MaskedWeight.class, AdapterOracle::maskedWeight);
     rules.put(RandomNormal.class, SimpleOracle::randomNormal);
     rules.put(ResidualLayerNorm.class, NormOracle::residualLayer);
     rules.put(ResidualRmsNorm.class, NormOracle::residualRms);

@@ -10,12 +10,22 @@ import dev.kindling.worker.model.Weight;
  * The low-rank adapter of one linear map. Parameters have peft's names without its prefix.
  *
  * @param scale what the branch is multiplied by
- * @param magnitude whether output rows have a trained length
+ * @param kind how it takes part
  */
-record Branch(Weight weight, int rank, float scale, boolean magnitude) {
+record Branch(Weight weight, int rank, float scale, BranchKind kind) {
   static final String DOWN = ".lora_A.weight";
   static final String UP = ".lora_B.weight";
   static final String MAGNITUDE = ".lora_magnitude_vector";
+
+  /** Whether output rows have a trained length. */
+  boolean magnitude() {
+    return kind == BranchKind.LENGTHENED;
+  }
+
+  /** Whether it leaves the zeros of the weight alone. */
+  boolean masked() {
+    return kind == BranchKind.MASKED;
+  }
 
   /** A, [rank, in]. */
   Param down() {

@@ -90,11 +90,11 @@ public record Dora(
 
   @Override
   public Projection projection(ModelFamily model, long seed) {
-    return lora().lowRank(true).projection(model, seed);
+    return lora().lowRank(BranchKind.LENGTHENED).projection(model, seed);
   }
 
   @Override
   public void check(ModelFamily model, Expectation errors) {
-    lora().lowRank(true).check(model, errors);
+    lora().lowRank(BranchKind.LENGTHENED).check(model, errors);
   }
 }

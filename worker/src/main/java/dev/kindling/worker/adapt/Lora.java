@@ -70,17 +70,17 @@ public record Lora(
   }
 
   /** The adapter of every map that gets one. */
-  LowRank lowRank(boolean magnitudes) {
-    return new LowRank(this, magnitudes);
+  LowRank lowRank(BranchKind kind) {
+    return new LowRank(this, kind);
   }
 
   @Override
   public Projection projection(ModelFamily model, long seed) {
-    return lowRank(false).projection(model, seed);
+    return lowRank(BranchKind.BESIDE).projection(model, seed);
   }
 
   @Override
   public void check(ModelFamily model, Expectation errors) {
-    lowRank(false).check(model, errors);
+    lowRank(BranchKind.BESIDE).check(model, errors);
   }
 }

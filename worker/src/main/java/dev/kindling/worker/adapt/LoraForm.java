@@ -36,10 +36,11 @@ public record LoraForm(
 
   /**
    * @param trained values of what the projection trains
-   * @return empty for a projection without factors
+   * @return empty for a projection without factors, or with factors that a mask stands between
    */
   public static Optional<LoraForm> of(Projection projection, FirstValues trained) {
-    if (projection instanceof LowRankProjection low) {
+    if (projection instanceof LowRankProjection low
+        && low.branches().values().stream().noneMatch(Branch::masked)) {
       return Optional.of(form(low, trained));
     }
     if (projection instanceof PacaProjection paca) {
@@ -47,7 +48,7 @@ public record LoraForm(
       for (PartialWeight part : paca.partial().values()) {
         Weight weight = part.weight();
         int rank = part.columns().indices().size();
-        branches.put(weight.name(), new Branch(weight, rank, part.scale(), false));
+        branches.put(weight.name(), new Branch(weight, rank, part.scale(), BranchKind.BESIDE));
       }
       LowRankProjection low = new LowRankProjection(paca.base(), branches, 0f, 0);
       return Optional.of(form(low, (param, from, target) -> fill(paca, trained, param, target)));

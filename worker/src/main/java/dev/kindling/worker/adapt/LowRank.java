@@ -9,11 +9,11 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What {@link Lora} and {@link Dora} share.
+ * What {@link Lora}, {@link Dora}, {@link MaskLora} and {@link Perp} share.
  *
- * @param magnitudes whether rows have a trained length
+ * @param kind of all branches
  */
-record LowRank(Lora spec, boolean magnitudes) {
+record LowRank(Lora spec, BranchKind kind) {
   static final Map<String, Object> DEFAULTS =
       Map.of(
           "rank",
@@ -45,12 +45,17 @@ record LowRank(Lora spec, boolean magnitudes) {
     check(model, errors);
     Modules.orThrow(errors);
     Modules modules = Modules.of(model);
+    FrozenWeights base = new FrozenWeights(modules.trained(spec.modulesToSave()));
+    return new LowRankProjection(base, branches(modules), (float) spec.dropout(), seed);
+  }
+
+  /** By the name of the linear map, in the order of the model. */
+  Map<String, Branch> branches(Modules modules) {
     Map<String, Branch> branches = new LinkedHashMap<>();
     for (Weight target : targets(modules)) {
       branches.put(target.name(), branch(target));
     }
-    FrozenWeights base = new FrozenWeights(modules.trained(spec.modulesToSave()));
-    return new LowRankProjection(base, branches, (float) spec.dropout(), seed);
+    return branches;
   }
 
   private List<Weight> targets(Modules modules) {
@@ -61,7 +66,7 @@ record LowRank(Lora spec, boolean magnitudes) {
     int rank = rank(target);
     double alpha = Modules.patterned(spec.alphaPattern(), target.name(), spec.alpha());
     double scale = alpha / (spec.rslora() ? Math.sqrt(rank) : rank);
-    return new Branch(target, rank, (float) scale, magnitudes);
+    return new Branch(target, rank, (float) scale, kind);
   }
 
   private int rank(Weight target) {

@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.Magnitude;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.RowNorms;
 import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.op.WeightLayout;
@@ -45,6 +46,9 @@ record LowRankProjection(FrozenWeights base, Map<String, Branch> branches, float
     if (branch == null) {
       return base.project(b, weight, x);
     }
+    if (branch.masked()) {
+      return masked(b, branch, x);
+    }
     Param matrix = base.placed(weight.matrix());
     boolean biased = weight.bias() && !branch.magnitude();
     Value y = base.apply(b, weight, x, matrix, biased);
@@ -55,6 +59,17 @@ record LowRankProjection(FrozenWeights base, Map<String, Branch> branches, float
     }
     y = b.add(new LinearOnto(), hidden, b.param(branch.up()), y).get(0);
     return branch.magnitude() ? lengthened(b, branch, y) : y;
+  }
+
+  private Value masked(GraphBuilder b, Branch branch, Value x) {
+    Weight weight = branch.weight();
+    MaskedWeight op = new MaskedWeight(weight.layout(), branch.scale());
+    Value matrix = b.param(base.placed(weight.matrix()));
+    Value v = b.add(op, matrix, b.param(branch.down()), b.param(branch.up())).get(0);
+    Linear linear = new Linear(WeightLayout.OUT_IN, weight.bias());
+    return weight.bias()
+        ? b.add(linear, x, v, base.read(b, weight.offset())).get(0)
+        : b.add(linear, x, v).get(0);
   }
 
   private Value dropped(GraphBuilder b, Weight weight, Value x) {

@@ -7,8 +7,8 @@ import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.Weight;
 
 /**
- * A matrix with its branch added: W + s B A, rows at their trained lengths where they have one.
- * Sums in fp64, rounded once.
+ * A matrix with its branch added: W + s B A, rows at their trained lengths where they have one;
+ * zeros of W stay zero under a masked branch. Sums in fp64, rounded once.
  *
  * @param first values of W
  * @param trained values of A, B and the lengths
@@ -49,10 +49,14 @@ record MergedWeight(Branch branch, FirstValues first, FirstValues trained) {
     for (int in = 0; in < ins; in++) {
       row[in] = whole.getFloat(outIn ? (long) out * ins + in : (long) in * weight.out() + out);
     }
+    boolean[] pruned = new boolean[ins];
+    for (int in = 0; in < ins; in++) {
+      pruned[in] = branch.masked() && row[in] == 0;
+    }
     for (int k = 0; k < branch.rank(); k++) {
       double factor = (double) branch.scale() * up.getFloat((long) out * branch.rank() + k);
       for (int in = 0; in < ins; in++) {
-        row[in] += factor * down.getFloat((long) k * ins + in);
+        row[in] += pruned[in] ? 0 : factor * down.getFloat((long) k * ins + in);
       }
     }
     double squares = 0;

@@ -2,15 +2,10 @@ package dev.kindling.worker.adapt;
 
 import dev.kindling.configs.yaml.Suggestions;
 import dev.kindling.kernels.graph.Expectation;
-import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
-import dev.kindling.kernels.graph.Value;
 import dev.kindling.worker.model.ModelFamily;
-import dev.kindling.worker.model.ModelInputs;
-import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.model.Weight;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,26 +35,7 @@ record Modules(List<Weight> maps, List<Param> params) {
   /** Whatever the vocabulary is. */
   static Modules of(ModelFamily model) {
     ModelFamily known = model.vocabulary().isPresent() ? model : model.withVocabulary(1);
-    List<Weight> maps = new ArrayList<>();
-    GraphBuilder b = new GraphBuilder();
-    known.logits(b, ModelInputs.declare(b, 1, 1, false), new Walk(maps));
-    return new Modules(maps, b.params());
-  }
-
-  /** Notes the linear maps that it is asked to apply. */
-  private record Walk(List<Weight> maps) implements Projection {
-    private static final Projection FULL = new dev.kindling.worker.model.Full();
-
-    @Override
-    public Value project(GraphBuilder b, Weight weight, Value x) {
-      maps.add(weight);
-      return FULL.project(b, weight, x);
-    }
-
-    @Override
-    public Value read(GraphBuilder b, Param p) {
-      return FULL.read(b, p);
-    }
+    return new Modules(known.maps(), known.parameters());
   }
 
   static boolean matches(String pattern, String path) {

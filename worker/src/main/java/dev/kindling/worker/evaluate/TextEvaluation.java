@@ -84,7 +84,7 @@ public final class TextEvaluation {
     return new TextLoss(loss, bytes, skipped);
   }
 
-  private static byte[] text(Path file) {
+  static byte[] text(Path file) {
     byte[] text;
     try {
       if (Files.size(file) > TEXT_BYTES_MAX) {

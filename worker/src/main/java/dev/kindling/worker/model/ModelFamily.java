@@ -5,6 +5,7 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.worker.store.Json;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -80,6 +81,30 @@ public sealed interface ModelFamily extends ModelSpec permits Gpt2, RotaryDecode
     GraphBuilder b = new GraphBuilder();
     logits(b, ModelInputs.declare(b, 1, 1, false), new Full());
     return b.build().params();
+  }
+
+  /** All linear maps in the order of the sentence; a tied head is none. */
+  default List<Weight> maps() {
+    List<Weight> maps = new ArrayList<>();
+    GraphBuilder b = new GraphBuilder();
+    logits(b, ModelInputs.declare(b, 1, 1, false), new Walk(maps));
+    return List.copyOf(maps);
+  }
+
+  /** Full training that notes the linear maps it is asked to apply. */
+  record Walk(List<Weight> maps) implements Projection {
+    private static final Projection FULL = new Full();
+
+    @Override
+    public Value project(GraphBuilder b, Weight weight, Value x) {
+      maps.add(weight);
+      return FULL.project(b, weight, x);
+    }
+
+    @Override
+    public Value read(GraphBuilder b, Param p) {
+      return FULL.read(b, p);
+    }
   }
 
   /** Number of trained scalars; a tied head counts once. */

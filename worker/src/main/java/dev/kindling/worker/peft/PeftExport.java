@@ -14,6 +14,7 @@ import dev.kindling.worker.model.Projection;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -45,7 +46,7 @@ public final class PeftExport {
                 () ->
                     new PlanException(
                         "adapter.type: expected lora, dora or paca for a PEFT directory, found "
-                            + adapter.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT)
+                            + word(adapter)
                             + "; export it with --merge"));
     String config = config(adapter, form, model, base).text();
     try (ExportedTensors tensors =
@@ -62,6 +63,12 @@ public final class PeftExport {
           Long.MAX_VALUE,
           target);
     }
+  }
+
+  /** As configurations write it. */
+  private static String word(Adapter adapter) {
+    String name = adapter.getClass().getSimpleName();
+    return name.replaceAll("(?<=[a-z])(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
   }
 
   private static PeftConfig config(Adapter adapter, LoraForm form, ModelFamily model, String base) {

@@ -132,7 +132,7 @@ public record TrainPlan(
     errors.that(
         !(adapter instanceof Paca),
         "adapter.type",
-        "full, frozen, lora or dora with optimizer mezo (which moves whole parameters)",
+        "any but paca with optimizer mezo (which moves whole parameters)",
         "paca");
     errors.that(
         adapter == null || adapter.dropout() == 0,

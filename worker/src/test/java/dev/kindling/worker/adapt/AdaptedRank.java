@@ -9,8 +9,10 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
+import dev.kindling.kernels.random.Philox;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Optimizer;
+import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.Mistral;
@@ -18,15 +20,18 @@ import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.model.Qwen2;
 import dev.kindling.worker.model.Qwen3;
+import dev.kindling.worker.model.Weight;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepInputs;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
 import dev.kindling.worker.step.StepShape;
 import dev.kindling.worker.step.TrainStep;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /** One CPU rank with a tiny model, whose batch number n always holds the same tokens. */
@@ -54,6 +59,50 @@ final class AdaptedRank implements AutoCloseable {
 
   AdaptedRank(ModelFamily model, Adapter adapter) {
     this(model, adapter.projection(model, SEED), RULE);
+    if (prunes(adapter)) {
+      prune(model);
+    }
+  }
+
+  /** Whether the adapter wants weights with zeros. */
+  static boolean prunes(Adapter adapter) {
+    return adapter instanceof MaskLora || adapter instanceof Perp;
+  }
+
+  /** Whether element i of every linear map but the head is pruned. */
+  static boolean pruned(int i) {
+    return Philox.word(SEED, i) % 5 < 2;
+  }
+
+  /** Zeros in all linear maps but the head. */
+  void prune(ModelFamily model) {
+    for (Weight weight : Modules.of(model).maps()) {
+      if (!weight.name().equals(Weight.HEAD)) {
+        float[] values = read(weight.matrix().name());
+        for (int i = 0; i < values.length; i++) {
+          values[i] = pruned(i) ? 0 : values[i];
+        }
+        put(weight.matrix().name(), values);
+      }
+    }
+  }
+
+  /** First values of the model of a rank with this adapter. */
+  static FirstValues base(ModelFamily model, Adapter adapter) {
+    Set<String> maps = new HashSet<>();
+    for (Weight weight : Modules.of(model).maps()) {
+      if (prunes(adapter) && !weight.name().equals(Weight.HEAD)) {
+        maps.add(weight.matrix().name());
+      }
+    }
+    return (param, from, target) -> {
+      Initialization.fill(param, SEED, from, target);
+      for (long i = 0; maps.contains(param.name()) && i < target.bytes() / Float.BYTES; i++) {
+        if (pruned((int) (from + i))) {
+          target.putFloat(i, 0f);
+        }
+      }
+    };
   }
 
   /** All families, two layers each, tied and not. */
@@ -103,6 +152,15 @@ final class AdaptedRank implements AutoCloseable {
         Map.of(),
         List.of(),
         Optional.empty());
+  }
+
+  static MaskLora maskLora(int rank, double alpha, List<String> saved) {
+    List<String> all = List.of(Modules.ALL_LINEAR);
+    return new MaskLora(rank, alpha, true, 0, all, List.of(), Map.of(), Map.of(), saved);
+  }
+
+  static Perp perp(int rank, int headRank, double alpha) {
+    return new Perp(rank, headRank, alpha, true, List.of(Modules.ALL_LINEAR), List.of());
   }
 
   static Paca paca(int rank, double alpha) {

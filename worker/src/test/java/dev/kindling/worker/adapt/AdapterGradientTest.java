@@ -29,7 +29,10 @@ class AdapterGradientTest {
             AdaptedRank.lora(3, 2, 0.25, List.of(".*(ln_1|input_layernorm)")),
             AdaptedRank.dora(2, 2, 0),
             AdaptedRank.dora(2, 2, 0.25),
-            AdaptedRank.paca(3, 5));
+            AdaptedRank.paca(3, 5),
+            AdaptedRank.maskLora(2, 3, List.of()),
+            AdaptedRank.perp(2, 0, 3),
+            AdaptedRank.perp(0, 0, 3));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }

@@ -37,6 +37,8 @@ class AdapterLayoutTest {
             AdaptedRank.lora(2, 4, 0, List.of()),
             AdaptedRank.lora(2, 4, 0.1, List.of(".*(ln_f|model.norm)")),
             AdaptedRank.dora(2, 4, 0.1),
+            AdaptedRank.maskLora(2, 4, List.of()),
+            AdaptedRank.perp(2, 0, 4),
             AdaptedRank.paca(3, 6));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
@@ -73,6 +75,7 @@ class AdapterLayoutTest {
           List.of(
               AdaptedRank.lora(2, 4, 0.1, List.of()),
               AdaptedRank.dora(2, 4, 0.1),
+              AdaptedRank.maskLora(2, 4, List.of()),
               AdaptedRank.paca(3, 6))) {
         for (int zero = 0; zero <= 3; zero++) {
           StepShape shape = new StepShape(64, 32, false, 1, 1);

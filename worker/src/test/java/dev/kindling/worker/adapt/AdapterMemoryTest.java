@@ -61,6 +61,15 @@ class AdapterMemoryTest {
     assertThat((double) (lora - paca)).isCloseTo(expected, within(0.1 * expected));
   }
 
+  /** PERP's own statement of the cost: one product of the size of a weight, not one a layer. */
+  @Test
+  void maskedWeightsAreInMemoryOneAtATime() {
+    long lora = activations(AdaptedRank.lora(8, 8, 0, List.of()));
+    long masked = activations(AdaptedRank.maskLora(8, 8, List.of()));
+    long largest = (long) HIDDEN * WIDTH * Float.BYTES;
+    assertThat(masked - lora).isLessThanOrEqualTo(2 * largest);
+  }
+
   @Test
   void frozenWeightsHaveNeitherGradientsNorState() {
     for (Adapter adapter : List.of(AdaptedRank.lora(8, 8, 0, List.of()), AdaptedRank.paca(16, 8))) {

@@ -39,6 +39,17 @@ class AdapterTrainingTest {
           assertThat(rank.evaluate(3)).as("%s", adapter).isEqualTo(base);
         }
       }
+      full.prune(model);
+      base = full.evaluate(3);
+      for (Adapter adapter :
+          List.of(AdaptedRank.maskLora(4, 8, List.of()), AdaptedRank.perp(4, 0, 8))) {
+        try (AdaptedRank rank = new AdaptedRank(model, adapter)) {
+          assertThat(rank.evaluate(3)).as("%s", adapter).isEqualTo(base);
+        }
+      }
+    }
+    try (AdaptedRank full = new AdaptedRank(model, new Full())) {
+      float base = full.evaluate(3);
       try (AdaptedRank rank = new AdaptedRank(model, AdaptedRank.dora(4, 8, 0.5))) {
         assertThat(rank.evaluate(3)).isCloseTo(base, within(1e-5f * base));
       }
@@ -51,7 +62,9 @@ class AdapterTrainingTest {
             new Frozen(List.of(".*(norm|ln_1|ln_2|layernorm)")),
             AdaptedRank.lora(2, 4, 0.25, List.of(".*(ln_f|model.norm)")),
             AdaptedRank.dora(2, 4, 0),
-            AdaptedRank.paca(3, 6));
+            AdaptedRank.paca(3, 6),
+            AdaptedRank.maskLora(2, 4, List.of(".*(ln_f|model.norm)")),
+            AdaptedRank.perp(2, 0, 4));
     return families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }
@@ -127,6 +140,7 @@ class AdapterTrainingTest {
         List.of(
             Arguments.of(AdaptedRank.lora(2, 3, 0, List.of()), 2, 3 / Math.sqrt(2)),
             Arguments.of(AdaptedRank.dora(2, 3, 0), 2, 3 / Math.sqrt(2)),
+            Arguments.of(AdaptedRank.maskLora(2, 3, List.of()), 2, 3 / Math.sqrt(2)),
             Arguments.of(AdaptedRank.paca(3, 6), 3, 2.0));
     return families().stream()
         .flatMap(
@@ -188,6 +202,14 @@ class AdapterTrainingTest {
         .hasMessageContaining("found 9");
     assertThatThrownBy(() -> AdaptedRank.paca(13, 8).projection(model, 1))
         .hasMessageContaining("adapter.rank: expected at most the 8 columns");
+    assertThatThrownBy(
+            () ->
+                new MaskLora(
+                    2, 4, false, 0.1, List.of("q_proj"), List.of(), Map.of(), Map.of(), List.of()))
+        .hasMessageContaining("dropout: expected 0 with mask_lora")
+        .hasMessageContaining("found 0.1");
+    assertThatThrownBy(() -> AdaptedRank.perp(0, 2, 8).projection(families().get(0), 1))
+        .hasMessageContaining("adapter.head_rank: expected 0 for a head that is the embeddings");
     Expectation errors = new Expectation();
     new Frozen(List.of()).check(model, errors);
     assertThatThrownBy(errors::orThrow).hasMessageContaining("adapter.modules_to_save");

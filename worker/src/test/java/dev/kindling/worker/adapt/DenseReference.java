@@ -31,6 +31,9 @@ final class DenseReference implements AutoCloseable {
     this.whole = new AdaptedRank(model, new Full());
     this.adapter = adapter;
     this.rank = rank;
+    if (AdaptedRank.prunes(adapter)) {
+      whole.prune(model);
+    }
     this.scale = scale;
     for (Weight weight : Modules.of(model).maps()) {
       if (!weight.name().equals("lm_head")) {
@@ -95,11 +98,19 @@ final class DenseReference implements AutoCloseable {
     for (int out = 0; out < weight.out(); out++) {
       for (int in = 0; in < weight.in(); in++) {
         for (int k = 0; k < rank; k++) {
-          v[at(weight, out, in)] += scale * b[out * rank + k] * a[k * weight.in() + in];
+          if (kept(weight, out, in)) {
+            v[at(weight, out, in)] += scale * b[out * rank + k] * a[k * weight.in() + in];
+          }
         }
       }
     }
     return v;
+  }
+
+  /** Whether the branch may change this element. */
+  private boolean kept(Weight weight, int out, int in) {
+    double[] w = java.util.Objects.requireNonNull(base.get(weight.name()));
+    return !(adapter instanceof MaskLora) || w[at(weight, out, in)] != 0;
   }
 
   private double norm(Weight weight, double[] v, int out) {
@@ -172,7 +183,7 @@ final class DenseReference implements AutoCloseable {
         length = of(weight, ".lora_magnitude_vector")[out] / norm;
       }
       for (int in = 0; in < weight.in(); in++) {
-        double g = dw[at(weight, out, in)];
+        double g = kept(weight, out, in) ? dw[at(weight, out, in)] : 0;
         dm[out] += g * v[at(weight, out, in)] / norm;
         for (int k = 0; k < rank; k++) {
           da[k * weight.in() + in] += scale * length * g * b[out * rank + k];

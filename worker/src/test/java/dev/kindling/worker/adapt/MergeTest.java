@@ -2,14 +2,15 @@ package dev.kindling.worker.adapt;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.kindling.kernels.graph.Columns;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.Span;
-import dev.kindling.kernels.random.Initialization;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Projection;
+import dev.kindling.worker.model.Weight;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,9 +19,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Adapters that were trained for some steps, as plain weights and as LoRA factors. */
 class MergeTest {
-  private static final FirstValues BASE =
-      (param, from, target) -> Initialization.fill(param, AdaptedRank.SEED, from, target);
-
   static Stream<Arguments> combinations() {
     List<Adapter> adapters =
         List.of(
@@ -28,7 +26,9 @@ class MergeTest {
             new Frozen(List.of(".*(norm|ln_1)")),
             AdaptedRank.lora(2, 4, 0, List.of(".*(ln_f|model.norm)")),
             AdaptedRank.dora(2, 4, 0),
-            AdaptedRank.paca(3, 6));
+            AdaptedRank.paca(3, 6),
+            AdaptedRank.maskLora(2, 4, List.of(".*(ln_f|model.norm)")),
+            AdaptedRank.perp(2, 0, 4));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }
@@ -62,7 +62,7 @@ class MergeTest {
   void mergedWeightsComputeTheSame(ModelFamily model, Adapter adapter) {
     try (AdaptedRank rank = trainedRank(model, adapter);
         AdaptedRank plain = new AdaptedRank(model, new Full())) {
-      FirstValues merged = rank.program().projection().merged(BASE, trained(rank));
+      FirstValues merged = rank.program().projection().merged(AdaptedRank.base(model, adapter), trained(rank));
       for (Param param : plain.program().params()) {
         plain.put(param.name(), read(merged, param));
       }
@@ -78,9 +78,29 @@ class MergeTest {
 
   @ParameterizedTest
   @MethodSource("combinations")
+  void whatIsPrunedStaysZeroAndNothingElseBecomesIt(ModelFamily model, Adapter adapter) {
+    assumeThat(AdaptedRank.prunes(adapter)).isTrue();
+    FirstValues base = AdaptedRank.base(model, adapter);
+    try (AdaptedRank rank = trainedRank(model, adapter)) {
+      FirstValues merged = rank.program().projection().merged(base, trained(rank));
+      for (Weight weight : Modules.of(model).maps()) {
+        float[] before = read(base, weight.matrix());
+        float[] after = read(merged, weight.matrix());
+        if (!weight.name().equals(Weight.HEAD)) {
+          assertThat(after).as(weight.name()).isNotEqualTo(before);
+        }
+        for (int i = 0; i < after.length; i++) {
+          assertThat(after[i] == 0).as("%s %d", weight.name(), i).isEqualTo(before[i] == 0);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("combinations")
   void aPieceOfAMergedWeightIsTheSameAsInTheWhole(ModelFamily model, Adapter adapter) {
     try (AdaptedRank rank = trainedRank(model, adapter)) {
-      FirstValues merged = rank.program().projection().merged(BASE, trained(rank));
+      FirstValues merged = rank.program().projection().merged(AdaptedRank.base(model, adapter), trained(rank));
       for (Param param : model.parameters()) {
         float[] whole = read(merged, param);
         int from = whole.length / 3;
@@ -100,7 +120,7 @@ class MergeTest {
     try (AdaptedRank rank = trainedRank(model, adapter)) {
       Projection own = rank.program().projection();
       if (LoraForm.of(own, trained(rank)).isEmpty()) {
-        assertThat(adapter).isInstanceOfAny(Full.class, Frozen.class);
+        assertThat(adapter).isInstanceOfAny(Full.class, Frozen.class, MaskLora.class, Perp.class);
         return;
       }
       LoraForm form = LoraForm.of(own, trained(rank)).orElseThrow();

@@ -28,14 +28,19 @@ class MezoAdapterTest {
   private static final Mezo RULE = new Mezo(LR, EPS, 1, 0, 0, true);
 
   private static AdaptedRank rank(ModelFamily model, Adapter adapter) {
-    return new AdaptedRank(
-        new MezoStep(
-            model,
-            adapter.projection(model, AdaptedRank.SEED),
-            RULE,
-            AdaptedRank.SHAPE,
-            1,
-            AdaptedRank.SEED));
+    AdaptedRank rank =
+        new AdaptedRank(
+            new MezoStep(
+                model,
+                adapter.projection(model, AdaptedRank.SEED),
+                RULE,
+                AdaptedRank.SHAPE,
+                1,
+                AdaptedRank.SEED));
+    if (AdaptedRank.prunes(adapter)) {
+      rank.prune(model);
+    }
+    return rank;
   }
 
   static Stream<Arguments> trained() {
@@ -44,7 +49,8 @@ class MezoAdapterTest {
             new Frozen(List.of(".*(norm|ln_1|ln_2|layernorm)")),
             AdaptedRank.lora(2, 4, 0, List.of()),
             AdaptedRank.lora(2, 4, 0, List.of(".*(ln_f|model.norm)")),
-            AdaptedRank.dora(2, 4, 0));
+            AdaptedRank.dora(2, 4, 0),
+            AdaptedRank.maskLora(2, 4, List.of()));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }

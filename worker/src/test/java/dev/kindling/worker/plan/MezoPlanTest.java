@@ -57,6 +57,6 @@ class MezoPlanTest {
           .hasMessageContaining("found 0.1");
     }
     assertThatThrownBy(() -> plan("adapter.type=paca", "adapter.rank=4"))
-        .hasMessageContaining("adapter.type: expected full, frozen, lora or dora with optimizer");
+        .hasMessageContaining("adapter.type: expected any but paca with optimizer");
   }
 }

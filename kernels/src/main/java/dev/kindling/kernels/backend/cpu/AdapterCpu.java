@@ -1,13 +1,17 @@
 package dev.kindling.kernels.backend.cpu;
 
+import dev.kindling.kernels.backend.cpu.vector.ElementKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Magnitude;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.RowNorms;
 import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import dev.kindling.kernels.random.Philox;
+import java.util.Arrays;
 
 /** What adapters add beside a product. */
 final class AdapterCpu {
@@ -102,6 +106,63 @@ final class AdapterCpu {
           }
         };
     return () -> workers.run(task, outs, Grain.rows(Math.max(1, ins * rank)));
+  }
+
+  static Runnable maskedWeight(Binding binding) {
+    MaskedWeight op = binding.op(MaskedWeight.class);
+    boolean outIn = op.layout() == WeightLayout.OUT_IN;
+    int outs = binding.outShape(0).dim(0);
+    int ins = binding.outShape(0).dim(1);
+    int rank = binding.inShape(1).dim(0);
+    Operand weight = binding.in(0);
+    Operand[] a = rows(binding.in(1), rank, ins);
+    Operand b = binding.in(2);
+    Operand[] v = rows(binding.out(0), outs, ins);
+    ElementKernels elements = binding.rows().elements();
+    Workers workers = binding.workers();
+    Workers.Task task =
+        (from, to, worker) -> {
+          for (int out = from; out < to; out++) {
+            Operand row = v[out];
+            elements.fill(0f, row, 0, ins);
+            for (int k = 0; k < rank; k++) {
+              elements.axpy(op.scale() * b.get(out * rank + k), a[k], row, 0, ins);
+            }
+            for (int in = 0; in < ins; in++) {
+              float w = weight.get(outIn ? out * ins + in : in * outs + out);
+              row.set(in, w == 0f ? 0f : w + row.get(in));
+            }
+          }
+        };
+    return () -> workers.run(task, outs, Grain.rows(Math.max(1, ins * rank)));
+  }
+
+  private static Operand[] rows(Operand matrix, int rows, int width) {
+    Operand[] each = new Operand[rows];
+    Arrays.setAll(each, row -> matrix.plus(row * width));
+    return each;
+  }
+
+  static Runnable maskedGradient(Binding binding) {
+    MaskedGradient op = binding.op(MaskedGradient.class);
+    boolean outIn = op.layout() == WeightLayout.OUT_IN;
+    int outs = binding.outShape(0).dim(0);
+    int ins = binding.outShape(0).dim(1);
+    Operand dv = binding.in(0);
+    Operand weight = binding.in(1);
+    Operand g = binding.out(0);
+    Workers workers = binding.workers();
+    Workers.Task task =
+        (from, to, worker) -> {
+          for (int out = from; out < to; out++) {
+            for (int in = 0; in < ins; in++) {
+              float w = weight.get(outIn ? out * ins + in : in * outs + out);
+              int at = out * ins + in;
+              g.set(at, w == 0f ? 0f : op.scale() * dv.get(at));
+            }
+          }
+        };
+    return () -> workers.run(task, outs, Grain.rows(ins));
   }
 
   static Runnable magnitude(Binding binding) {

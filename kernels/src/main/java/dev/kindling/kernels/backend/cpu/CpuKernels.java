@@ -41,6 +41,8 @@ import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
@@ -111,6 +113,8 @@ final class CpuKernels {
     table.put(LinearWeightGradient.class, LinearCpu::weightGradient);
     table.put(Magnitude.class, AdapterCpu::magnitude);
     table.put(MagnitudeGradient.class, AdapterCpu::magnitudeGradient);
+    table.put(MaskedGradient.class, AdapterCpu::maskedGradient);
+    table.put(MaskedWeight.class, AdapterCpu::maskedWeight);
     table.put(RandomNormal.class, RandomCpu::normal);
     table.put(Reduce.class, CollectiveCpu::reduce);
     table.put(ReduceScatter.class, CollectiveCpu::reduceScatter);

@@ -6,6 +6,7 @@ import dev.kindling.kernels.backend.cpu.vector.Operand;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
+import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.WeightLayout;
 
@@ -52,8 +53,9 @@ final class LinearCpu {
     int tokens = binding.inShape(0).dim(0);
     int in = binding.inShape(0).dim(1);
     int out = binding.outShape(0).dim(1);
+    float beta = binding.op(LinearOnto.class).over() ? 0f : 1f;
     Operand[] abc = {binding.in(0), binding.in(1), binding.out(0)};
-    return new Product(binding, Form.NT, tokens, out, in, 1f, abc);
+    return new Product(binding, Form.NT, tokens, out, in, beta, abc);
   }
 
   static Runnable weightGradient(Binding binding) {

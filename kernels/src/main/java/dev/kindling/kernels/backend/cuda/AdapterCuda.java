@@ -6,6 +6,8 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Magnitude;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.RowNorms;
 import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.op.ScatterColumns;
@@ -91,6 +93,41 @@ final class AdapterCuda {
     } else {
       launch.grid((outs + 31) / 32, 1, 32).block(32, 8).ready();
     }
+  }
+
+  /** Read as products read it; the mask of a bf16 copy is that of the master but for 1e-40. */
+  static void maskedWeight(Binding b, Node node) {
+    MaskedWeight op = Binding.op(node, MaskedWeight.class);
+    Operand weight = b.copyOf(node.input(0));
+    Operand down = b.copyOf(node.input(1));
+    Operand up = b.copyOf(node.input(2));
+    Operand v = b.out(node, 0);
+    weight.expectElement(down, node);
+    weight.expectElement(up, node);
+    weight.expectElement(v, node);
+    b.launch("masked_weight" + weight.variant())
+        .at(weight.address(), down.address(), up.address(), v.address())
+        .ints(v.rows(), v.columns(), down.rows(), op.layout() == WeightLayout.OUT_IN ? 1 : 0)
+        .floats(op.scale())
+        .grid(blocks(v), THREADS)
+        .ready();
+  }
+
+  static void maskedGradient(Binding b, Node node) {
+    MaskedGradient op = Binding.op(node, MaskedGradient.class);
+    Operand dv = b.in(node, 0);
+    Operand weight = b.copyOf(node.input(1));
+    Operand g = b.out(node, 0);
+    weight.expectElement(g, node);
+    if (dv.element() != Element.F32) {
+      throw new DeviceException("cuda: " + node + ": expected an fp32 gradient of the weight");
+    }
+    b.launch("masked_gradient" + weight.variant())
+        .at(dv.address(), weight.address(), g.address())
+        .ints(g.rows(), g.columns(), op.layout() == WeightLayout.OUT_IN ? 1 : 0)
+        .floats(op.scale())
+        .grid(blocks(g), THREADS)
+        .ready();
   }
 
   static void magnitude(Binding b, Node node) {

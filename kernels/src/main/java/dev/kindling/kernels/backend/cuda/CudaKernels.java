@@ -43,6 +43,8 @@ import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
@@ -150,6 +152,8 @@ final class CudaKernels {
     table.put(LinearWeightGradient.class, LinearCuda::weightGradient);
     table.put(Magnitude.class, AdapterCuda::magnitude);
     table.put(MagnitudeGradient.class, AdapterCuda::magnitudeGradient);
+    table.put(MaskedGradient.class, AdapterCuda::maskedGradient);
+    table.put(MaskedWeight.class, AdapterCuda::maskedWeight);
     table.put(RandomNormal.class, RandomCuda::normal);
     table.put(Reduce.class, CollectiveCuda.binder(CollectiveCuda::reduce));
     table.put(ReduceScatter.class, CollectiveCuda.binder(CollectiveCuda::reduceScatter));

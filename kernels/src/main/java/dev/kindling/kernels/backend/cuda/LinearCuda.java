@@ -6,6 +6,7 @@ import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
+import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import java.util.List;
@@ -44,16 +45,18 @@ final class LinearCuda {
     Operand x = b.in(node, 0);
     Operand weight = b.copyOf(node.input(1));
     Operand y = b.out(node, 0);
+    boolean adds = !Binding.op(node, LinearOnto.class).over();
     ProductShape shape =
-        shape(new Side(x, false), new Side(weight, true), y, true, Epilogue.NONE, 0);
+        shape(new Side(x, false), new Side(weight, true), y, adds, Epilogue.NONE, 0);
     b.product(shape, x.address(), weight.address(), y.address(), 0, 0);
   }
 
   static void weightGradient(Binding b, Node node) {
     LinearWeightGradient op = Binding.op(node, LinearWeightGradient.class);
     boolean outIn = op.layout() == WeightLayout.OUT_IN;
-    Operand left = b.in(node, outIn ? 1 : 0);
-    Operand right = b.in(node, outIn ? 0 : 1);
+    // A factor of a masked weight stands where an activation does.
+    Operand left = b.copyOf(node.input(outIn ? 1 : 0));
+    Operand right = b.copyOf(node.input(outIn ? 0 : 1));
     Operand dw = b.out(node, 0);
     ProductShape shape =
         shape(new Side(left, true), new Side(right, false), dw, op.accumulate(), Epilogue.NONE, 0);

@@ -35,6 +35,8 @@ import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.LayerNormGradient;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.RandomNormal;
 import dev.kindling.kernels.graph.op.RmsNorm;
@@ -197,6 +199,7 @@ final class SelfTestGraph {
     show(new Dropout(0.25f, 42), x, place);
     Value norms = rowNorms(WeightLayout.OUT_IN);
     rowNorms(WeightLayout.IN_OUT);
+    maskedWeight(WeightLayout.OUT_IN);
     Value length = floats(Role.PARAMETER, WIDTH);
     show(new Magnitude(true), x, length, norms, floats(Role.PARAMETER, WIDTH));
     show(new MagnitudeGradient(), x, y, length, norms);
@@ -215,6 +218,14 @@ final class SelfTestGraph {
     Value down = floats(Role.PARAMETER, 3, 17);
     Value up = floats(Role.PARAMETER, WIDTH, 3);
     return show(new RowNorms(layout, 0.5f), weight, down, up).get(0);
+  }
+
+  private void maskedWeight(WeightLayout layout) {
+    Value weight = floats(Role.PARAMETER, WIDTH, 17);
+    Value down = floats(Role.PARAMETER, 3, 17);
+    Value up = floats(Role.PARAMETER, WIDTH, 3);
+    show(new MaskedWeight(layout, 0.5f), weight, down, up);
+    show(new MaskedGradient(layout, 0.5f), floats(Role.GRADIENT, WIDTH, 17), weight);
   }
 
   private void attention(Value x, Value y, int headDim) {

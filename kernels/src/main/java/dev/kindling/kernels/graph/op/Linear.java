@@ -43,6 +43,11 @@ public record Linear(WeightLayout layout, boolean bias) implements Op {
       return;
     }
     Value x = node.input(0);
+    // The gradient of a weight that a node wrote is one more matrix: it waits for that of x.
+    boolean written = tape.wants(1) && tape.accumulator(1) == null;
+    if (written && tape.wants(0)) {
+      tape.accumulate(0, adds -> new LinearInputGradient(layout, adds), dy, node.input(1));
+    }
     if (tape.wants(1)) {
       Value features = x;
       if (tape.demand(1) instanceof Columns columns) {
@@ -53,7 +58,7 @@ public record Linear(WeightLayout layout, boolean bias) implements Op {
     if (bias && tape.wants(2)) {
       tape.accumulate(2, adds -> new BiasGradient(adds), dy);
     }
-    if (tape.wants(0)) {
+    if (!written && tape.wants(0)) {
       tape.accumulate(0, adds -> new LinearInputGradient(layout, adds), dy, node.input(1));
     }
   }

@@ -6,15 +6,28 @@ import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * y += x W^T, in place: the branch of an adapter adds to what the base wrote, without a temporary
  * [T, N]. x [T, K], W [N, K], y [T, N], fp32; output 0 aliases y.
  *
  * <p>Gradient: dy to y; dx = dy W; dW += dy^T x. Keeps x.
+ *
+ * @param over x W^T lies over y, whose content is not read: where this is the first sum into a
+ *     gradient; no gradient of its own
  */
-public record LinearOnto() implements Op {
+public record LinearOnto(boolean over) implements Op {
   private static final WeightLayout LAYOUT = WeightLayout.OUT_IN;
+
+  public LinearOnto() {
+    this(false);
+  }
+
+  @Override
+  public Optional<Op> over(int input) {
+    return !over && input == 2 ? Optional.of(new LinearOnto(true)) : Optional.empty();
+  }
 
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {
@@ -29,6 +42,11 @@ public record LinearOnto() implements Op {
   @Override
   public long flops(List<ValueType> inputs) {
     return 2 * inputs.get(0).shape().elements() * inputs.get(1).shape().dim(0);
+  }
+
+  @Override
+  public long bytes(List<ValueType> inputs) {
+    return Op.super.bytes(inputs) - (over ? inputs.get(2).bytes() : 0);
   }
 
   @Override
@@ -48,7 +66,7 @@ public record LinearOnto() implements Op {
     if (tape.wants(0)) {
       tape.accumulate(0, adds -> new LinearInputGradient(LAYOUT, adds), dy, node.input(1));
     }
-    if (tape.wants(2)) {
+    if (tape.wants(2) && !over) {
       tape.pass(2, dy);
     }
   }

@@ -53,6 +53,8 @@ public sealed interface Op
         Lion,
         Magnitude,
         MagnitudeGradient,
+        MaskedGradient,
+        MaskedWeight,
         Mezo,
         Momentum,
         Normalize,

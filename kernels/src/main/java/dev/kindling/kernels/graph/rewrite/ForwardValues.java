@@ -12,6 +12,7 @@ import dev.kindling.kernels.graph.op.LayerNorm;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.Magnitude;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.ResidualLayerNorm;
 import dev.kindling.kernels.graph.op.ResidualRmsNorm;
@@ -91,12 +92,24 @@ final class ForwardValues {
   /** Value id to the node that writes it, for values that are not kept at this level. */
   Map<Integer, Node> repeatable(Recompute.Level level) {
     Set<Integer> kept = readByLoss();
-    return switch (level) {
-      case NONE -> Map.of();
-      case ACTIVATIONS -> elements(kept, false);
-      case ELEMENTS -> elements(kept, true);
-      case BLOCKS -> insideBlocks(kept);
-    };
+    Map<Integer, Node> found =
+        switch (level) {
+          case NONE -> new HashMap<>();
+          case ACTIVATIONS -> elements(kept, false);
+          case ELEMENTS -> elements(kept, true);
+          case BLOCKS -> insideBlocks(kept);
+        };
+    for (Node node : nodes.subList(0, begin)) {
+      if (isWeight(node)) {
+        found.put(node.output(0).id(), node);
+      }
+    }
+    return found;
+  }
+
+  /** A weight that follows from parameters, which no level keeps: it is as large as they are. */
+  static boolean isWeight(Node node) {
+    return node.op() instanceof MaskedWeight;
   }
 
   /** What the head and the loss read: the first gradients want it at once. */

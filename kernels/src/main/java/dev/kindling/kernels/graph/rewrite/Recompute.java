@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  *
  * A norm behind a residual sum that is kept is computed again as a norm alone. Equal operations on
  * equal inputs: where values are stored as they are computed, as on the CPU, gradients keep their
- * bits. Does not fire on a graph without a loss that writes its own gradient, nor for column
+ * bits. Weights that follow from parameters are computed again at every level, and anew for each
+ * reader, so that one is in memory at a time. Does not fire on a graph without a loss that writes its own gradient, nor for column
  * gathers, which {@link Schedule} moves into forward. Llama, elements of one layer, bytes per token
  * at width D and MLP width F: saves 2 (F + 2 D), moves 2 (3 F + 4 D) more.
  */
@@ -55,10 +56,14 @@ public final class Recompute implements Rewrite {
   @Override
   public List<Node> apply(List<Node> nodes, Function<ValueType, Value> fresh) {
     ForwardValues forward = ForwardValues.of(nodes);
-    if (level == Level.NONE || forward.isEmpty()) {
+    if (forward.isEmpty()) {
       return nodes;
     }
-    Pass pass = new Pass(forward.repeatable(level), fresh);
+    Map<Integer, Node> repeatable = forward.repeatable(level);
+    if (repeatable.isEmpty()) {
+      return nodes;
+    }
+    Pass pass = new Pass(repeatable, fresh);
     nodes.subList(0, forward.end()).forEach(pass.result::add);
     nodes.subList(forward.end(), nodes.size()).forEach(pass::read);
     return pass.result;
@@ -87,7 +92,7 @@ public final class Recompute implements Rewrite {
       if (node == null) {
         return value;
       }
-      if (!repeated.containsKey(value.id())) {
+      if (ForwardValues.isWeight(node) || !repeated.containsKey(value.id())) {
         repeat(node);
       }
       return java.util.Objects.requireNonNull(repeated.get(value.id()));

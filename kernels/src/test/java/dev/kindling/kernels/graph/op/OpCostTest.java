@@ -181,6 +181,7 @@ class OpCostTest {
       boolean product =
           op instanceof Linear
               || op instanceof LinearOnto
+              || op instanceof MaskedWeight
               || op instanceof RowNorms
               || op instanceof LinearInputGradient
               || op instanceof LinearWeightGradient

@@ -47,6 +47,8 @@ import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
+import dev.kindling.kernels.graph.op.MaskedGradient;
+import dev.kindling.kernels.graph.op.MaskedWeight;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
@@ -160,6 +162,8 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(LinearWeightGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
           Map.entry(Magnitude.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
           Map.entry(MagnitudeGradient.class, new OpStorage(List.of(FP32), Set.of(0, 1), DENSE)),
+          Map.entry(MaskedGradient.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
+          Map.entry(MaskedWeight.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(Mezo.class, SUMS),
           Map.entry(Perturb.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(Project.class, SUMS),

@@ -31,6 +31,7 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
@@ -370,6 +371,9 @@ final class SelfTestGraph {
     Value length = floats(Role.PARAMETER, WIDTH);
     show(new Magnitude(true), x, length, norms, floats(Role.PARAMETER, WIDTH));
     show(new MagnitudeGradient(), x, y, length, norms);
+    Value codes = b.variable(new Variable("v" + variables++, ValueType.i32(22), Role.FROZEN));
+    Value scales = b.variable(new Variable("v" + variables++, ValueType.i32(1), Role.FROZEN));
+    show(new DequantizeNf4(Shape.of(9, 19)), codes, scales, floats(Role.FROZEN, 2));
     Value base = floats(Role.PARAMETER, ROWS, 2);
     Value delta = floats(Role.PARAMETER, ROWS, 2);
     Op scatter = new ScatterColumns(layout, new Columns(List.of(WIDTH - 1, 0)), 0.5f);

@@ -33,7 +33,9 @@ record LowRank(Lora spec, boolean magnitudes) {
           "alphaPattern",
           Map.of(),
           "modulesToSave",
-          List.of());
+          List.of(),
+          "base",
+          Base.PLAIN);
 
   /** The first pattern that matches counts, so their order is kept. */
   static <T> Map<String, T> ordered(Map<String, T> patterns) {
@@ -49,7 +51,7 @@ record LowRank(Lora spec, boolean magnitudes) {
     for (Weight target : targets(modules)) {
       branches.put(target.name(), branch(target));
     }
-    FrozenWeights base = new FrozenWeights(modules.trained(spec.modulesToSave()));
+    FrozenWeights base = FrozenWeights.of(modules, spec.modulesToSave(), spec.base());
     return new LowRankProjection(base, branches, (float) spec.dropout(), seed);
   }
 

@@ -29,7 +29,10 @@ class AdapterGradientTest {
             AdaptedRank.lora(3, 2, 0.25, List.of(".*(ln_1|input_layernorm)")),
             AdaptedRank.dora(2, 2, 0),
             AdaptedRank.dora(2, 2, 0.25),
-            AdaptedRank.paca(3, 5));
+            AdaptedRank.paca(3, 5),
+            AdaptedRank.nf4(AdaptedRank.lora(2, 4, 0.25, List.of())),
+            AdaptedRank.nf4(AdaptedRank.dora(2, 2, 0)),
+            AdaptedRank.nf4(AdaptedRank.paca(3, 5)));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }
@@ -46,7 +49,8 @@ class AdapterGradientTest {
       rank.accumulate(0);
       List<Param> checked = new ArrayList<>();
       for (Param param : rank.program().params()) {
-        boolean delta = param.name().endsWith(PartialWeight.DELTA);
+        boolean packed = !rank.program().projection().packed().isEmpty();
+        boolean delta = !packed && param.name().endsWith(PartialWeight.DELTA);
         if (!(param.demand() instanceof None) && !delta) {
           slope(rank, adapter, param);
           checked.add(param);

@@ -28,7 +28,10 @@ class MergeTest {
             new Frozen(List.of(".*(norm|ln_1)")),
             AdaptedRank.lora(2, 4, 0, List.of(".*(ln_f|model.norm)")),
             AdaptedRank.dora(2, 4, 0),
-            AdaptedRank.paca(3, 6));
+            AdaptedRank.paca(3, 6),
+            AdaptedRank.nf4(AdaptedRank.lora(2, 4, 0, List.of(".*(o_proj|c_proj)"))),
+            AdaptedRank.nf4(AdaptedRank.dora(2, 4, 0)),
+            AdaptedRank.nf4(AdaptedRank.paca(3, 6)));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }

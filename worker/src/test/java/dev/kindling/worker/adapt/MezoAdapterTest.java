@@ -44,7 +44,9 @@ class MezoAdapterTest {
             new Frozen(List.of(".*(norm|ln_1|ln_2|layernorm)")),
             AdaptedRank.lora(2, 4, 0, List.of()),
             AdaptedRank.lora(2, 4, 0, List.of(".*(ln_f|model.norm)")),
-            AdaptedRank.dora(2, 4, 0));
+            AdaptedRank.dora(2, 4, 0),
+            AdaptedRank.nf4(AdaptedRank.lora(2, 4, 0, List.of())),
+            AdaptedRank.nf4(AdaptedRank.paca(3, 6)));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }

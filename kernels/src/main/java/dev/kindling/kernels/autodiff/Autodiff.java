@@ -15,6 +15,7 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
 import dev.kindling.kernels.graph.op.Linear;
+import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.rewrite.LossInPlace;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -89,7 +90,9 @@ public final class Autodiff {
       Map<Value, Value> upstream,
       Map<Param, Variable> variables,
       Value seed) {
-    GradientTape tape = new GradientTape(builder, variables, demanded(builder, forward), seed);
+    Set<Integer> demanded = demanded(builder, forward);
+    GradientTape tape =
+        new GradientTape(builder, variables, demanded, columns(forward, demanded), seed);
     upstream.forEach(tape::begin);
     for (int i = forward.size() - 1; i >= 0; i--) {
       Node node = forward.get(i);
@@ -153,6 +156,17 @@ public final class Autodiff {
       throw new PlanException(param.name() + ": columns are demanded, but nothing reads it");
     }
     return shape;
+  }
+
+  /** Which columns are trained of matrices that nobody trains otherwise, by id. */
+  private static Map<Integer, Demand> columns(List<Node> forward, Set<Integer> demanded) {
+    Map<Integer, Demand> columns = new HashMap<>();
+    for (Node node : forward) {
+      if (node.op() instanceof ScatterColumns scatter && !demanded.contains(node.input(2).id())) {
+        columns.put(node.output(0).id(), scatter.columns());
+      }
+    }
+    return columns;
   }
 
   /** Ids of values from which a demanded parameter can be reached. */

@@ -28,12 +28,21 @@ final class GradientTape implements Tape {
   private final GraphBuilder builder;
   private final Map<Param, Variable> variables;
   private final Set<Integer> demanded;
+
+  /** Values of which trained columns were written over frozen ones. */
+  private final Map<Integer, Demand> columns;
+
   private final Value seed;
   private final Map<Integer, Contribution> contributions = new HashMap<>();
   private @Nullable Node entered;
 
   GradientTape(
-      GraphBuilder builder, Map<Param, Variable> variables, Set<Integer> demanded, Value seed) {
+      GraphBuilder builder,
+      Map<Param, Variable> variables,
+      Set<Integer> demanded,
+      Map<Integer, Demand> columns,
+      Value seed) {
+    this.columns = columns;
     this.builder = builder;
     this.variables = variables;
     this.demanded = demanded;
@@ -59,7 +68,8 @@ final class GradientTape implements Tape {
   @Override
   public Demand demand(int input) {
     Param param = builder.paramOf(input(input));
-    return param == null ? Demand.whole() : param.demand();
+    Demand computed = columns.getOrDefault(input(input).id(), Demand.whole());
+    return param == null ? computed : param.demand();
   }
 
   @Override

@@ -13,6 +13,7 @@ import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
+import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
 import dev.kindling.kernels.graph.op.FactoredMoments;
@@ -40,7 +41,6 @@ import dev.kindling.kernels.graph.op.Reduce;
 import dev.kindling.kernels.graph.op.RmsNormGradient;
 import dev.kindling.kernels.graph.op.RowNorms;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
-import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
@@ -79,6 +79,7 @@ public final class WithoutGradient {
           Map.entry(
               CrossEntropy.class,
               "reverse mode turns it into CrossEntropyWithGradient before it differentiates"),
+          Map.entry(DequantizeNf4.class, "unpacks what nobody trains"),
           Map.entry(EmbeddingGradient.class, SECOND_ORDER),
           Map.entry(FactoredRms.class, UPDATE),
           Map.entry(FactoredMoments.class, UPDATE),
@@ -105,7 +106,6 @@ public final class WithoutGradient {
           Map.entry(RmsNormGradient.class, SECOND_ORDER),
           Map.entry(RowNorms.class, "is a constant of backward, as DoRA detaches it"),
           Map.entry(ScaledUpdate.class, UPDATE),
-          Map.entry(ScatterColumns.class, UPDATE),
           Map.entry(Sgd.class, UPDATE),
           Map.entry(Sketch.class, UPDATE),
           Map.entry(SketchMoments.class, UPDATE),

@@ -5,12 +5,15 @@ import static dev.kindling.kernels.cases.OpCases.f32;
 import static dev.kindling.kernels.cases.OpCases.i32;
 
 import dev.kindling.kernels.graph.Columns;
+import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.LinearOnto;
 import dev.kindling.kernels.graph.op.Magnitude;
 import dev.kindling.kernels.graph.op.MagnitudeGradient;
 import dev.kindling.kernels.graph.op.MaskedGradient;
 import dev.kindling.kernels.graph.op.MaskedWeight;
+import dev.kindling.kernels.graph.op.Nf4;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.RowNorms;
 import dev.kindling.kernels.graph.op.Scale;
@@ -44,6 +47,7 @@ final class AdapterCases {
     for (int[] shape : large ? new int[][] {LARGE} : SHAPES) {
       lines.branch(shape[0], shape[2], shape[3]);
       lines.elements(shape[0], shape[2]);
+      lines.packed(shape[2], shape[1]);
       for (WeightLayout layout : WeightLayout.values()) {
         lines.weights(layout, shape[1], shape[2], shape[3]);
       }
@@ -71,6 +75,17 @@ final class AdapterCases {
     add("", new Magnitude(false), 2, x, m, m);
     add("bias", new Magnitude(true), 2, x, m, m, f32(NORMAL, width));
     add("", new MagnitudeGradient(), tokens, x, x, m, m);
+  }
+
+  /** All 16 levels and all 256 scales, in a matrix of several groups where it is large. */
+  private void packed(int outs, int ins) {
+    Shape shape = Shape.of(outs, ins);
+    OpCase.Draw bytes =
+        (random, i) -> i % 2 == 0 ? random.nextInt(1 << 24) : random.nextInt(256) << 24;
+    OpCase.Input codes = new OpCase.Input(Nf4.codes(shape.elements()), bytes);
+    OpCase.Input scales = new OpCase.Input(Nf4.scales(shape.elements()), bytes);
+    OpCase.Input statistics = new OpCase.Input(Nf4.statistics(shape.elements()), POSITIVE);
+    add("", new DequantizeNf4(shape), 2, codes, scales, statistics);
   }
 
   private void weights(WeightLayout layout, int ins, int outs, int rank) {

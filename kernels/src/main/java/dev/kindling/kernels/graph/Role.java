@@ -14,6 +14,11 @@ public enum Role {
    * device with a narrow precision stores them in it. The host has no view of them.
    */
   WORKING,
+  /**
+   * Packed weights that nobody trains and no checkpoint holds: written by the host before the first
+   * step, read by what unpacks them.
+   */
+  FROZEN,
   /** Sums over the tokens of a step, which any number of backward passes add to. */
   GRADIENT,
   /**

@@ -19,6 +19,7 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
@@ -128,6 +129,7 @@ public final class Oracle {
     rules.put(Copy.class, call -> List.of(call.in(0).clone()));
     rules.put(CrossEntropy.class, call -> LossOracle.loss(call).subList(0, 2));
     rules.put(CrossEntropyWithGradient.class, LossOracle::loss);
+    rules.put(DequantizeNf4.class, QuantizedOracle::nf4);
     rules.put(Dropout.class, AdapterOracle::dropout);
     rules.put(Embedding.class, SimpleOracle::embedding);
     rules.put(EmbeddingGradient.class, SimpleOracle::embeddingGradient);

@@ -33,6 +33,29 @@ final class QuantizedOracle {
     return numbers.stream().mapToDouble(Double::doubleValue).toArray();
   }
 
+  /**
+   * Dettmers et al. 2023, appendix E: quantiles of the normal distribution at equal distances from
+   * 0.9677083 to 1/2, eight upwards and seven downwards, over the largest, and 0.
+   */
+  private static final double[] LEVELS = {
+    -1, -0.696192801, -0.525073051, -0.394917488, -0.284441382, -0.184773430, -0.091050036, 0,
+    0.079580300, 0.160930201, 0.246112302, 0.337915242, 0.440709829, 0.562617004, 0.722956836, 1
+  };
+
+  static List<double[]> nf4(Oracle.Call call) {
+    double[] matrix = new double[(int) call.outputTypes().get(0).shape().elements()];
+    double[] numbers = numbers(true);
+    for (int i = 0; i < matrix.length; i++) {
+      int block = i / 64;
+      int eight = (int) call.in(0)[i / 8] >> 8 * (i % 8 / 2) & 255;
+      int code = i % 2 == 0 ? eight / 16 : eight % 16;
+      int scale = (int) call.in(1)[block / 4] >> 8 * (block % 4) & 255;
+      double largest = numbers[scale] * call.in(2)[1 + block / 256] + call.in(2)[0];
+      matrix[i] = LEVELS[code] * largest;
+    }
+    return List.of(matrix);
+  }
+
   static List<double[]> adamW(Oracle.Call call) {
     QuantizedAdamW op = (QuantizedAdamW) call.op();
     double[] p = call.in(0).clone();

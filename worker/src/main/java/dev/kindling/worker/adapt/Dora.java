@@ -27,6 +27,7 @@ public record Dora(
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern,
     List<String> modulesToSave,
+    Base base,
     Optional<String> path)
     implements Adapter {
   public Dora {
@@ -41,6 +42,7 @@ public record Dora(
             rankPattern,
             alphaPattern,
             modulesToSave,
+            base,
             path);
     targets = same.targets();
     exclude = same.exclude();
@@ -70,6 +72,7 @@ public record Dora(
         same.rankPattern(),
         same.alphaPattern(),
         same.modulesToSave(),
+        same.base(),
         same.path());
   }
 
@@ -85,6 +88,7 @@ public record Dora(
         rankPattern,
         alphaPattern,
         modulesToSave,
+        base,
         path);
   }
 

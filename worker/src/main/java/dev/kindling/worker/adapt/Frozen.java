@@ -23,7 +23,7 @@ public record Frozen(List<String> modulesToSave) implements Adapter {
 
   @Override
   public Projection projection(ModelFamily model, long seed) {
-    return new FrozenWeights(Modules.of(model).trained(modulesToSave));
+    return FrozenWeights.of(Modules.of(model), modulesToSave, Base.PLAIN);
   }
 
   @Override

@@ -22,6 +22,7 @@ import java.util.Optional;
  *     the head
  * @param exclude patterns of maps that get none all the same
  * @param modulesToSave patterns of modules that are trained whole
+ * @param base how the hidden matrices are kept that nobody trains
  * @param path PEFT directory at whose adapter the run begins; its adapter_config.json must say what
  *     this section says
  */
@@ -35,8 +36,35 @@ public record Lora(
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern,
     List<String> modulesToSave,
+    Base base,
     Optional<String> path)
     implements Adapter {
+  /** Over a base in the precision of the device. */
+  public Lora(
+      int rank,
+      double alpha,
+      boolean rslora,
+      double dropout,
+      List<String> targets,
+      List<String> exclude,
+      Map<String, Integer> rankPattern,
+      Map<String, Double> alphaPattern,
+      List<String> modulesToSave,
+      Optional<String> path) {
+    this(
+        rank,
+        alpha,
+        rslora,
+        dropout,
+        targets,
+        exclude,
+        rankPattern,
+        alphaPattern,
+        modulesToSave,
+        Base.PLAIN,
+        path);
+  }
+
   public Lora {
     targets = List.copyOf(targets);
     exclude = List.copyOf(exclude);
@@ -66,6 +94,7 @@ public record Lora(
         rankPattern,
         alphaPattern,
         modulesToSave,
+        base,
         path.map(name -> Path.of(name).toAbsolutePath().normalize().toString()));
   }
 

@@ -33,7 +33,9 @@ record LowRank(Lora spec, BranchKind kind) {
           "alphaPattern",
           Map.of(),
           "modulesToSave",
-          List.of());
+          List.of(),
+          "base",
+          Base.PLAIN);
 
   /** The first pattern that matches counts, so their order is kept. */
   static <T> Map<String, T> ordered(Map<String, T> patterns) {
@@ -45,7 +47,7 @@ record LowRank(Lora spec, BranchKind kind) {
     check(model, errors);
     Modules.orThrow(errors);
     Modules modules = Modules.of(model);
-    FrozenWeights base = new FrozenWeights(modules.trained(spec.modulesToSave()));
+    FrozenWeights base = FrozenWeights.of(modules, spec.modulesToSave(), spec.base());
     return new LowRankProjection(base, branches(modules), (float) spec.dropout(), seed);
   }
 

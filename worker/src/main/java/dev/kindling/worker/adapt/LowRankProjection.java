@@ -16,6 +16,7 @@ import dev.kindling.kernels.graph.op.WeightLayout;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Nf4Weight;
 import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.model.Weight;
 import java.util.ArrayList;
@@ -49,9 +50,8 @@ record LowRankProjection(FrozenWeights base, Map<String, Branch> branches, float
     if (branch.masked()) {
       return masked(b, branch, x);
     }
-    Param matrix = base.placed(weight.matrix());
     boolean biased = weight.bias() && !branch.magnitude();
-    Value y = base.apply(b, weight, x, matrix, biased);
+    Value y = base.apply(b, weight, x, base.matrix(b, weight), biased);
     Linear linear = new Linear(WeightLayout.OUT_IN, false);
     Value hidden = b.add(linear, dropped(b, weight, x), b.param(branch.down())).get(0);
     if (branch.scale() != 1f) {
@@ -64,7 +64,7 @@ record LowRankProjection(FrozenWeights base, Map<String, Branch> branches, float
   private Value masked(GraphBuilder b, Branch branch, Value x) {
     Weight weight = branch.weight();
     MaskedWeight op = new MaskedWeight(weight.layout(), branch.scale());
-    Value matrix = b.param(base.placed(weight.matrix()));
+    Value matrix = base.matrix(b, weight);
     Value v = b.add(op, matrix, b.param(branch.down()), b.param(branch.up())).get(0);
     Linear linear = new Linear(WeightLayout.OUT_IN, weight.bias());
     return weight.bias()
@@ -86,7 +86,7 @@ record LowRankProjection(FrozenWeights base, Map<String, Branch> branches, float
     Value norms =
         b.add(
                 new RowNorms(weight.layout(), branch.scale()),
-                b.param(base.placed(weight.matrix())),
+                base.matrix(b, weight),
                 b.param(branch.down()),
                 b.param(branch.up()))
             .get(0);
@@ -111,25 +111,32 @@ record LowRankProjection(FrozenWeights base, Map<String, Branch> branches, float
   }
 
   @Override
+  public List<Nf4Weight> packed() {
+    return base.packed();
+  }
+
+  @Override
   public Projection evaluating() {
     return dropout == 0f ? this : new LowRankProjection(base, branches, 0f, seed);
   }
 
   @Override
   public FirstValues merged(FirstValues first, FirstValues trained) {
+    FirstValues seen = base.seen(first);
     FirstValues plain = base.merged(first, trained);
     return (param, from, target) -> {
       Branch branch = branches.get(param.name().replaceFirst("\\.weight$", ""));
       if (branch == null) {
         plain.fill(param, from, target);
       } else {
-        new MergedWeight(branch, first, trained).fill(from, target);
+        new MergedWeight(branch, seen, trained).fill(from, target);
       }
     };
   }
 
   @Override
-  public FirstValues values(FirstValues first) {
+  public FirstValues values(FirstValues plain) {
+    FirstValues first = base.seen(plain);
     return (param, from, target) -> {
       String name = param.name();
       if (name.endsWith(Branch.MAGNITUDE)) {

@@ -24,6 +24,7 @@ import java.util.Optional;
  *     all but the head
  * @param exclude patterns of maps of which none are
  * @param modulesToSave patterns of modules that are trained whole
+ * @param base how the matrices are kept; over one of 4 bits columns begin where it unpacks to
  */
 public record Paca(
     int rank,
@@ -31,8 +32,20 @@ public record Paca(
     List<String> targets,
     List<String> exclude,
     Map<String, Integer> rankPattern,
-    List<String> modulesToSave)
+    List<String> modulesToSave,
+    Base base)
     implements Adapter {
+  /** Over a base in the precision of the device. */
+  public Paca(
+      int rank,
+      double alpha,
+      List<String> targets,
+      List<String> exclude,
+      Map<String, Integer> rankPattern,
+      List<String> modulesToSave) {
+    this(rank, alpha, targets, exclude, rankPattern, modulesToSave, Base.PLAIN);
+  }
+
   public Paca {
     targets = List.copyOf(targets);
     exclude = List.copyOf(exclude);
@@ -57,7 +70,9 @@ public record Paca(
         "rankPattern",
         Map.of(),
         "modulesToSave",
-        List.of());
+        List.of(),
+        "base",
+        Base.PLAIN);
   }
 
   /** The factors that its columns are. */
@@ -72,6 +87,7 @@ public record Paca(
         rankPattern,
         Map.of(),
         modulesToSave,
+        base,
         Optional.empty());
   }
 
@@ -87,7 +103,7 @@ public record Paca(
       float scale = (float) (alpha / columns);
       partial.put(target.matrix().name(), PartialWeight.chosen(target, columns, scale, seed));
     }
-    return new PacaProjection(new FrozenWeights(modules.trained(modulesToSave)), partial);
+    return new PacaProjection(FrozenWeights.of(modules, modulesToSave, base), partial);
   }
 
   private int rank(Weight target) {

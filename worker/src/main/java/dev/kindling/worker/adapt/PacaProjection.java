@@ -6,11 +6,13 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Nf4Weight;
 import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.model.TrainedColumns;
 import dev.kindling.worker.model.Weight;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -28,7 +30,22 @@ record PacaProjection(FrozenWeights base, Map<String, PartialWeight> partial)
 
   @Override
   public Value project(GraphBuilder b, Weight weight, Value x) {
-    return base.apply(b, weight, x, placed(weight.matrix()), weight.bias());
+    return base.apply(b, weight, x, matrix(b, weight), weight.bias());
+  }
+
+  /** Trained columns are a demand of a parameter, and written over a matrix that is unpacked. */
+  private Value matrix(GraphBuilder b, Weight weight) {
+    PartialWeight known = partial.get(weight.matrix().name());
+    if (known == null) {
+      return base.matrix(b, weight);
+    }
+    if (!base.nf4().containsKey(weight.matrix().name())) {
+      return b.param(known.matrix());
+    }
+    TrainedColumns trained = known.trained();
+    Value whole = base.matrix(b, weight);
+    return b.add(trained.scatter(), b.param(trained.base()), b.param(trained.delta()), whole)
+        .get(0);
   }
 
   @Override
@@ -42,13 +59,24 @@ record PacaProjection(FrozenWeights base, Map<String, PartialWeight> partial)
   }
 
   @Override
+  public List<Nf4Weight> packed() {
+    return base.packed();
+  }
+
+  @Override
   public void declare(GraphBuilder b, ModelFamily model) {
-    model.parameters().forEach(param -> b.master(placed(param)));
+    for (Param param : model.parameters()) {
+      if (!base.nf4().containsKey(param.name())) {
+        b.master(placed(param));
+      }
+    }
   }
 
   @Override
   public Optional<TrainedColumns> columns(Param p) {
-    return Optional.ofNullable(partial.get(p.name())).map(PartialWeight::trained);
+    return base.nf4().containsKey(p.name())
+        ? Optional.empty()
+        : Optional.ofNullable(partial.get(p.name())).map(PartialWeight::trained);
   }
 
   @Override
@@ -64,7 +92,8 @@ record PacaProjection(FrozenWeights base, Map<String, PartialWeight> partial)
   }
 
   @Override
-  public FirstValues values(FirstValues first) {
+  public FirstValues values(FirstValues plain) {
+    FirstValues first = base.seen(plain);
     return (param, from, target) -> {
       String name = param.name();
       if (name.endsWith(PartialWeight.DELTA)) {

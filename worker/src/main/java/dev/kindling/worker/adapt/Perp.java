@@ -88,7 +88,7 @@ public record Perp(
     if (headRank > 0) {
       all.putAll(ofHead().branches(Modules.of(model)));
     }
-    return new LowRankProjection(new FrozenWeights(vectors(model)), all, 0f, seed);
+    return new LowRankProjection(new FrozenWeights(vectors(model), Map.of()), all, 0f, seed);
   }
 
   /** Biases and gains: what has one dimension. */

@@ -57,6 +57,11 @@ public interface Projection {
     return Optional.empty();
   }
 
+  /** Frozen matrices that are kept packed, in the place of parameters. */
+  default List<Nf4Weight> packed() {
+    return List.of();
+  }
+
   /**
    * Where a run begins.
    *

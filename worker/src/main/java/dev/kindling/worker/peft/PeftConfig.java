@@ -153,6 +153,7 @@ record PeftConfig(
         chosen(told.rankPattern(), defaults.get("rankPattern"), rankPattern),
         chosen(told.alphaPattern(), defaults.get("alphaPattern"), alphaPattern),
         chosen(told.modulesToSave(), defaults.get("modulesToSave"), savedPatterns()),
+        told.base(),
         told.path());
   }
 

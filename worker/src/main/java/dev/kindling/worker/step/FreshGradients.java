@@ -6,6 +6,9 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Whole;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.Linear;
+import dev.kindling.kernels.graph.op.ScatterColumns;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -29,8 +32,24 @@ final class FreshGradients {
    */
   static Predicate<Param> of(GraphBuilder forward, MemorySaving saving) {
     Param summed = saving.lossChunks() > 1 ? head(forward) : null;
+    Set<Param> deltas = deltas(forward);
     return param ->
-        param.shape().rank() == 2 && param.demand() instanceof Whole && !param.equals(summed);
+        param.shape().rank() == 2
+            && param.demand() instanceof Whole
+            && !param.equals(summed)
+            && !deltas.contains(param);
+  }
+
+  /** Deltas of columns over unpacked matrices: no product writes their gradients itself. */
+  private static Set<Param> deltas(GraphBuilder forward) {
+    Set<Param> deltas = new HashSet<>();
+    for (Node node : forward.nodes()) {
+      Param delta = node.op() instanceof ScatterColumns ? forward.paramOf(node.input(1)) : null;
+      if (delta != null) {
+        deltas.add(delta);
+      }
+    }
+    return deltas;
   }
 
   private static @Nullable Param head(GraphBuilder forward) {

@@ -16,6 +16,7 @@ import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.Scale;
+import dev.kindling.kernels.graph.rewrite.DequantizeAgain;
 import dev.kindling.kernels.graph.rewrite.OverwriteFirst;
 import dev.kindling.kernels.graph.rewrite.ReduceEarly;
 import dev.kindling.optim.rule.Descent;
@@ -60,7 +61,7 @@ import java.util.function.Predicate;
  * differentiate  transposes of the gathers included
  * save memory    loss in chunks, forward values a second time ({@link MemorySaving}): these read the
  *                weights that forward gathered
- * settle         gathers taken out, or again in backward and a layer ahead, for all readers so far
+ * settle         packed matrices unpacked for each reader; gathers taken out, or again in backward and a layer ahead, for all readers so far
  * overwrite      the first sum into each gradient, also that of a chunk, becomes a write
  * reduce, update, clear, then each reduction behind the last writer of its inputs
  * schedule
@@ -320,6 +321,7 @@ public record StepGraphs(
     Map<Param, Value> gradients = Autodiff.gradients(b, lossSum, freshGradients(b));
     shape.saving().apply(b);
     places.settle(b, model.layers());
+    b.rewrite(new DequantizeAgain());
     b.variable(scalar(STOP_VOTES));
     return gradients;
   }

@@ -200,6 +200,7 @@ public final class StepProgram implements AutoCloseable {
       memory.publish(held.name());
       memory.release(held.name());
     }
+    projection().packed().forEach(weight -> weight.fill(base, memory));
     spread();
     graphs.begin(memory, params());
     Failpoint.FRESH_WEIGHTS.after();

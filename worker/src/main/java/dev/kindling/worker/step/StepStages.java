@@ -11,6 +11,7 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.Whole;
 import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.Collective;
+import dev.kindling.kernels.graph.rewrite.DequantizeAgain;
 import dev.kindling.kernels.memory.MemoryPlan;
 import dev.kindling.worker.shard.ParameterPlaces;
 import java.util.ArrayList;
@@ -130,6 +131,10 @@ public record StepStages(
     }
     if (places.settle(b, graphs.model().layers())) {
       stages.add(Stage.of("shard", b.graph(), activations));
+    }
+    if (!graphs.projection().packed().isEmpty()) {
+      b.rewrite(new DequantizeAgain());
+      stages.add(Stage.of("unpack again", b.graph(), activations));
     }
     return stages;
   }

@@ -17,6 +17,7 @@ import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.Mistral;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Nf4Weight;
 import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.model.Qwen2;
 import dev.kindling.worker.model.Qwen3;
@@ -141,17 +142,7 @@ final class AdaptedRank implements AutoCloseable {
 
   static Dora dora(int rank, double alpha, double dropout) {
     Lora same = lora(rank, alpha, dropout, List.of());
-    return new Dora(
-        rank,
-        alpha,
-        same.rslora(),
-        dropout,
-        same.targets(),
-        List.of(),
-        Map.of(),
-        Map.of(),
-        List.of(),
-        Optional.empty());
+    return Dora.of(same);
   }
 
   static MaskLora maskLora(int rank, double alpha, List<String> saved) {
@@ -165,6 +156,35 @@ final class AdaptedRank implements AutoCloseable {
 
   static Paca paca(int rank, double alpha) {
     return new Paca(rank, alpha, List.of(Modules.ALL_LINEAR), List.of(), Map.of(), List.of());
+  }
+
+  /** The same over a base of 4 bits. */
+  static Adapter nf4(Adapter adapter) {
+    if (adapter instanceof Paca paca) {
+      return new Paca(
+          paca.rank(),
+          paca.alpha(),
+          paca.targets(),
+          paca.exclude(),
+          paca.rankPattern(),
+          paca.modulesToSave(),
+          Base.NF4);
+    }
+    Lora lora = adapter instanceof Dora dora ? dora.lora() : (Lora) adapter;
+    Lora packed =
+        new Lora(
+            lora.rank(),
+            lora.alpha(),
+            lora.rslora(),
+            lora.dropout(),
+            lora.targets(),
+            lora.exclude(),
+            lora.rankPattern(),
+            lora.alphaPattern(),
+            lora.modulesToSave(),
+            Base.NF4,
+            lora.path());
+    return adapter instanceof Dora ? Dora.of(packed) : packed;
   }
 
   StepProgram program() {
@@ -209,12 +229,34 @@ final class AdaptedRank implements AutoCloseable {
     return program.memory().span(variable).toFloats();
   }
 
+  /** A matrix of the base, however it is kept. */
+  float[] matrix(String name) {
+    float[] packed = unpacked().get(name);
+    return packed == null ? read(name) : packed;
+  }
+
   void put(String variable, float[] values) {
     Span span = program.memory().span(variable);
     for (int i = 0; i < values.length; i++) {
       span.putFloat(i, values[i]);
     }
     program.memory().publish(variable);
+  }
+
+  /** The matrices that are kept packed, by name, unpacked by {@link Nf4Reference}. */
+  Map<String, float[]> unpacked() {
+    Map<String, float[]> all = new TreeMap<>();
+    for (Nf4Weight weight : program.projection().packed()) {
+      List<Span> spans =
+          weight.variables().stream().map(v -> program.memory().span(v.name())).toList();
+      int elements = (int) weight.matrix().shape().elements();
+      float[] values = new float[elements];
+      for (int i = 0; i < elements; i++) {
+        values[i] = Nf4Reference.element(spans, i);
+      }
+      all.put(weight.matrix().name(), values);
+    }
+    return all;
   }
 
   /** Every parameter by name. */

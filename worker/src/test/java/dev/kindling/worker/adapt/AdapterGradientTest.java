@@ -32,7 +32,10 @@ class AdapterGradientTest {
             AdaptedRank.paca(3, 5),
             AdaptedRank.maskLora(2, 3, List.of()),
             AdaptedRank.perp(2, 0, 3),
-            AdaptedRank.perp(0, 0, 3));
+            AdaptedRank.perp(0, 0, 3),
+            AdaptedRank.nf4(AdaptedRank.lora(2, 4, 0.25, List.of())),
+            AdaptedRank.nf4(AdaptedRank.dora(2, 2, 0)),
+            AdaptedRank.nf4(AdaptedRank.paca(3, 5)));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }
@@ -49,7 +52,8 @@ class AdapterGradientTest {
       rank.accumulate(0);
       List<Param> checked = new ArrayList<>();
       for (Param param : rank.program().params()) {
-        boolean delta = param.name().endsWith(PartialWeight.DELTA);
+        boolean packed = !rank.program().projection().packed().isEmpty();
+        boolean delta = !packed && param.name().endsWith(PartialWeight.DELTA);
         if (!(param.demand() instanceof None) && !delta) {
           slope(rank, adapter, param);
           checked.add(param);

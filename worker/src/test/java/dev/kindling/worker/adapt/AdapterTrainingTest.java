@@ -56,6 +56,29 @@ class AdapterTrainingTest {
     }
   }
 
+  /** The values of packed matrices come from a reading of their bytes that shares no table. */
+  @ParameterizedTest
+  @MethodSource("families")
+  void overFourBitsAnAdapterBeginsAtWhatTheBaseUnpacksTo(ModelFamily model) {
+    try (AdaptedRank full = new AdaptedRank(model, new Full())) {
+      float before = full.evaluate(3);
+      Adapter lora = AdaptedRank.nf4(AdaptedRank.lora(4, 8, 0.5, List.of()));
+      Adapter paca = AdaptedRank.nf4(AdaptedRank.paca(3, 5));
+      Adapter dora = AdaptedRank.nf4(AdaptedRank.dora(4, 8, 0.5));
+      try (AdaptedRank rank = new AdaptedRank(model, lora)) {
+        assertThat(rank.unpacked()).isNotEmpty();
+        rank.unpacked().forEach(full::put);
+      }
+      float base = full.evaluate(3);
+      assertThat(base).isNotEqualTo(before).isCloseTo(before, within(0.2f * before));
+      for (Adapter adapter : List.of(lora, paca, dora)) {
+        try (AdaptedRank rank = new AdaptedRank(model, adapter)) {
+          assertThat(rank.evaluate(3)).as("%s", adapter).isCloseTo(base, within(1e-5f * base));
+        }
+      }
+    }
+  }
+
   static Stream<Arguments> trained() {
     List<Adapter> adapters =
         List.of(
@@ -64,7 +87,10 @@ class AdapterTrainingTest {
             AdaptedRank.dora(2, 4, 0),
             AdaptedRank.paca(3, 6),
             AdaptedRank.maskLora(2, 4, List.of(".*(ln_f|model.norm)")),
-            AdaptedRank.perp(2, 0, 4));
+            AdaptedRank.perp(2, 0, 4),
+            AdaptedRank.nf4(AdaptedRank.lora(2, 4, 0.25, List.of(".*(o_proj|c_proj)"))),
+            AdaptedRank.nf4(AdaptedRank.dora(2, 4, 0)),
+            AdaptedRank.nf4(AdaptedRank.paca(3, 6)));
     return families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }
@@ -74,9 +100,12 @@ class AdapterTrainingTest {
   void frozenWeightsKeepTheirBitsAndTrainedOnesDoNot(ModelFamily model, Adapter adapter) {
     try (AdaptedRank rank = new AdaptedRank(model, adapter)) {
       Map<String, float[]> before = rank.params();
+      Map<String, float[]> packed = rank.unpacked();
       for (int step = 0; step < 20; step++) {
         rank.step(step);
       }
+      rank.unpacked()
+          .forEach((name, now) -> assertThat(now).as(name).isEqualTo(packed.get(name)));
       Map<String, float[]> after = rank.params();
       for (Param param : rank.program().params()) {
         float[] old = Objects.requireNonNull(before.get(param.name()));
@@ -141,7 +170,11 @@ class AdapterTrainingTest {
             Arguments.of(AdaptedRank.lora(2, 3, 0, List.of()), 2, 3 / Math.sqrt(2)),
             Arguments.of(AdaptedRank.dora(2, 3, 0), 2, 3 / Math.sqrt(2)),
             Arguments.of(AdaptedRank.maskLora(2, 3, List.of()), 2, 3 / Math.sqrt(2)),
-            Arguments.of(AdaptedRank.paca(3, 6), 3, 2.0));
+            Arguments.of(AdaptedRank.paca(3, 6), 3, 2.0),
+            Arguments.of(
+                AdaptedRank.nf4(AdaptedRank.lora(2, 3, 0, List.of())), 2, 3 / Math.sqrt(2)),
+            Arguments.of(AdaptedRank.nf4(AdaptedRank.dora(2, 3, 0)), 2, 3 / Math.sqrt(2)),
+            Arguments.of(AdaptedRank.nf4(AdaptedRank.paca(3, 6)), 3, 2.0));
     return families().stream()
         .flatMap(
             family ->

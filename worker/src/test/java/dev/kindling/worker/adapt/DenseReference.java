@@ -38,7 +38,7 @@ final class DenseReference implements AutoCloseable {
     for (Weight weight : Modules.of(model).maps()) {
       if (!weight.name().equals("lm_head")) {
         weights.put(weight.name(), weight);
-        base.put(weight.name(), doubles(whole.read(weight.matrix().name())));
+        base.put(weight.name(), doubles(start.matrix(weight.matrix().name())));
       }
     }
     for (Param param : start.program().params()) {
@@ -48,6 +48,9 @@ final class DenseReference implements AutoCloseable {
       } else if (param.demand() instanceof Columns some) {
         columns.put(param.name(), some);
       }
+    }
+    if (start.program().projection() instanceof PacaProjection paca) {
+      paca.partial().forEach((name, part) -> columns.put(name, part.columns()));
     }
   }
 

@@ -46,7 +46,7 @@ final class KeptNorms {
   }
 
   private static float[] norms(AdaptedRank rank, Branch branch) {
-    float[] w = rank.read(branch.weight().matrix().name());
+    float[] w = rank.matrix(branch.weight().matrix().name());
     float[] a = rank.read(branch.down().name());
     float[] b = rank.read(branch.up().name());
     int ins = branch.weight().in();

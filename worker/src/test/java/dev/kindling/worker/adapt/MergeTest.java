@@ -28,7 +28,10 @@ class MergeTest {
             AdaptedRank.dora(2, 4, 0),
             AdaptedRank.paca(3, 6),
             AdaptedRank.maskLora(2, 4, List.of(".*(ln_f|model.norm)")),
-            AdaptedRank.perp(2, 0, 4));
+            AdaptedRank.perp(2, 0, 4),
+            AdaptedRank.nf4(AdaptedRank.lora(2, 4, 0, List.of(".*(o_proj|c_proj)"))),
+            AdaptedRank.nf4(AdaptedRank.dora(2, 4, 0)),
+            AdaptedRank.nf4(AdaptedRank.paca(3, 6)));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }

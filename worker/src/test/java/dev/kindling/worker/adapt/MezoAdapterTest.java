@@ -50,7 +50,9 @@ class MezoAdapterTest {
             AdaptedRank.lora(2, 4, 0, List.of()),
             AdaptedRank.lora(2, 4, 0, List.of(".*(ln_f|model.norm)")),
             AdaptedRank.dora(2, 4, 0),
-            AdaptedRank.maskLora(2, 4, List.of()));
+            AdaptedRank.maskLora(2, 4, List.of()),
+            AdaptedRank.nf4(AdaptedRank.lora(2, 4, 0, List.of())),
+            AdaptedRank.nf4(AdaptedRank.paca(3, 6)));
     return AdaptedRank.families().stream()
         .flatMap(family -> adapters.stream().map(adapter -> Arguments.of(family, adapter)));
   }

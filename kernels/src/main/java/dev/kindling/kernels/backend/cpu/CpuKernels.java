@@ -21,6 +21,7 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
@@ -98,6 +99,7 @@ final class CpuKernels {
     table.put(Copy.class, ElementCpu::copy);
     table.put(CrossEntropy.class, LossCpu::loss);
     table.put(CrossEntropyWithGradient.class, LossCpu::lossWithGradient);
+    table.put(DequantizeNf4.class, Nf4Cpu::dequantize);
     table.put(Dropout.class, AdapterCpu::dropout);
     table.put(Embedding.class, EmbeddingCpu::forward);
     table.put(EmbeddingGradient.class, EmbeddingCpu::gradient);

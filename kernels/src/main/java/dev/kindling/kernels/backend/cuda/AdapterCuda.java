@@ -47,7 +47,7 @@ final class AdapterCuda {
   }
 
   /**
-   * Base and weight are stored alike; a delta that was gathered, or has no master, is narrow too.
+   * Base and weight are stored alike, be the weight a parameter or unpacked; a delta that was gathered, or has no master, is narrow too.
    */
   static void scatterColumns(Binding b, Node node) {
     ScatterColumns op = Binding.op(node, ScatterColumns.class);
@@ -56,7 +56,7 @@ final class AdapterCuda {
     Value moved = node.input(1);
     Operand delta = b.isBf16Alone(moved) ? b.copyOf(moved) : b.in(node, 1);
     base.expectElement(weight, node);
-    if (b.bf16() && !b.isBf16Alone(node.input(2))) {
+    if (b.bf16() && b.hasMaster(node.input(2))) {
       throw new DeviceException(
           "cuda: " + node + ": expected a weight in bf16 alone, found one with an fp32 master");
     }

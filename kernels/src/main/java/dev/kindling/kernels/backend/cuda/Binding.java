@@ -142,6 +142,12 @@ final class Binding {
     return variable != null && !place.variables().hasMaster(variable);
   }
 
+  /** Whether the value lives in a variable of which there is an fp32 master. */
+  boolean hasMaster(Value value) {
+    Variable variable = place.layout().variableOf(value);
+    return variable != null && place.variables().hasMaster(variable);
+  }
+
   Operand in(Node node, int index) {
     return at(node.input(index));
   }

@@ -23,6 +23,7 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
@@ -137,6 +138,7 @@ final class CudaKernels {
     table.put(Copy.class, ElementCuda::copy);
     table.put(CrossEntropy.class, LossCuda::loss);
     table.put(CrossEntropyWithGradient.class, LossCuda::lossWithGradient);
+    table.put(DequantizeNf4.class, Nf4Cuda::dequantize);
     table.put(Dropout.class, AdapterCuda::dropout);
     table.put(Embedding.class, EmbeddingCuda::forward);
     table.put(EmbeddingGradient.class, EmbeddingCuda::gradient);

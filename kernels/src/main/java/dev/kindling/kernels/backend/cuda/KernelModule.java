@@ -34,6 +34,7 @@ final class KernelModule implements AutoCloseable {
           "factored",
           "hash",
           "loss",
+          "nf4",
           "norm",
           "perturb",
           "quantized",

@@ -24,6 +24,7 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
@@ -210,6 +211,9 @@ final class SelfTestGraph {
       Value written = b.add(scatter, base, delta, frozen(ROWS, WIDTH)).get(0);
       show(new Embedding(), written, ids());
     }
+    Value codes = b.variable(new Variable("v" + variables++, ValueType.i32(22), Role.FROZEN));
+    Value scales = b.variable(new Variable("v" + variables++, ValueType.i32(1), Role.FROZEN));
+    show(new DequantizeNf4(Shape.of(9, 19)), codes, scales, floats(Role.FROZEN, 2));
   }
 
   private Value rowNorms(WeightLayout layout) {

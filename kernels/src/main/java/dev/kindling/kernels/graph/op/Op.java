@@ -33,6 +33,7 @@ public sealed interface Op
         Copy,
         CrossEntropy,
         CrossEntropyWithGradient,
+        DequantizeNf4,
         Descend,
         Dropout,
         Embedding,

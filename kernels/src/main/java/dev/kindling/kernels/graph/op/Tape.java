@@ -12,7 +12,10 @@ public interface Tape {
   /** Whether anybody demands the gradient of this input. */
   boolean wants(int input);
 
-  /** The demand behind this input; {@code Whole} for a wanted value that is no parameter. */
+  /**
+   * The demand behind this input; for a wanted value that is no parameter {@code Whole}, or the
+   * trained columns of a matrix that is frozen otherwise.
+   */
   Demand demand(int input);
 
   /** Gradient of this output, or null when nothing downstream depends on it. */

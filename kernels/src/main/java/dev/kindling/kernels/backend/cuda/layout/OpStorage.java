@@ -27,6 +27,7 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Dropout;
 import dev.kindling.kernels.graph.op.Embedding;
@@ -142,6 +143,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(
               CrossEntropyWithGradient.class,
               new OpStorage(List.of(FP32, FP32, ACTIVATION), Set.of(0), Set.of(2))),
+          Map.entry(DequantizeNf4.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(Dropout.class, new OpStorage(List.of(ACTIVATION), Set.of(0), Set.of(0))),
           Map.entry(Embedding.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(EmbeddingGradient.class, SUMS),

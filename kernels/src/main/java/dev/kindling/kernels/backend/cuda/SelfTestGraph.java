@@ -123,6 +123,8 @@ final class SelfTestGraph {
         test.attention(test.activation(320), test.activation(320), 160);
       }
     }
+    test.codedUpdate(scale, test.floats(Role.GRADIENT, ROWS, 13));
+    test.codedUpdate(scale, test.fresh(ROWS, WIDTH));
     return test.b.build();
   }
 
@@ -307,14 +309,8 @@ final class SelfTestGraph {
     List<Value> sketched = show(sketch, gradient, b.step());
     Value m = floats(Role.STATE, channels.own(), 1);
     Value v = floats(Role.STATE, channels.own(), 1);
-    List<Value> moments =
-        show(
-            new SketchMoments(0.9f, 0.95f, 1e-3f, true, 1),
-            sketched.get(0),
-            sketched.get(1),
-            m,
-            v,
-            scale);
+    Op average = new SketchMoments(0.9f, 0.95f, 1e-3f, true, 1);
+    List<Value> moments = show(average, sketched.get(0), sketched.get(1), m, v, scale);
     Value param = floats(Role.PARAMETER, gradient.type().shape().dim(0), channels.columns());
     show(
         new ScaledUpdate(channels, true, 1, false, 1.01f, 0.1f),
@@ -325,6 +321,16 @@ final class SelfTestGraph {
         floats(Role.STATE, 1),
         scale,
         b.step());
+  }
+
+  /** What is stored in codes of 8 bits shows itself as the rows of a table. */
+  private void codedUpdate(Value scale, Value gradient) {
+    Channels channels = Channels.of(gradient.type().shape(), gradient.type().shape());
+    Value param = floats(Role.PARAMETER, channels.rows(), channels.columns());
+    Value factors = floats(Role.STATE, channels.own());
+    Value sums = floats(Role.STATE, SketchMoments.SUMS);
+    Op op = new ScaledUpdate(channels, true, 1, false, 0, 0.1f, Optional.of(5L));
+    show(new Embedding(), b.add(op, param, gradient, factors, sums, scale, b.step()).get(0), ids());
   }
 
   /** What is stored in bf16 alone shows itself as the rows of a table. */

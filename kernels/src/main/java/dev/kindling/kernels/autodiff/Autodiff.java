@@ -66,12 +66,69 @@ public final class Autodiff {
     List<Node> forward = builder.nodes();
     Node loss = lossNode(forward);
     Map<Param, Variable> variables = declare(builder, fresh);
+    Value seed = sumUp(builder, lossSum, loss);
+    return pullBack(builder, forward, Map.of(lossSum, seed), variables, seed);
+  }
+
+  /**
+   * As above, but no gradient is a variable: each is a value of this graph alone, whose memory is
+   * free behind its last reader. Nothing adds to it in a later run.
+   *
+   * @return complete gradients, in declaration order
+   * @throws PlanException if columns of a parameter are demanded, or nothing reads a trained one
+   */
+  public static Map<Param, Value> passing(GraphBuilder builder, Value lossSum) {
+    builder.fuse();
+    builder.rewrite(new LossInPlace());
+    List<Node> forward = builder.nodes();
+    Value seed = sumUp(builder, lossSum, lossNode(forward));
+    GradientTape tape = tape(builder, forward, Map.of(), seed);
+    pullBack(builder, forward, Map.of(lossSum, seed), tape);
+    Map<Integer, Param> read = new LinkedHashMap<>();
+    for (Node node : forward) {
+      for (Value input : node.inputs()) {
+        Param param = builder.paramOf(input);
+        if (param != null && !(param.demand() instanceof None)) {
+          read.put(input.id(), param);
+        }
+      }
+    }
+    Map<Param, Value> found = new HashMap<>();
+    read.forEach(
+        (id, param) -> {
+          Value gradient = tape.contribution(id);
+          if (gradient != null) {
+            found.put(param, gradient);
+          }
+        });
+    return inOrder(builder, found);
+  }
+
+  private static Map<Param, Value> inOrder(GraphBuilder builder, Map<Param, Value> found) {
+    Map<Param, Value> gradients = new LinkedHashMap<>();
+    for (Param param : builder.params()) {
+      if (param.demand() instanceof None) {
+        continue;
+      }
+      Value gradient = found.get(param);
+      if (gradient == null || param.demand() instanceof Columns) {
+        throw new PlanException(
+            param.name()
+                + ": expected a whole gradient that does not outlive a run, found "
+                + (gradient == null ? "none" : "demanded columns"));
+      }
+      gradients.put(param, gradient);
+    }
+    return gradients;
+  }
+
+  /** Adds loss and tokens to their variables; the gradient of the loss. */
+  private static Value sumUp(GraphBuilder builder, Value lossSum, Node loss) {
     Value lossTotal = builder.variable(new Variable(LOSS_SUM, SCALAR, Role.GRADIENT));
     Value tokenTotal = builder.variable(new Variable(TOKEN_COUNT, SCALAR, Role.GRADIENT));
     builder.add(new Accumulate(), lossTotal, lossSum);
     builder.add(new Accumulate(), tokenTotal, loss.output(1));
-    Value seed = builder.fresh(lossSum.type());
-    return pullBack(builder, forward, Map.of(lossSum, seed), variables, seed);
+    return builder.fresh(lossSum.type());
   }
 
   /**
@@ -90,9 +147,21 @@ public final class Autodiff {
       Map<Value, Value> upstream,
       Map<Param, Variable> variables,
       Value seed) {
+    GradientTape tape = tape(builder, forward, variables, seed);
+    pullBack(builder, forward, upstream, tape);
+    Map<Param, Value> gradients = new LinkedHashMap<>();
+    variables.forEach((param, variable) -> gradients.put(param, builder.variable(variable)));
+    return gradients;
+  }
+
+  private static GradientTape tape(
+      GraphBuilder builder, List<Node> forward, Map<Param, Variable> variables, Value seed) {
     Set<Integer> demanded = demanded(builder, forward);
-    GradientTape tape =
-        new GradientTape(builder, variables, demanded, columns(forward, demanded), seed);
+    return new GradientTape(builder, variables, demanded, columns(forward, demanded), seed);
+  }
+
+  private static void pullBack(
+      GraphBuilder builder, List<Node> forward, Map<Value, Value> upstream, GradientTape tape) {
     upstream.forEach(tape::begin);
     for (int i = forward.size() - 1; i >= 0; i--) {
       Node node = forward.get(i);
@@ -100,9 +169,6 @@ public final class Autodiff {
         node.op().gradient(builder, node, tape);
       }
     }
-    Map<Param, Value> gradients = new LinkedHashMap<>();
-    variables.forEach((param, variable) -> gradients.put(param, builder.variable(variable)));
-    return gradients;
   }
 
   private static Map<Param, Variable> declare(GraphBuilder builder, Predicate<Param> fresh) {

@@ -60,6 +60,12 @@ final class GradientTape implements Tape {
         && node.inputs().stream().anyMatch(input -> demanded.contains(input.id()));
   }
 
+  /** What was contributed to a value, summed up; null when nothing was. */
+  @Nullable Value contribution(int value) {
+    Contribution contribution = contributions.get(value);
+    return contribution == null ? null : contribution.value();
+  }
+
   @Override
   public boolean wants(int input) {
     return demanded.contains(input(input).id());

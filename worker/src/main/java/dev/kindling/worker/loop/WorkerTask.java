@@ -178,7 +178,7 @@ public final class WorkerTask {
         (Optimizer) plan.optimizer(),
         shape,
         new Sharding(plan.mesh().zero(), plan.ranks()),
-        plan.narrowGradients());
+        plan.gradientLife());
   }
 
   static BatchSlice slice(TrainPlan plan, Communicator data) {

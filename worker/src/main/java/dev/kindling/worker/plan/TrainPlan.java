@@ -114,11 +114,12 @@ public record TrainPlan(
     if (recovery != null && counts) {
       recovery.check(ranks, errors);
     }
-    if (memory != null && memory.gradients() == GradientStorage.BF16) {
-      Optional<String> obstacle =
-          fp32Gradients(device, mesh, counts, globalBatch, ranks, microBatch);
-      errors.that(
-          obstacle.isEmpty(), "memory.gradients", "auto or fp32 " + obstacle.orElse(""), "bf16");
+    if (memory != null) {
+      long perRank = counts ? globalBatch / ranks : microBatch;
+      new GradientConditions(device, mesh, microBatch, perRank).check(memory.gradients(), errors);
+      if (memory.gradients() == GradientStorage.LAYERWISE) {
+        GradientConditions.layerwise(optimizer, adapter, determinism, errors);
+      }
     }
     errors.orThrow();
   }
@@ -164,33 +165,12 @@ public record TrainPlan(
             .allMatch(rule -> !(rule instanceof AdamW adamW) || adamW.master());
   }
 
-  /** Whether gradients of matrices are stored in bf16. */
-  public boolean narrowGradients() {
-    return !(optimizer instanceof Mezo)
-        && memory.gradients() != GradientStorage.FP32
-        && fp32Gradients(device, mesh, true, globalBatch, ranks, microBatch).isEmpty();
-  }
-
-  /** Why gradients have to be stored in fp32, if they have to. */
-  private static Optional<String> fp32Gradients(
-      Device device,
-      @Nullable MeshSpec mesh,
-      boolean counts,
-      long globalBatch,
-      int ranks,
-      int microBatch) {
-    if (device != Device.CUDA) {
-      return Optional.of("with device cpu (which stores nothing in bf16)");
-    }
-    if (mesh != null && mesh.zero() >= 2) {
-      return Optional.of("with mesh.zero 2 or 3 (each micro-step adds pieces in fp32)");
-    }
-    if (counts && globalBatch > (long) ranks * microBatch) {
-      return Optional.of(
-          "with several micro-batches per step (they add in fp32): bf16 wants micro_batch "
-              + globalBatch / ranks);
-    }
-    return Optional.empty();
+  /** Where the gradients of a step are. */
+  public GradientLife gradientLife() {
+    return optimizer instanceof Mezo
+        ? GradientLife.SUMS
+        : new GradientConditions(device, mesh, microBatch, globalBatch / ranks)
+            .life(memory.gradients());
   }
 
   private record Threads(Determinism determinism, int count) {}

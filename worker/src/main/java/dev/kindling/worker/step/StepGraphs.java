@@ -9,7 +9,6 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
-import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.ClipScale;
@@ -17,7 +16,6 @@ import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.rewrite.DequantizeAgain;
-import dev.kindling.kernels.graph.rewrite.OverwriteFirst;
 import dev.kindling.kernels.graph.rewrite.ReduceEarly;
 import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Optimizer;
@@ -26,16 +24,14 @@ import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.model.TrainedColumns;
+import dev.kindling.worker.plan.GradientLife;
 import dev.kindling.worker.shard.GradientExchange;
 import dev.kindling.worker.shard.ParameterPlaces;
 import dev.kindling.worker.shard.Sharding;
 import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Predicate;
 
 /**
@@ -68,8 +64,6 @@ import java.util.function.Predicate;
  * </pre>
  *
  * @param model with its vocabulary fixed
- * @param narrowGradients whether a device may store gradients of matrices in its narrow precision,
- *     where the step writes each of them once
  */
 public record StepGraphs(
     ModelFamily model,
@@ -77,7 +71,7 @@ public record StepGraphs(
     Optimizer rule,
     StepShape shape,
     Sharding sharding,
-    boolean narrowGradients)
+    GradientLife life)
     implements TrainStep {
   /** Gradients in fp32. */
   public StepGraphs(
@@ -86,7 +80,7 @@ public record StepGraphs(
       Optimizer rule,
       StepShape shape,
       Sharding sharding) {
-    this(model, projection, rule, shape, sharding, false);
+    this(model, projection, rule, shape, sharding, GradientLife.SUMS);
   }
 
   /** Every rank keeps everything. */
@@ -110,17 +104,22 @@ public record StepGraphs(
   }
 
   private StepGraphs with(Projection other) {
-    return new StepGraphs(model, other, rule, shape, sharding, narrowGradients);
+    return new StepGraphs(model, other, rule, shape, sharding, life);
   }
 
   @Override
   public StepGraphs with(StepShape other) {
-    return new StepGraphs(model, projection, rule, other, sharding, narrowGradients);
+    return new StepGraphs(model, projection, rule, other, sharding, life);
   }
 
   /** The same sentences with gradients that a device may store in its narrow precision. */
   public StepGraphs withNarrowGradients() {
-    return new StepGraphs(model, projection, rule, shape, sharding, true);
+    return with(GradientLife.NARROW_SUMS);
+  }
+
+  /** The same sentences with gradients that are, and live, so. */
+  public StepGraphs with(GradientLife other) {
+    return new StepGraphs(model, projection, rule, shape, sharding, other);
   }
 
   @Override
@@ -148,7 +147,7 @@ public record StepGraphs(
     GraphBuilder b = new GraphBuilder(places);
     Map<Param, Value> gradients = backward(b, places);
     if (first) {
-      overwrite(b, gradients);
+      GradientArena.overwrite(b, gradients);
     }
     return b.build();
   }
@@ -171,20 +170,23 @@ public record StepGraphs(
 
   @Override
   public Graph finish() {
+    if (life == GradientLife.PASSING) {
+      return new LayerwiseStep(this).finish();
+    }
     ParameterPlaces places = sharding.places();
     GraphBuilder b = new GraphBuilder(places);
     Map<Param, Value> gradients = backward(b, places);
     if (shape.overwrites() && shape.microSteps() == 1) {
-      overwrite(b, gradients);
+      GradientArena.overwrite(b, gradients);
     }
     List<Param> read = List.copyOf(gradients.keySet());
-    List<Value> sums = arena(b, gradients);
+    List<Value> sums = GradientArena.arena(b, gradients);
     for (int level = 0; level < shape.levels(); level++) {
       sums = fold(b, sums, level);
     }
     List<Param> params = updated(b, read, sums);
     GradientExchange exchange = sharding.exchange();
-    sums = exchange.reduce(b, params, sums, shape.levels() > 0, narrow(b));
+    sums = exchange.reduce(b, params, sums, shape.levels() > 0, GradientArena.narrow(b));
     Value lossSum = sums.get(sums.size() - 3);
     Value tokenCount = sums.get(sums.size() - 2);
     Value norm = exchange.norm(b, params, sums, tokenCount);
@@ -196,11 +198,7 @@ public record StepGraphs(
       places.spread(b, params.get(i));
       write(b, places, read.get(i));
     }
-    b.output(LOSS_SUM, lossSum);
-    b.output(TOKEN_COUNT, tokenCount);
-    b.output(STOPS, sums.get(sums.size() - 1));
-    b.output(GRAD_NORM, norm);
-    b.output(SCALE, scale);
+    GradientArena.outputs(b, sums.subList(params.size(), sums.size()), norm, scale);
     clear(b, gradients);
     if (sharding.ranks() > 1) {
       b.rewrite(new ReduceEarly());
@@ -241,25 +239,9 @@ public record StepGraphs(
   private void clear(GraphBuilder b, Map<Param, Value> gradients) {
     List<Value> cleared =
         shape.overwrites()
-            ? List.of(b.variable(scalar(STOP_VOTES)))
-            : arena(b, contents(b, gradients));
+            ? List.of(b.variable(GradientArena.scalar(STOP_VOTES)))
+            : GradientArena.arena(b, GradientArena.contents(b, gradients));
     b.add(new Fill(0f), cleared.toArray(Value[]::new));
-  }
-
-  /** The first sum into each gradient, the loss and the token count becomes a write. */
-  private static void overwrite(GraphBuilder b, Map<Param, Value> gradients) {
-    Set<String> names = new HashSet<>(Set.of(Autodiff.LOSS_SUM, Autodiff.TOKEN_COUNT));
-    gradients.keySet().forEach(param -> names.add("grad/" + param.name()));
-    Set<Integer> contents = new HashSet<>();
-    b.graph()
-        .contents()
-        .forEach(
-            (value, variable) -> {
-              if (names.contains(variable.name())) {
-                contents.add(value);
-              }
-            });
-    b.rewrite(new OverwriteFirst(contents));
   }
 
   /** Keeps the sum of the shards so far in {@code level} until its sibling subtree is complete. */
@@ -316,58 +298,42 @@ public record StepGraphs(
     return b.crossEntropy(model.logits(b, in, projection), targets);
   }
 
+  /** Forward and backward of a step whose gradients are no variables. */
+  Map<Param, Value> differentiated(GraphBuilder b) {
+    Map<Param, Value> passing = gradients(b, forward(b).lossSum());
+    shape.saving().apply(b);
+    return passing;
+  }
+
+  /** Writes the gradients of a loss behind its forward pass. */
+  Map<Param, Value> gradients(GraphBuilder b, Value lossSum) {
+    return life == GradientLife.PASSING
+        ? Autodiff.passing(b, lossSum)
+        : Autodiff.gradients(b, lossSum, freshGradients(b));
+  }
+
   private Map<Param, Value> backward(GraphBuilder b, ParameterPlaces places) {
     Value lossSum = forward(b).lossSum();
-    Map<Param, Value> gradients = Autodiff.gradients(b, lossSum, freshGradients(b));
+    Map<Param, Value> gradients = gradients(b, lossSum);
     shape.saving().apply(b);
     places.settle(b, model.layers());
     b.rewrite(new DequantizeAgain());
-    b.variable(scalar(STOP_VOTES));
+    b.variable(GradientArena.scalar(STOP_VOTES));
     return gradients;
   }
 
   /** Parameters whose gradient one backward pass completes, given the forward pass. */
-  Predicate<Param> freshGradients(GraphBuilder forward) {
-    return narrowGradients && shape.overwrites() && shape.microSteps() == 1 && sharding.stage() < 2
+  private Predicate<Param> freshGradients(GraphBuilder forward) {
+    boolean narrow = life == GradientLife.NARROW_SUMS;
+    return narrow && shape.overwrites() && shape.microSteps() == 1 && sharding.stage() < 2
         ? FreshGradients.of(forward, shape.saving())
         : FreshGradients.none();
-  }
-
-  /** Parameters whose gradient the graph holds in the narrow precision of a device. */
-  private static Predicate<Param> narrow(GraphBuilder b) {
-    Set<String> names = new HashSet<>();
-    for (Variable variable : b.graph().variables()) {
-      if (variable.role() == Role.FRESH_GRADIENT) {
-        names.add(variable.name());
-      }
-    }
-    return param -> names.contains("grad/" + param.name());
-  }
-
-  /** Every gradient, then loss sum, token count and stop votes: the whole arena. */
-  private static List<Value> arena(GraphBuilder b, Map<Param, Value> gradients) {
-    List<Value> values = new ArrayList<>(gradients.values());
-    values.add(b.variable(scalar(Autodiff.LOSS_SUM)));
-    values.add(b.variable(scalar(Autodiff.TOKEN_COUNT)));
-    values.add(b.variable(scalar(STOP_VOTES)));
-    return values;
   }
 
   /** The arena again in a graph that computes no gradient, declared as {@link #backward} does. */
   private List<Value> declaredArena(GraphBuilder b) {
     ParameterPlaces places = sharding.places();
-    return arena(b, contents(b, backward(new GraphBuilder(places), places)));
-  }
-
-  /** The same gradients, of several backward passes, as their variables hold them now. */
-  private static Map<Param, Value> contents(GraphBuilder b, Map<Param, Value> gradients) {
-    Map<Param, Value> contents = new LinkedHashMap<>();
-    gradients.forEach(
-        (param, value) ->
-            contents.put(
-                param,
-                b.variable(new Variable("grad/" + param.name(), value.type(), Role.GRADIENT))));
-    return contents;
+    return GradientArena.arena(b, GradientArena.contents(b, backward(new GraphBuilder(places), places)));
   }
 
   private static Value partial(GraphBuilder b, Value sum, int index, int level) {
@@ -383,7 +349,4 @@ public record StepGraphs(
     return folded;
   }
 
-  private static Variable scalar(String name) {
-    return new Variable(name, new ValueType(Shape.of(1), DType.F32), Role.GRADIENT);
-  }
 }

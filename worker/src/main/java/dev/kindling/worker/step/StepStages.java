@@ -1,6 +1,5 @@
 package dev.kindling.worker.step;
 
-import dev.kindling.kernels.autodiff.Autodiff;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.LossValues;
@@ -123,7 +122,7 @@ public record StepStages(
     stages.add(Stage.of("write", b.graph(), activations));
     b.fuse();
     stages.add(Stage.of("fuse", b.graph(), activations));
-    Autodiff.gradients(b, loss.lossSum(), graphs.freshGradients(b));
+    graphs.gradients(b, loss.lossSum());
     stages.add(Stage.of("differentiate", b.graph(), activations));
     if (!shape.saving().equals(MemorySaving.NONE)) {
       shape.saving().apply(b);

@@ -15,6 +15,7 @@ import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.plan.GradientLife;
 import dev.kindling.worker.shard.Sharding;
 import dev.kindling.worker.step.MemorySaving;
 import dev.kindling.worker.step.StepGraphs;
@@ -50,7 +51,7 @@ class AdapterLayoutTest {
   private static StepGraphs graphs(ModelFamily model, Adapter adapter, StepShape shape, int zero) {
     Sharding sharding = new Sharding(zero, zero == 0 ? 1 : 2);
     return new StepGraphs(
-        model, adapter.projection(model, 1), AdaptedRank.RULE, shape, sharding, true);
+        model, adapter.projection(model, 1), AdaptedRank.RULE, shape, sharding, GradientLife.NARROW_SUMS);
   }
 
   @ParameterizedTest

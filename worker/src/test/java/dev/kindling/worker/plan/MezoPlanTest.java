@@ -30,7 +30,7 @@ class MezoPlanTest {
     TrainPlan plan = plan();
     assertThat(plan.optimizer()).isEqualTo(new Mezo(1e-6, 1e-3, 1, 0, 0.75, false));
     assertThat(PlanReader.fromYaml(PlanReader.toYaml(plan))).isEqualTo(plan);
-    assertThat(plan.narrowGradients()).isFalse();
+    assertThat(plan.gradientLife()).isEqualTo(GradientLife.SUMS);
     assertThat(plan("determinism=exact", "logical_shards=2").optimizer())
         .isEqualTo(plan.optimizer());
   }

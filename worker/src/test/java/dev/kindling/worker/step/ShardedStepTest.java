@@ -53,7 +53,7 @@ class ShardedStepTest {
         StepRank.graphs(LAYERS, rule, MICRO_SEQUENCES, microSteps, sharding), steps, microSteps);
   }
 
-  private static Run run(StepGraphs graphs, int steps, int microSteps) throws Exception {
+  static Run run(StepGraphs graphs, int steps, int microSteps) throws Exception {
     int ranks = graphs.sharding().ranks();
     ExecutorService threads = Executors.newFixedThreadPool(ranks);
     List<StepRank> world = new ArrayList<>();

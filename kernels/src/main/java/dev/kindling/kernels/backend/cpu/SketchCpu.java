@@ -7,7 +7,10 @@ import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
+import dev.kindling.kernels.random.Int8Grid;
 import dev.kindling.kernels.random.SketchNumbers;
+import dev.kindling.kernels.random.StochasticRounding;
+import java.util.Optional;
 
 /** Sketches of gradients, their moments, and the updates that these scale. */
 final class SketchCpu {
@@ -159,10 +162,42 @@ final class SketchCpu {
           }
         };
     Workers workers = binding.workers();
+    int elements = binding.inElements(0);
+    int groups = (elements + Int8Grid.GROUP - 1) / Int8Grid.GROUP;
+    Optional<Workers.Task> rounding =
+        op.roundingKey().map(key -> rounding(param, elements, step, key, workers.count()));
     return () -> {
       if (scale.get(0) != 0) {
         limiter.run();
         workers.run(task, channels.ownRows(), Grain.rows(columns));
+        rounding.ifPresent(each -> workers.run(each, groups, Grain.rows(Int8Grid.GROUP)));
+      }
+    };
+  }
+
+  /** Puts groups of elements on new grids. */
+  private static Workers.Task rounding(
+      Operand param, int elements, Operand step, long key, int workers) {
+    int[][] blocks = new int[workers][4];
+    return (from, to, worker) -> {
+      long now = (long) step.get(StepScalar.STEP.ordinal());
+      int[] words = blocks[worker];
+      for (int group = from; group < to; group++) {
+        int first = group * Int8Grid.GROUP;
+        int end = Math.min(elements, first + Int8Grid.GROUP);
+        float low = 0;
+        float high = 0;
+        for (int i = first; i < end; i++) {
+          low = Math.min(low, param.get(i));
+          high = Math.max(high, param.get(i));
+        }
+        float grid = Int8Grid.scale(low, high);
+        for (int i = first; i < end; i++) {
+          if (StochasticRounding.beginsBlock(i)) {
+            StochasticRounding.block(words, key, now, i);
+          }
+          param.set(i, Int8Grid.round(param.get(i), grid, StochasticRounding.random(words, i)));
+        }
       }
     };
   }

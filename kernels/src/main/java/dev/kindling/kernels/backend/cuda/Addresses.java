@@ -13,6 +13,12 @@ interface Addresses {
   /** Address of the bf16 copy of a parameter; only where {@link #hasCopies}. */
   long copyAddress(Variable variable);
 
+  /** Whether the variable is a parameter in codes of 8 bits. */
+  boolean hasCodes(Variable variable);
+
+  /** Address of such a parameter's codes; its grids lie behind them. */
+  long codesAddress(Variable variable);
+
   /** Whether products read bf16 copies of the parameters. */
   boolean hasCopies();
 

@@ -117,8 +117,14 @@ final class Binding {
     return new Operand(address, stored.element(), value.type().shape(), stored.rowStride());
   }
 
-  /** The bf16 copy of a parameter where there is one, else the value itself. */
+  /**
+   * The bf16 copy of a parameter where there is one, else the value itself. What is stored in codes
+   * is decoded first, into scratch memory of this group.
+   */
   Operand copyOf(Value value) {
+    if (hasCodes(value)) {
+      return Int8Cuda.decoded(this, List.of(value));
+    }
     Variable variable = place.layout().variableOf(value);
     if (!bf16() || variable == null || variable.role() != Role.PARAMETER) {
       return at(value);
@@ -134,6 +140,18 @@ final class Binding {
     return bf16() && variable != null && variable.role() == Role.PARAMETER
         ? place.variables().copyAddress(variable)
         : 0;
+  }
+
+  /** Whether the value lives in a parameter that is stored in codes of 8 bits. */
+  boolean hasCodes(Value value) {
+    Variable variable = place.layout().variableOf(value);
+    return variable != null && place.variables().hasCodes(variable);
+  }
+
+  /** Device address of the codes of such a value. */
+  long codesAddress(Value value) {
+    Variable variable = java.util.Objects.requireNonNull(place.layout().variableOf(value));
+    return place.variables().codesAddress(variable);
   }
 
   /** Whether the value lives in a parameter that has no fp32 master. */

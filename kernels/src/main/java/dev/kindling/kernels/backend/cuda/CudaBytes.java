@@ -19,6 +19,7 @@ import java.util.Set;
  *
  * @param variables size of the arena of each role
  * @param copies bf16 copies of the parameters
+ * @param codes parameters in codes of 8 bits, which have no other place
  * @param activations arena of values that live inside one run; programs share it
  * @param scratch memory of one group of nodes at a time; programs share it
  * @param workspace of matrix products
@@ -29,6 +30,7 @@ import java.util.Set;
 public record CudaBytes(
     Map<Role, Long> variables,
     long copies,
+    long codes,
     long activations,
     long scratch,
     long workspace,
@@ -67,6 +69,7 @@ public record CudaBytes(
     return new CudaBytes(
         variables,
         arenas.copyBytes(),
+        arenas.codeBytes(),
         counts.activations,
         counts.scratch,
         CublasLt.WORKSPACE_BYTES,
@@ -83,6 +86,7 @@ public record CudaBytes(
   public long total() {
     return variables.values().stream().mapToLong(Long::longValue).sum()
         + copies
+        + codes
         + activations
         + scratch
         + workspace
@@ -99,7 +103,7 @@ public record CudaBytes(
 
     @Override
     public long faultWord(String what, FaultWords.Numbers numbers, int rows) {
-      return (3L + Role.values().length) * ROLE_STRIDE;
+      return (4L + Role.values().length) * ROLE_STRIDE;
     }
 
     @Override
@@ -110,6 +114,16 @@ public record CudaBytes(
     @Override
     public long copyAddress(Variable variable) {
       return (1L + Role.values().length) * ROLE_STRIDE + arenas.copyOffset(variable);
+    }
+
+    @Override
+    public boolean hasCodes(Variable variable) {
+      return arenas.hasCodes(variable);
+    }
+
+    @Override
+    public long codesAddress(Variable variable) {
+      return (3L + Role.values().length) * ROLE_STRIDE + arenas.codesOffset(variable);
     }
 
     @Override

@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.random.Int8Grid;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -47,6 +48,7 @@ final class CudaMemory implements Memory, Addresses {
 
   private final CopyLane copyLane;
   private final long copies;
+  private final long codes;
   private final FaultWords faults;
   private final ExposedWords exposed;
   private long workspace;
@@ -63,6 +65,7 @@ final class CudaMemory implements Memory, Addresses {
     faults.reset();
     exposed = new ExposedWords(arena(Role.OUTPUT, arenas) + bytes(Role.OUTPUT) + FaultWords.BYTES);
     copies = device.reserve(declared.copyBytes(), "bf16 copy of the parameters");
+    codes = device.reserve(declared.codeBytes(), "parameters in codes");
     for (Role role : RoleArenas.TRAVELLING) {
       List<PinnedArena> slots = new ArrayList<>();
       for (int slot = 0; slot < SLOTS; slot++) {
@@ -116,6 +119,16 @@ final class CudaMemory implements Memory, Addresses {
   @Override
   public long copyAddress(Variable variable) {
     return copies + declared.copyOffset(variable);
+  }
+
+  @Override
+  public boolean hasCodes(Variable variable) {
+    return declared.hasCodes(variable);
+  }
+
+  @Override
+  public long codesAddress(Variable variable) {
+    return codes + declared.codesOffset(variable);
   }
 
   @Override
@@ -232,10 +245,21 @@ final class CudaMemory implements Memory, Addresses {
     if (pinned.containsKey(known.role())) {
       throw new DeviceException("cuda: " + variable + " travels with every run");
     }
-    boolean narrow = isNarrow(known);
-    long bytes = known.type().bytes() / (narrow ? 2 : 1);
-    return new CudaSnapshot.Source(
-        variable, narrow ? narrowAddress(known) : address(known), bytes, narrow);
+    return stored(known);
+  }
+
+  private CudaSnapshot.Source stored(Variable known) {
+    String name = known.name();
+    if (hasCodes(known)) {
+      long bytes = Int8Grid.bytes(known.type().shape().elements());
+      return new CudaSnapshot.Source(name, codesAddress(known), bytes, HostForm.CODES);
+    }
+    long bytes = known.type().bytes();
+    if (hasMaster(known) && declared.narrowing(known.role()) == 1) {
+      return new CudaSnapshot.Source(name, address(known), bytes, HostForm.PLAIN);
+    }
+    long narrow = hasMaster(known) ? address(known) : copyAddress(known);
+    return new CudaSnapshot.Source(name, narrow, bytes / 2, HostForm.BF16);
   }
 
   @Override
@@ -260,7 +284,7 @@ final class CudaMemory implements Memory, Addresses {
     copyLane.settle();
     copy(variable, false);
     Variable known = declared.known(variable);
-    if (known.role() == Role.PARAMETER && copies != 0) {
+    if (known.role() == Role.PARAMETER && copies != 0 && !hasCodes(known)) {
       staleCopies = true;
     }
   }
@@ -286,19 +310,15 @@ final class CudaMemory implements Memory, Addresses {
               + target.bytes()
               + " more");
     }
-    if (isNarrow(known)) {
-      HostCopy.narrow(variable, narrowAddress(known) + from / 2, target, true);
-    } else {
-      HostCopy.plain(variable, target.buffer(), address(known) + from, true);
-    }
+    HostCopy.fetch(stored(known), from, target);
   }
 
   private void copy(String variable, boolean toHost) {
-    Variable known = readied(variable);
-    if (isNarrow(known)) {
-      HostCopy.narrow(variable, narrowAddress(known), span(variable), toHost);
+    CudaSnapshot.Source stored = stored(readied(variable));
+    if (toHost) {
+      HostCopy.fetch(stored, 0, span(variable));
     } else {
-      HostCopy.plain(variable, span(variable).buffer(), address(known), toHost);
+      HostCopy.publish(stored, span(variable));
     }
   }
 
@@ -318,14 +338,6 @@ final class CudaMemory implements Memory, Addresses {
     return known;
   }
 
-  private boolean isNarrow(Variable variable) {
-    return !hasMaster(variable) || declared.narrowing(variable.role()) > 1;
-  }
-
-  private long narrowAddress(Variable variable) {
-    return hasMaster(variable) ? address(variable) : copyAddress(variable);
-  }
-
   private boolean staleCopies = true;
 
   /** Whether the bf16 copies must be made again; asking clears the mark. */
@@ -343,20 +355,21 @@ final class CudaMemory implements Memory, Addresses {
   public void clear(Role role) {
     device.makeCurrent();
     copyLane.settle();
-    if (bytes(role) > 0) {
-      Address.Device at = Address.Device.at(arena(role, arenas));
-      check(
-          JCudaDriver.cuMemsetD8Async(at, (byte) 0, bytes(role), device.stream()),
-          "cuMemsetD8Async " + role);
-      device.synchronize("clear " + role);
+    zero(arena(role, arenas), bytes(role), role.name());
+    if (role == Role.PARAMETER) {
+      zero(codes, declared.codeBytes(), "codes");
+      zero(copies, declared.copyBytes(), "copies");
+      staleCopies = staleCopies || copies != 0;
     }
-    if (role == Role.PARAMETER && copies != 0) {
-      Address.Device at = Address.Device.at(copies);
+  }
+
+  private void zero(long address, long bytes, String what) {
+    if (bytes > 0) {
+      Address.Device at = Address.Device.at(address);
       check(
-          JCudaDriver.cuMemsetD8Async(at, (byte) 0, declared.copyBytes(), device.stream()),
-          "cuMemsetD8Async copies");
-      device.synchronize("clear copies");
-      staleCopies = true;
+          JCudaDriver.cuMemsetD8Async(at, (byte) 0, bytes, device.stream()),
+          "cuMemsetD8Async " + what);
+      device.synchronize("clear " + what);
     }
   }
 

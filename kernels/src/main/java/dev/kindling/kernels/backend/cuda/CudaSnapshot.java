@@ -6,6 +6,8 @@ import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Snapshot;
 import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.random.Int8Grid;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -26,11 +28,20 @@ final class CudaSnapshot implements Snapshot {
    * Where a variable lies on the device.
    *
    * @param bytes on the device
-   * @param narrow whether these are bf16
+   * @param form of these
    */
-  record Source(String name, long address, long bytes, boolean narrow) {}
+  record Source(String name, long address, long bytes, HostForm form) {}
 
-  private record Copy(Span bytes, boolean narrow) {}
+  private record Copy(Span bytes, HostForm form) {
+    /** Bytes that the host sees, or somewhat more: grids lie behind codes. */
+    long wideBytes() {
+      return switch (form) {
+        case PLAIN -> bytes.bytes();
+        case BF16 -> 2 * bytes.bytes();
+        case CODES -> Float.BYTES * bytes.bytes();
+      };
+    }
+  }
 
   private final CudaDevice device;
   private final CopyLane lane;
@@ -78,7 +89,7 @@ final class CudaSnapshot implements Snapshot {
     transfers.add(new CopyLane.Transfer(from, block.pointer(), block.bytes()));
     for (Source source : sources) {
       Span bytes = block.span().slice(source.address() - from, source.bytes());
-      copies.put(source.name(), new Copy(bytes, source.narrow()));
+      copies.put(source.name(), new Copy(bytes, source.form()));
     }
   }
 
@@ -99,17 +110,27 @@ final class CudaSnapshot implements Snapshot {
     if (copy == null) {
       throw new IllegalArgumentException("no variable " + variable + " in this snapshot");
     }
-    int scale = copy.narrow() ? 2 : 1;
-    if (from < 0 || from + target.bytes() > copy.bytes().bytes() * scale) {
+    if (from < 0 || from + target.bytes() > copy.wideBytes()) {
       throw new DeviceException(
           "cuda: snapshot of %s: expected a run inside it, found byte %d and %d more"
               .formatted(variable, from, target.bytes()));
     }
-    Span run = copy.bytes().slice(from / scale, target.bytes() / scale);
-    if (copy.narrow()) {
-      Bf16.widen(run.buffer(), target.buffer());
-    } else {
-      target.buffer().put(0, run.buffer(), 0, (int) target.bytes());
+    switch (copy.form()) {
+      case PLAIN -> {
+        Span run = copy.bytes().slice(from, target.bytes());
+        target.buffer().put(0, run.buffer(), 0, (int) target.bytes());
+      }
+      case BF16 -> {
+        Span run = copy.bytes().slice(from / 2, target.bytes() / 2);
+        Bf16.widen(run.buffer(), target.buffer());
+      }
+      case CODES -> {
+        ByteBuffer coded = copy.bytes().buffer();
+        int first = Math.toIntExact(from / Float.BYTES);
+        int grid = (int) Int8Grid.gridsOf(coded.capacity()) + first / Int8Grid.GROUP * Integer.BYTES;
+        ByteBuffer codes = coded.slice(first, coded.capacity() - first);
+        Int8Grid.decode(codes, coded.slice(grid, coded.capacity() - grid), first, target);
+      }
     }
   }
 

@@ -15,7 +15,8 @@ final class EmbeddingCuda {
 
   static void forward(Binding b, Node node) {
     Operand y = b.out(node, 0);
-    Operand table = y.variant().equals("_bf16") ? b.copyOf(node.input(0)) : b.in(node, 0);
+    boolean copied = y.variant().equals("_bf16") || b.hasCodes(node.input(0));
+    Operand table = copied ? b.copyOf(node.input(0)) : b.in(node, 0);
     b.launch("embedding" + y.variant())
         .at(table.address(), b.in(node, 1).address(), 0, 0, y.address())
         .at(b.fault("Embedding: token id at position", node.input(1), table.rows()))

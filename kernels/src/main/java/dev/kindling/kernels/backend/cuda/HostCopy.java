@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cuda;
 import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.random.Int8Grid;
 import java.nio.ByteBuffer;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
@@ -11,20 +12,62 @@ import jcuda.driver.JCudaDriver;
 final class HostCopy {
   private HostCopy() {}
 
-  /** What is stored in bf16 alone is fp32 to the host, rounded to nearest on its way down. */
-  static void narrow(String variable, long address, Span wide, boolean toHost) {
-    try (Span narrow = Span.allocate(wide.bytes() / 2)) {
-      if (!toHost) {
-        Bf16.narrow(wide.buffer(), narrow.buffer());
+  /**
+   * Brings a run of a variable to the host.
+   *
+   * @param from first byte as the host sees it
+   */
+  static void fetch(CudaSnapshot.Source stored, long from, Span target) {
+    switch (stored.form()) {
+      case PLAIN -> plain(stored.name(), target.buffer(), stored.address() + from, true);
+      case BF16 -> {
+        try (Span narrow = Span.allocate(target.bytes() / 2)) {
+          plain(stored.name(), narrow.buffer(), stored.address() + from / 2, true);
+          Bf16.widen(narrow.buffer(), target.buffer());
+        }
       }
-      plain(variable, narrow.buffer(), address, toHost);
-      if (toHost) {
-        Bf16.widen(narrow.buffer(), wide.buffer());
+      case CODES -> decode(stored, from / Float.BYTES, target);
+    }
+  }
+
+  private static void decode(CudaSnapshot.Source stored, long first, Span target) {
+    long count = target.bytes() / Float.BYTES;
+    if (count == 0) {
+      return;
+    }
+    long firstGrid = first / Int8Grid.GROUP;
+    long grids = (first + count - 1) / Int8Grid.GROUP + 1 - firstGrid;
+    long behind = stored.address() + Int8Grid.gridsOf(stored.bytes());
+    try (Span codes = Span.allocate(count);
+        Span words = Span.allocate(grids * Integer.BYTES)) {
+      plain(stored.name(), codes.buffer(), stored.address() + first, true);
+      plain(stored.name(), words.buffer(), behind + firstGrid * Integer.BYTES, true);
+      Int8Grid.decode(codes.buffer(), words.buffer(), first, target);
+    }
+  }
+
+  /**
+   * Hands a whole variable to the device. What is stored in fewer bits is rounded to nearest; what
+   * those bits hold arrives as it is.
+   */
+  static void publish(CudaSnapshot.Source stored, Span wide) {
+    switch (stored.form()) {
+      case PLAIN -> plain(stored.name(), wide.buffer(), stored.address(), false);
+      case BF16 -> {
+        try (Span narrow = Span.allocate(wide.bytes() / 2)) {
+          Bf16.narrow(wide.buffer(), narrow.buffer());
+          plain(stored.name(), narrow.buffer(), stored.address(), false);
+        }
+      }
+      case CODES -> {
+        try (Span coded = Int8Grid.encode(wide)) {
+          plain(stored.name(), coded.buffer(), stored.address(), false);
+        }
       }
     }
   }
 
-  static void plain(String variable, ByteBuffer content, long address, boolean toHost) {
+  private static void plain(String variable, ByteBuffer content, long address, boolean toHost) {
     Pointer host = Pointer.to(content);
     Address.Device there = Address.Device.at(address);
     long bytes = content.capacity();

@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cuda;
 import dev.kindling.kernels.backend.cuda.ProductShape.Epilogue;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.BiasGradient;
 import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
@@ -69,7 +70,7 @@ final class LinearCuda {
     Node first = nodes.get(0);
     boolean biased = Binding.op(first, Linear.class).bias();
     Operand x = b.in(first, 0);
-    Operand weights = stacked(b, nodes, b.copyOf(first.input(1)), node -> b.copyOf(node.input(1)));
+    Operand weights = weights(b, nodes);
     Operand y = widened(b.out(first, 0), weights.rows());
     long bias = biased ? b.copyOf(first.input(2)).address() : 0;
     Epilogue epilogue = biased ? Epilogue.BIAS : Epilogue.NONE;
@@ -81,7 +82,7 @@ final class LinearCuda {
   static void packedInputGradient(Binding b) {
     List<Node> nodes = b.byColumns();
     Node first = nodes.get(0);
-    Operand weights = stacked(b, nodes, b.copyOf(first.input(1)), node -> b.copyOf(node.input(1)));
+    Operand weights = weights(b, nodes);
     Operand dy = widened(b.in(first, 0), weights.rows());
     Operand dx = b.out(b.group().last(), 0);
     boolean accumulate =
@@ -102,6 +103,14 @@ final class LinearCuda {
     ProductShape shape =
         shape(new Side(dy, true), new Side(x, false), gradients, accumulate, Epilogue.NONE, 0);
     b.product(shape, dy.address(), x.address(), gradients.address(), 0, 0);
+  }
+
+  /** What the product reads of all weights, below each other. */
+  private static Operand weights(Binding b, List<Node> nodes) {
+    List<Value> weights = nodes.stream().map(node -> node.input(1)).toList();
+    return weights.stream().anyMatch(b::hasCodes)
+        ? Int8Cuda.decoded(b, weights)
+        : stacked(b, nodes, b.copyOf(weights.get(0)), node -> b.copyOf(node.input(1)));
   }
 
   /** The matrices of all nodes as one, after checking that they lie below each other. */

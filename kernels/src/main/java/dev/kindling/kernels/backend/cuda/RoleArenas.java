@@ -11,7 +11,9 @@ import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
+import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.random.Int8Grid;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -21,7 +23,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Offsets of variables: one arena per role, in declaration order. Working copies of weights and
+ * Offsets of variables: one arena per role, in declaration order. Parameters in codes of 8 bits
+ * have an arena of their own. Working copies of weights and
  * gradients that are written once are stored in bf16 themselves where the precision is bf16.
  */
 final class RoleArenas {
@@ -35,8 +38,10 @@ final class RoleArenas {
   private final Map<String, Variable> variables = new HashMap<>();
   private final Map<String, Long> offsets = new HashMap<>();
   private final Map<String, Long> copies = new LinkedHashMap<>();
+  private final Map<String, Long> codes = new LinkedHashMap<>();
   private final boolean bf16;
   private long copyBytes;
+  private long codeBytes;
 
   /**
    * Every parameter has an fp32 master.
@@ -44,17 +49,24 @@ final class RoleArenas {
    * @param bf16 whether the precision is bf16, so that parameters have copies
    */
   RoleArenas(List<Variable> declared, boolean bf16) {
-    this(declared, bf16, Set.of());
+    this(declared, bf16, Set.of(), Set.of());
   }
 
   /**
    * @param bf16Only parameters without an fp32 master
+   * @param coded parameters in codes of 8 bits, with neither master nor copy
    */
-  RoleArenas(List<Variable> declared, boolean bf16, Set<Variable> bf16Only) {
+  RoleArenas(
+      List<Variable> declared, boolean bf16, Set<Variable> bf16Only, Set<Variable> coded) {
     this.bf16 = bf16;
     for (Variable variable : declared) {
       if (variables.put(variable.name(), variable) != null) {
         throw new PlanException("variable " + variable.name() + " declared twice");
+      }
+      if (coded.contains(variable)) {
+        codes.put(variable.name(), codeBytes);
+        codeBytes += aligned(Int8Grid.bytes(variable.type().shape().elements()));
+        continue;
       }
       long bytes = Span.aligned(variable.type().bytes());
       if (variable.role() == Role.PARAMETER && bf16) {
@@ -71,7 +83,29 @@ final class RoleArenas {
 
   /** With masters but for what the programs round; in fp32 alone nothing is rounded away. */
   static RoleArenas of(List<Variable> declared, List<Graph> programs, boolean bf16) {
-    return new RoleArenas(declared, bf16, bf16 ? bf16Only(programs) : Set.of());
+    return new RoleArenas(
+        declared, bf16, bf16 ? bf16Only(programs) : Set.of(), coded(programs));
+  }
+
+  /** Parameters that an update puts on grids of 8 bits. */
+  private static Set<Variable> coded(List<Graph> programs) {
+    Set<Variable> found = new HashSet<>();
+    for (Graph program : programs) {
+      for (Node node : program.nodes()) {
+        if (node.op() instanceof ScaledUpdate update && update.roundingKey().isPresent()) {
+          found.add(rounded(program, node));
+        }
+      }
+    }
+    return found;
+  }
+
+  private static Variable rounded(Graph program, Node node) {
+    Variable variable = program.contents().get(node.input(0).id());
+    if (variable == null) {
+      throw new PlanException(node + ": rounds what is no parameter's first content");
+    }
+    return variable;
   }
 
   /** Matrices that no update adds to, or that some update rounds, so that they need no master. */
@@ -86,11 +120,7 @@ final class RoleArenas {
       }
       for (Node node : program.nodes()) {
         if (rounds(node.op())) {
-          Variable variable = program.contents().get(node.input(0).id());
-          if (variable == null) {
-            throw new PlanException(node + ": rounds what is no parameter's first content");
-          }
-          found.add(variable);
+          found.add(rounded(program, node));
         }
       }
     }
@@ -127,6 +157,26 @@ final class RoleArenas {
     return offset;
   }
 
+  /** Whether the variable is stored in codes of 8 bits. */
+  boolean hasCodes(Variable variable) {
+    return codes.containsKey(variable.name());
+  }
+
+  /** Size of the arena of all parameters in codes. */
+  long codeBytes() {
+    return codeBytes;
+  }
+
+  /** Offset of a parameter in codes. */
+  long codesOffset(Variable variable) {
+    same(variable);
+    Long offset = codes.get(variable.name());
+    if (offset == null) {
+      throw new PlanException(variable + " is not stored in codes");
+    }
+    return offset;
+  }
+
   /** Parameters that have both, in declaration order. */
   List<Variable> masters() {
     return copies.keySet().stream().map(this::known).filter(this::hasMaster).toList();
@@ -149,7 +199,8 @@ final class RoleArenas {
   private long offset(String variable) {
     Long offset = offsets.get(variable);
     if (offset == null) {
-      throw new PlanException(known(variable) + " is stored in bf16 alone");
+      String how = codes.containsKey(variable) ? "in codes of 8 bits" : "in bf16 alone";
+      throw new PlanException(known(variable) + " is stored " + how);
     }
     return offset;
   }

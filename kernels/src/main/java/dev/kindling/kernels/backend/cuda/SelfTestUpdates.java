@@ -69,6 +69,8 @@ final class SelfTestUpdates {
       roundedUpdate(scale, fresh(ROWS, WIDTH));
       roundedMezo(scale);
     }
+    codedUpdate(scale, floats(Role.GRADIENT, ROWS, 13));
+    codedUpdate(scale, fresh(ROWS, WIDTH));
   }
 
   private Value floats(Role role, int... dims) {
@@ -212,6 +214,17 @@ final class SelfTestUpdates {
         floats(Role.STATE, 1),
         scale,
         b.step());
+  }
+
+  /** What is stored in codes of 8 bits shows itself as the rows of a table. */
+  private void codedUpdate(Value scale, Value gradient) {
+    Channels channels = channels(gradient);
+    Value param = floats(Role.PARAMETER, channels.rows(), channels.columns());
+    Value factors = floats(Role.STATE, channels.own());
+    Value sums = floats(Role.STATE, SketchMoments.SUMS);
+    Op op = new ScaledUpdate(channels, true, 1, false, 0, 0.1f, Optional.of(5L));
+    Value updated = b.add(op, param, gradient, factors, sums, scale, b.step()).get(0);
+    show(new Embedding(), updated, test.ids());
   }
 
   /** What is stored in bf16 alone shows itself as the rows of a table. */

@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
+import dev.kindling.kernels.random.Int8Grid;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -203,22 +204,26 @@ final class SketchCuda {
         .ints(op.perChannel() ? 1 : 0, op.front() ? 1 : 0)
         .grid(nodes.size(), 1)
         .ready();
-    b.launch("scaled_update", matrices).at(scale, step).ready();
+    String kernel = op.roundingKey().isPresent() ? "scaled_update_int8" : "scaled_update";
+    b.launch(kernel, matrices).at(scale, step).ready();
   }
 
   private static TensorTable.Entry matrix(Binding b, Node node, long multiplier) {
     ScaledUpdate op = Binding.op(node, ScaledUpdate.class);
     Channels channels = op.channels();
     float[] numbers = {op.weightDecay(), channels.columns(), channels.areRows() ? 1f : 0f};
+    long elements = node.output(0).shape().elements();
+    boolean coded = op.roundingKey().isPresent();
+    long codes = coded ? b.codesAddress(node.input(0)) : 0;
     return new TensorTable.Entry(
-        b.out(node, 0).address(),
+        coded ? codes : b.out(node, 0).address(),
         b.in(node, 1).address(),
         op.perChannel() ? b.in(node, 2).address() : 0,
         multiplier,
-        b.copyAddress(node.input(0)),
-        b.out(node, 0).elements(),
+        coded ? codes + Int8Grid.gridsAt(elements) : b.copyAddress(node.input(0)),
+        elements,
         numbers,
-        0,
+        op.roundingKey().orElse(0L),
         b.in(node, 1).element());
   }
 }

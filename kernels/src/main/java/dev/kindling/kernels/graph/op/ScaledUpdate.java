@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.Channels;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Moves a matrix along its gradient, by a factor per channel or one for all. Inputs param, gradient
@@ -23,6 +24,10 @@ import java.util.List;
  * grow from nothing at this rate.
  *
  * @param growth largest ratio of successive norms, 0 for no limit
+ * @param roundingKey the parameter, whole, holds numbers of {@link
+ *     dev.kindling.kernels.random.Int8Grid} alone: the update goes to new grids, element i in step
+ *     t rounded by the random number of {@link dev.kindling.kernels.random.StochasticRounding} with
+ *     this key. A GPU stores such a parameter in its codes; the CPU keeps fp32 with the same values
  */
 public record ScaledUpdate(
     Channels channels,
@@ -30,8 +35,20 @@ public record ScaledUpdate(
     float alpha,
     boolean front,
     float growth,
-    float weightDecay)
+    float weightDecay,
+    Optional<Long> roundingKey)
     implements Op {
+
+  /** Of a parameter in fp32. */
+  public ScaledUpdate(
+      Channels channels,
+      boolean perChannel,
+      float alpha,
+      boolean front,
+      float growth,
+      float weightDecay) {
+    this(channels, perChannel, alpha, front, growth, weightDecay, Optional.empty());
+  }
 
   /** Whether the growth of the norm is limited, so that the last norm is an input. */
   public boolean limits() {
@@ -41,6 +58,10 @@ public record ScaledUpdate(
   @Override
   public List<ValueType> infer(List<ValueType> inputs) {
     Expect.count(this, inputs, limits() ? 7 : 6);
+    Expect.that(
+        roundingKey.isEmpty() || channels.pieces() == 1,
+        this,
+        "expected a whole matrix where it is rounded, found " + channels.pieces() + " pieces");
     Expect.same(this, 0, channels.kept(), inputs.get(0));
     Expect.same(this, 1, inputs.get(0), inputs.get(1));
     Expect.f32(this, inputs, 2, channels.own());

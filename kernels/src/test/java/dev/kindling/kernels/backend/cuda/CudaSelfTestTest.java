@@ -97,6 +97,16 @@ class CudaSelfTestTest {
     }
 
     @Override
+    public boolean hasCodes(Variable variable) {
+      return arenas.hasCodes(variable);
+    }
+
+    @Override
+    public long codesAddress(Variable variable) {
+      return (1L << 44) + arenas.codesOffset(variable);
+    }
+
+    @Override
     public boolean hasCopies() {
       return arenas.copyBytes() > 0;
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
+import dev.kindling.kernels.graph.Channels;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.PlanException;
@@ -13,6 +14,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.AdamW;
+import dev.kindling.kernels.graph.op.ScaledUpdate;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -42,7 +44,7 @@ class RoleArenasTest {
 
   @Test
   void aParameterInBf16AloneHasACopyAndNoMaster() {
-    RoleArenas arenas = new RoleArenas(ALL, true, Set.of(WEIGHT));
+    RoleArenas arenas = new RoleArenas(ALL, true, Set.of(WEIGHT), Set.of());
     assertThat(arenas.hasMaster(WEIGHT)).isFalse();
     assertThat(arenas.masters()).containsExactly(GAIN, LAST);
     assertThat(arenas.offset(LAST)).isEqualTo(128);
@@ -72,6 +74,55 @@ class RoleArenasTest {
     assertThatThrownBy(() -> CudaBytes.of(rounding.variables(), programs, Precision.FP32, 1))
         .isInstanceOf(DeviceException.class)
         .hasMessageContaining("expected a parameter in bf16 alone");
+  }
+
+  @Test
+  void aParameterInCodesHasNeitherMasterNorCopy() {
+    Graph coded = scaledUpdate(Optional.of(3L));
+    Graph plain = scaledUpdate(Optional.empty());
+    for (Precision precision : Precision.values()) {
+      CudaBytes wide = CudaBytes.of(plain.variables(), List.of(plain), precision, 1);
+      CudaBytes narrow = CudaBytes.of(coded.variables(), List.of(coded), precision, 1);
+      assertThat(wide.codes()).isZero();
+      assertThat(narrow.variables().get(Role.PARAMETER)).isZero();
+      assertThat(narrow.copies()).isZero();
+      assertThat(narrow.codes()).isEqualTo((64 * 24 + 4 * 12 + 127) / 128 * 128);
+      // What a product reads of it: in the precision's type, one at a time.
+      int bytes = precision == Precision.BF16 && narrow.copies() > 0 ? 2 : 4;
+      assertThat(narrow.scratch()).isEqualTo(64 * 24 * bytes);
+      assertThat(narrow.total() - narrow.workspace())
+          .isEqualTo(wide.total() - wide.workspace() - lost(wide, narrow));
+    }
+    RoleArenas arenas = RoleArenas.of(coded.variables(), List.of(coded), true);
+    assertThat(arenas.hasCodes(WEIGHT)).isTrue();
+    assertThat(arenas.masters()).isEmpty();
+    assertThatThrownBy(() -> arenas.offset(WEIGHT)).hasMessageContaining("in codes of 8 bits");
+    assertThatThrownBy(() -> arenas.copyOffset(WEIGHT)).hasMessageContaining("no bf16 copy");
+  }
+
+  private static long lost(CudaBytes wide, CudaBytes narrow) {
+    return wide.variables().get(Role.PARAMETER)
+        + wide.copies()
+        + wide.constants()
+        + wide.scratch()
+        - narrow.codes()
+        - narrow.constants()
+        - narrow.scratch();
+  }
+
+  /** An update, and a product that reads what it made. */
+  private static Graph scaledUpdate(Optional<Long> key) {
+    GraphBuilder b = new GraphBuilder();
+    Channels channels = Channels.of(WEIGHT.type().shape(), WEIGHT.type().shape());
+    Value gradient = b.variable(new Variable("g", WEIGHT.type(), Role.GRADIENT));
+    Value factors = b.variable(new Variable("f", ValueType.f32(64), Role.STATE));
+    Value sums = b.variable(new Variable("sums", ValueType.f32(3), Role.STATE));
+    Value scale = b.variable(new Variable("scale", ValueType.f32(1), Role.INPUT));
+    Value x = b.variable(new Variable("x", ValueType.f32(8, 24), Role.INPUT));
+    ScaledUpdate op = new ScaledUpdate(channels, true, 1, false, 0, 0, key);
+    Value w = b.add(op, b.variable(WEIGHT), gradient, factors, sums, scale, b.step()).get(0);
+    b.output("y", b.linear(x, w));
+    return b.build();
   }
 
   @Test

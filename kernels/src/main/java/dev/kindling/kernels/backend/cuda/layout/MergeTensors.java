@@ -89,7 +89,11 @@ final class MergeTensors {
     }
     if (node.op() instanceof ScaledUpdate op) {
       return List.of(
-          op.perChannel(), op.front(), op.growth(), node.inputs().subList(count - 2, count));
+          op.perChannel(),
+          op.front(),
+          op.growth(),
+          op.roundingKey().isPresent(),
+          node.inputs().subList(count - 2, count));
     }
     return null;
   }

@@ -59,7 +59,7 @@ final class GpuMezo implements AutoCloseable {
     Mezo rule = new Mezo(1e-7, 1e-3, directions, 0, share, false);
     step = step(shape, micro, sequence, rule);
     MezoStep first = step(shape, micro, sequence, new Mezo(STD, 1e-3, directions, 0, 0, false));
-    Graph replay = first.replay();
+    Graph replay = first.replay().orElseThrow();
     List<Graph> graphs = List.of(step.finish(), replay);
     backend = new CudaBackend(new CudaOptions(0, Precision.BF16, true, true), line -> {});
     memory = backend.allocate(TrainStep.variables(graphs), graphs);

@@ -28,6 +28,7 @@ import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.shard.Sharding;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The sentences of a zeroth-order step.
@@ -181,12 +182,13 @@ public record MezoStep(
   }
 
   /** The update of a step whose slopes are known, with the step block of that step. */
-  public Graph replay() {
+  @Override
+  public Optional<Graph> replay() {
     GraphBuilder b = new GraphBuilder();
     params().forEach(b::master);
     Value projected = b.input(GIVEN, Shape.of(rule.directions()), DType.F32);
     update(b, projected, b.input(GIVEN_SCALE, Shape.of(1), DType.F32));
-    return b.build();
+    return Optional.of(b.build());
   }
 
   private void update(GraphBuilder b, Value projected, Value scale) {

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The shape of a step: which programs it has, and which sentences they hold.
@@ -62,6 +63,11 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
   /** Working copies of the weights from the masters of all ranks. */
   Graph spread();
 
+  /** The update alone, with slopes that the host gives; of a zeroth-order step only. */
+  default Optional<Graph> replay() {
+    return Optional.empty();
+  }
+
   /** State that the step keeps of a parameter. */
   List<StateVariable> state(Param param);
 
@@ -85,7 +91,7 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
 
   /**
    * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread,
-   * and {@link SequenceScore} where questions are asked.
+   * {@link SequenceScore} where questions are asked, and {@link #replay}.
    */
   default List<Graph> programs() {
     List<Graph> programs = new ArrayList<>(microSteps());
@@ -98,6 +104,7 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
     if (shape().scores()) {
       programs.add(SequenceScore.sentence(this));
     }
+    replay().ifPresent(programs::add);
     return programs;
   }
 

@@ -118,7 +118,9 @@ class MezoGpuTest {
         }
         live = bits(rank.program().memory(), rank.program().params());
       }
-      SlopeLog log = new SlopeLog(new SlopeHeader(0, StepRank.VOCABULARY, ""), records, 0);
+      SlopeHeader header =
+          new SlopeHeader(0, StepRank.VOCABULARY, Optional.empty(), "0".repeat(64), "");
+      SlopeLog log = new SlopeLog(header, records, 0);
       List<int[]> cpu = replayed(step, log, StepRank.cpu());
       List<int[]> gpu = replayed(step, log, gpu(false));
       for (int i = 0; i < live.size(); i++) {

@@ -43,6 +43,7 @@ import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.Map;
@@ -87,6 +88,7 @@ public final class WithoutGradient {
           Map.entry(MagnitudeGradient.class, SECOND_ORDER),
           Map.entry(Mezo.class, UPDATE),
           Map.entry(Perturb.class, "takes the place of a gradient"),
+          Map.entry(Upload.class, "of steps without a backward pass"),
           Map.entry(ProjectedGradient.class, UPDATE),
           Map.entry(Lion.class, UPDATE),
           Map.entry(Normalize.class, UPDATE),

@@ -240,6 +240,7 @@ class GradientTest {
             "SketchMoments",
             "SliceRows",
             "SwiGluGradient",
+            "Upload",
             "WeightedSum",
             "WriteRows");
     assertThat(WithoutGradient.REASONS.values()).allMatch(reason -> reason.length() > 8);

@@ -46,6 +46,7 @@ import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.List;
@@ -84,7 +85,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           ScaledUpdate.class,
           Sgd.class,
           Sketch.class,
-          SketchMoments.class);
+          SketchMoments.class,
+          Upload.class);
 
   /** Matrices that are no activations although the operation takes activations too. */
   private static final Map<Class<?>, Set<Integer>> VARIABLE_INPUTS =
@@ -123,7 +125,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(RmsNorm.class, new int[] {1, 1}),
           Map.entry(RmsNormGradient.class, new int[] {1, 1}),
           Map.entry(ScaledUpdate.class, new int[] {0, 1}),
-          Map.entry(Sgd.class, new int[] {0, 1}));
+          Map.entry(Sgd.class, new int[] {0, 1}),
+          Map.entry(Upload.class, new int[] {0, 1}));
 
   /** Gradients that a device may store in bf16, from the first of them; see {@link #isFresh}. */
   private static final Map<Class<?>, Integer> GRADIENTS =

@@ -15,12 +15,24 @@ import java.util.Optional;
  *     start, which is written to the run folder
  * @param gradients how gradients of matrices are stored; {@code auto} takes bf16 where a step
  *     writes each of them once
+ * @param weights where the matrices of layers lie; {@code host} copies each layer to the device while
+ *     the one before computes, for models larger than the device (optimizer mezo alone)
  */
 public record MemorySpec(
     Recomputation recompute,
     Optional<Integer> lossChunks,
     Optional<ByteSize> limit,
-    GradientStorage gradients) {
+    GradientStorage gradients,
+    WeightPlace weights) {
+  /** With all weights on the device. */
+  public MemorySpec(
+      Recomputation recompute,
+      Optional<Integer> lossChunks,
+      Optional<ByteSize> limit,
+      GradientStorage gradients) {
+    this(recompute, lossChunks, limit, gradients, WeightPlace.DEVICE);
+  }
+
   public MemorySpec {
     new Expectation()
         .atLeast("loss_chunks", lossChunks.orElse(1), 1)
@@ -28,7 +40,17 @@ public record MemorySpec(
         .orThrow();
   }
 
+  static final MemorySpec DEFAULT =
+      new MemorySpec(
+          Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO);
+
   public static Map<String, Object> defaults() {
-    return Map.of("recompute", Recomputation.AUTO, "gradients", GradientStorage.AUTO);
+    return Map.of(
+        "recompute",
+        Recomputation.AUTO,
+        "gradients",
+        GradientStorage.AUTO,
+        "weights",
+        WeightPlace.DEVICE);
   }
 }

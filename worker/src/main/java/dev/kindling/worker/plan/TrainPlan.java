@@ -106,6 +106,11 @@ public record TrainPlan(
     if (optimizer instanceof Mezo) {
       forwardOnly(errors, adapter, mesh, memory);
     }
+    errors.that(
+        memory == null || memory.weights() == WeightPlace.DEVICE || inBf16Alone(optimizer),
+        "memory.weights",
+        "device without optimizer mezo and its master false (backward and masters want them there)",
+        WeightPlace.HOST);
     if (mesh != null && mesh.zero() > 0 && optimizer instanceof Optimizer descent) {
       descent.rules().stream()
           .flatMap(rule -> rule.obstacleToPieces().stream())
@@ -156,6 +161,10 @@ public record TrainPlan(
           "auto or fp32 with optimizer mezo (which has no gradients)",
           memory.gradients());
     }
+  }
+
+  private static boolean inBf16Alone(@Nullable Descent descent) {
+    return descent == null || (descent instanceof Mezo mezo && !mezo.master());
   }
 
   private static boolean keepsMasters(Descent descent) {
@@ -373,10 +382,7 @@ public record TrainPlan(
         Map.entry("adapter", new Full()),
         Map.entry("sync", new EveryStep()),
         Map.entry("mesh", new MeshSpec(0)),
-        Map.entry(
-            "memory",
-            new MemorySpec(
-                Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO)),
+        Map.entry("memory", MemorySpec.DEFAULT),
         Map.entry("checkpoint", CheckpointSpec.DEFAULT),
         Map.entry("recovery", RecoverySpec.DEFAULT),
         Map.entry("validation", new ValidationSpec(100, 8, Optional.empty())),

@@ -2,6 +2,7 @@ package dev.kindling.worker.step;
 
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.optim.rule.Descent;
@@ -67,6 +68,9 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
   default Optional<Graph> replay() {
     return Optional.empty();
   }
+
+  /** Lets a program read copies of the weights that lie in memory of the host, if some do. */
+  default void host(GraphBuilder builder) {}
 
   /** State that the step keeps of a parameter. */
   List<StateVariable> state(Param param);

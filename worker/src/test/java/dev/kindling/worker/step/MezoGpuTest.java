@@ -100,6 +100,43 @@ class MezoGpuTest {
     }
   }
 
+  /** Copies beside the main stream and updates through the bus: the bits of weights on the GPU. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void weightsOnTheHostGiveTheBitsOfWeightsOnTheDevice(int kind) {
+    for (boolean gpt2 : new boolean[] {false, true}) {
+      MezoStep plain = step(gpt2, rule(kind));
+      MemorySaving saving = new MemorySaving(MemorySaving.NONE.recompute(), 2, true);
+      MezoStep hosted = plain.with(plain.shape().with(saving));
+      List<StepOutcome> outcomes = new ArrayList<>();
+      List<int[]> weights;
+      float loss;
+      try (Backend backend = gpu(true);
+          StepRank device = rank(plain, backend)) {
+        for (int step = 0; step < STEPS; step++) {
+          outcomes.add(device.step(8 * step, 8).copy());
+        }
+        weights = bits(device.program().memory(), device.program().params());
+        device.write(0);
+        loss = device.program().evaluate().lossSum();
+      }
+      for (boolean captured : new boolean[] {true, false}) {
+        try (Backend backend = gpu(captured);
+            StepRank host = rank(hosted, backend)) {
+          for (int step = 0; step < STEPS; step++) {
+            assertThat(host.step(8 * step, 8)).isEqualTo(outcomes.get(step));
+          }
+          List<int[]> found = bits(host.program().memory(), host.program().params());
+          for (int i = 0; i < found.size(); i++) {
+            assertThat(found.get(i)).as(host.program().params().get(i).name()).isEqualTo(weights.get(i));
+          }
+          host.write(0);
+          assertThat(host.program().evaluate().lossSum()).isEqualTo(loss);
+        }
+      }
+    }
+  }
+
   /** What the GPU did comes back on the CPU, and on the GPU, bit for bit. */
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2})

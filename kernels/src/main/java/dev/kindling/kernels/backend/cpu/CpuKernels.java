@@ -66,6 +66,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
@@ -142,6 +143,7 @@ final class CpuKernels {
     table.put(Momentum.class, DirectionCpu::momentum);
     table.put(Normalize.class, DirectionCpu::normalize);
     table.put(Perturb.class, PerturbCpu::perturb);
+    table.put(Upload.class, ElementCpu::copy);
     table.put(ProjectedGradient.class, PerturbCpu::projectedGradient);
     table.put(QuantizedAdamW.class, QuantizedAdamWCpu::bind);
     table.put(ScaledUpdate.class, SketchCpu::update);

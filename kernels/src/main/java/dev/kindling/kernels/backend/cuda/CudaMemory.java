@@ -47,6 +47,7 @@ final class CudaMemory implements Memory, Addresses {
 
   private final CopyLane copyLane;
   private final long copies;
+  private final HostArena hosted;
   private final FaultWords faults;
   private final ExposedWords exposed;
   private long workspace;
@@ -63,6 +64,7 @@ final class CudaMemory implements Memory, Addresses {
     faults.reset();
     exposed = new ExposedWords(arena(Role.OUTPUT, arenas) + bytes(Role.OUTPUT) + FaultWords.BYTES);
     copies = device.reserve(declared.copyBytes(), "bf16 copy of the parameters");
+    hosted = new HostArena(device, declared.hostBytes());
     for (Role role : RoleArenas.TRAVELLING) {
       List<PinnedArena> slots = new ArrayList<>();
       for (int slot = 0; slot < SLOTS; slot++) {
@@ -115,7 +117,8 @@ final class CudaMemory implements Memory, Addresses {
 
   @Override
   public long copyAddress(Variable variable) {
-    return copies + declared.copyOffset(variable);
+    long arena = declared.isHosted(variable) ? hosted.address() : copies;
+    return arena + declared.copyOffset(variable);
   }
 
   @Override
@@ -350,6 +353,9 @@ final class CudaMemory implements Memory, Addresses {
           "cuMemsetD8Async " + role);
       device.synchronize("clear " + role);
     }
+    if (role == Role.PARAMETER) {
+      hosted.clear();
+    }
     if (role == Role.PARAMETER && copies != 0) {
       Address.Device at = Address.Device.at(copies);
       check(
@@ -372,6 +378,7 @@ final class CudaMemory implements Memory, Addresses {
     }
     device.makeCurrent();
     List<AutoCloseable> parts = new ArrayList<>();
+    parts.add(hosted);
     pinned.values().forEach(parts::addAll);
     for (CUevent event : ended) {
       parts.add(() -> check(JCudaDriver.cuEventDestroy(event), "cuEventDestroy"));

@@ -11,6 +11,7 @@ import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.memory.Span;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -36,7 +37,9 @@ final class RoleArenas {
   private final Map<String, Long> offsets = new HashMap<>();
   private final Map<String, Long> copies = new LinkedHashMap<>();
   private final boolean bf16;
+  private final Map<String, Long> hosted = new HashMap<>();
   private long copyBytes;
+  private long hostBytes;
 
   /**
    * Every parameter has an fp32 master.
@@ -44,20 +47,26 @@ final class RoleArenas {
    * @param bf16 whether the precision is bf16, so that parameters have copies
    */
   RoleArenas(List<Variable> declared, boolean bf16) {
-    this(declared, bf16, Set.of());
+    this(declared, bf16, Set.of(), Set.of());
   }
 
   /**
    * @param bf16Only parameters without an fp32 master
+   * @param uploaded parameters that products read through copies: those without a master lie in
+   *     memory of the host
    */
-  RoleArenas(List<Variable> declared, boolean bf16, Set<Variable> bf16Only) {
+  RoleArenas(
+      List<Variable> declared, boolean bf16, Set<Variable> bf16Only, Set<Variable> uploaded) {
     this.bf16 = bf16;
     for (Variable variable : declared) {
       if (variables.put(variable.name(), variable) != null) {
         throw new PlanException("variable " + variable.name() + " declared twice");
       }
       long bytes = Span.aligned(variable.type().bytes());
-      if (variable.role() == Role.PARAMETER && bf16) {
+      if (bf16Only.contains(variable) && uploaded.contains(variable)) {
+        hosted.put(variable.name(), hostBytes);
+        hostBytes += bytes / 2;
+      } else if (variable.role() == Role.PARAMETER && bf16) {
         copies.put(variable.name(), copyBytes);
         copyBytes += bytes / 2;
       }
@@ -71,7 +80,8 @@ final class RoleArenas {
 
   /** With masters but for what the programs round; in fp32 alone nothing is rounded away. */
   static RoleArenas of(List<Variable> declared, List<Graph> programs, boolean bf16) {
-    return new RoleArenas(declared, bf16, bf16 ? bf16Only(programs) : Set.of());
+    return new RoleArenas(
+        declared, bf16, bf16 ? bf16Only(programs) : Set.of(), uploaded(programs));
   }
 
   /** Matrices that no update adds to, or that some update rounds, so that they need no master. */
@@ -90,6 +100,20 @@ final class RoleArenas {
           if (variable == null) {
             throw new PlanException(node + ": rounds what is no parameter's first content");
           }
+          found.add(variable);
+        }
+      }
+    }
+    return found;
+  }
+
+  private static Set<Variable> uploaded(List<Graph> programs) {
+    Set<Variable> found = new HashSet<>();
+    for (Graph program : programs) {
+      for (Node node : program.nodes()) {
+        Variable variable =
+            node.op() instanceof Upload ? program.contents().get(node.input(0).id()) : null;
+        if (variable != null) {
           found.add(variable);
         }
       }
@@ -117,10 +141,20 @@ final class RoleArenas {
     return aligned(copyBytes);
   }
 
-  /** Offset of a parameter's bf16 copy. */
+  /** Size of the arena of parameters that lie in memory of the host. */
+  long hostBytes() {
+    return aligned(hostBytes);
+  }
+
+  /** Whether the parameter lies in memory of the host. */
+  boolean isHosted(Variable variable) {
+    return hosted.containsKey(variable.name());
+  }
+
+  /** Offset of a parameter's bf16 copy, in the host's arena if it lies there. */
   long copyOffset(Variable variable) {
     same(variable);
-    Long offset = copies.get(variable.name());
+    Long offset = hosted.getOrDefault(variable.name(), copies.get(variable.name()));
     if (offset == null) {
       throw new PlanException(variable + " has no bf16 copy");
     }

@@ -69,6 +69,7 @@ import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
@@ -351,6 +352,7 @@ final class SelfTestGraph {
   private void zerothOrder(Value x, Value scale) {
     Value bound = floats(Role.STATE, 1);
     show(new Perturb(3, 0.5f, 1, true), floats(Role.PARAMETER, 17, 9), bound, b.step());
+    show(new Upload(), floats(Role.PARAMETER, 17, 9));
     show(new Perturb(3, 0.5f, 0, false), floats(Role.PARAMETER, 9), b.step());
     show(new AddLoss(0), x, ids(), floats(Role.STATE, 2), floats(Role.STATE, 1));
     Value slopes = show(new ProjectedGradient(0.5f, 1, 2), floats(Role.STATE, 12)).get(0);

@@ -77,6 +77,7 @@ public sealed interface Op
         SplitColumns,
         SwiGlu,
         SwiGluGradient,
+        Upload,
         WeightedSum,
         WriteRows {
   /** Answer of {@link #alias}: the output has memory of its own. */

@@ -2,6 +2,8 @@ package dev.kindling.worker.plan;
 
 import dev.kindling.configs.yaml.ByteSize;
 import dev.kindling.kernels.graph.Expectation;
+import dev.kindling.optim.rule.Descent;
+import dev.kindling.optim.rule.Mezo;
 import java.util.Map;
 import java.util.Optional;
 
@@ -24,6 +26,10 @@ public record MemorySpec(
     Optional<ByteSize> limit,
     GradientStorage gradients,
     WeightPlace weights) {
+  static final MemorySpec DEFAULT =
+      new MemorySpec(
+          Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO);
+
   /** With all weights on the device. */
   public MemorySpec(
       Recomputation recompute,
@@ -40,9 +46,14 @@ public record MemorySpec(
         .orThrow();
   }
 
-  static final MemorySpec DEFAULT =
-      new MemorySpec(
-          Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO);
+  /** What the descent cannot follow. */
+  void check(Descent descent, Expectation errors) {
+    errors.that(
+        weights == WeightPlace.DEVICE || (descent instanceof Mezo mezo && !mezo.master()),
+        "memory.weights",
+        "device without optimizer mezo and its master false (backward and masters want them there)",
+        WeightPlace.HOST);
+  }
 
   public static Map<String, Object> defaults() {
     return Map.of(

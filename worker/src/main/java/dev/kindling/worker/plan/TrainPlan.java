@@ -106,11 +106,9 @@ public record TrainPlan(
     if (optimizer instanceof Mezo) {
       forwardOnly(errors, adapter, mesh, memory);
     }
-    errors.that(
-        memory == null || memory.weights() == WeightPlace.DEVICE || inBf16Alone(optimizer),
-        "memory.weights",
-        "device without optimizer mezo and its master false (backward and masters want them there)",
-        WeightPlace.HOST);
+    if (memory != null && optimizer != null) {
+      memory.check(optimizer, errors);
+    }
     if (mesh != null && mesh.zero() > 0 && optimizer instanceof Optimizer descent) {
       descent.rules().stream()
           .flatMap(rule -> rule.obstacleToPieces().stream())
@@ -161,10 +159,6 @@ public record TrainPlan(
           "auto or fp32 with optimizer mezo (which has no gradients)",
           memory.gradients());
     }
-  }
-
-  private static boolean inBf16Alone(@Nullable Descent descent) {
-    return descent == null || (descent instanceof Mezo mezo && !mezo.master());
   }
 
   private static boolean keepsMasters(Descent descent) {

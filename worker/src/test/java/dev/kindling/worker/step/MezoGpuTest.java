@@ -128,10 +128,12 @@ class MezoGpuTest {
           }
           List<int[]> found = bits(host.program().memory(), host.program().params());
           for (int i = 0; i < found.size(); i++) {
-            assertThat(found.get(i)).as(host.program().params().get(i).name()).isEqualTo(weights.get(i));
+            String name = host.program().params().get(i).name();
+            assertThat(found.get(i)).as(name).isEqualTo(weights.get(i));
           }
           host.write(0);
-          assertThat(host.program().evaluate().lossSum()).isEqualTo(loss);
+          // On the device query, key and value are one product, whose sums may go another way.
+          assertThat(host.program().evaluate().lossSum()).isCloseTo(loss, within(loss * 1e-3f));
         }
       }
     }

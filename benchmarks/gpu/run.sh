@@ -5,9 +5,12 @@
 #   OUT     gets log files, results.txt (RESULT lines) and results.json
 #   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides padding, generate and, for a kit that was
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
-#           3 on two GPUs), collectives (two GPUs against the CPU, a kill, a hang, speed), kills (kill -9 of executors),
-#           checkpoints (what one every ten steps costs), experiment (whole experiments over the pinned corpus, one run a GPU)
+#           3 on two GPUs), mezo-link (zeroth-order steps of an 8B model on one GPU and on two over 1 Mbit/s), collectives (two GPUs
+#           against the CPU, a kill, a hang, speed), kills (kill -9 of executors), checkpoints (what one every ten steps costs),
+#           experiment (whole experiments over the pinned corpus, one run a GPU)
 # Environment:
+#           mezo (zeroth-order steps of a 30B model with its weights on the GPU and on the host) needs no prepared data
+#   TC      of the stage mezo-link: the command tc, as root; README of the kit's maker says where it comes from
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
 #   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
@@ -128,6 +131,39 @@ PYTHON
   rm -rf "${work:?}/run"
 }
 
+link() { # link NAME RANKS ARGUMENT...: zeroth-order steps of an 8B shape; killed when there are enough, since a save is 32 GB
+  local name=$1 ranks=$2 work=/dev/shm/kindling-link start=$SECONDS pid
+  shift 2
+  mkdir -p "$work" && [ -d "$work/prepared" ] || cp -r "$kit/prepared" "$work/"
+  rm -rf "${work:?}/run"
+  chmod +x "$kit/kindling/bin/kindling"
+  echo "=== link-$name: $ranks ranks"
+  JAVA_HOME=$jre setsid "$kit/kindling/bin/kindling" train "$kit/recipes/llama-1b.yaml" --set launcher=processes --set log.every_steps=1 \
+    --set model.width=4096 --set model.layers=32 --set model.heads=32 --set model.kv_heads=8 --set model.mlp_width=14336 \
+    --set model.vocabulary=128256 --set recovery.hang_timeout=300s \
+    --set 'optimizer={type: mezo, lr: 1e-7}' --set 'schedule={type: constant}' --set validation.every_steps=0 \
+    --set checkpoint.every_steps=0 --set steps=100000 --set micro_batch=4096 --set "global_batch=$((4096 * ranks))" \
+    --set "ranks=$ranks" --run-dir "$work/run" --progress plain "$@" >"$out/link-$name.log" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null && [ $((SECONDS - start)) -lt "${LIMIT:-540}" ] &&
+    [ "$(wc -l <"$work/run/metrics.jsonl" 2>/dev/null || echo 0)" -lt "${STEPS:-60}" ]; do
+    sleep 1
+  done
+  kill -KILL -- "-$pid" 2>/dev/null
+  wait "$pid" 2>/dev/null
+  cp "$work/run/metrics.jsonl" "$out/link-$name.jsonl" 2>/dev/null || { tail -n 30 "$out/link-$name.log"; failed=$((failed + 1)); return 1; }
+  rm -rf "${work:?}/run"
+  python3 - "link.$name" "$out/link-$name.jsonl" <<'PYTHON' | tee -a "$out/results.txt"
+import json, statistics, sys
+name, lines = sys.argv[1], [json.loads(line) for line in open(sys.argv[2])][10:]
+print(f"RESULT {name}.tokens {statistics.median(line['tokens_per_s'] for line in lines):.0f} tokens/s")
+print(f"RESULT {name}.step {statistics.median(line['step_ms'] for line in lines):.2f} ms")
+print(f"RESULT {name}.bytes {max(line['comm_bytes'] for line in lines)} B")
+print(f"RESULT {name}.exposed {statistics.median(line['comm_exposed_ms'] for line in lines):.3f} ms")
+print(f"RESULT {name}.reserved {lines[-1]['device_bytes_peak'] / 2**30:.2f} GiB")
+PYTHON
+}
+
 works() { # a short run at work on GPU and CPU: the losses of a text, and what it writes
   local recipe=${RECIPES:-gpt2-124m} work=$out/runs text device
   recipe=${recipe%% *}
@@ -184,6 +220,23 @@ for stage in $stages; do
       for zero in 0 1 2 3; do
         train "zero$zero" gpt2-124m-2gpu --set launcher=processes --set steps=40 --set "mesh.zero=$zero"
       done
+      ;;
+    mezo)
+      for sparsity in 0 0.8; do
+        for weights in device host; do
+          bench "mezo-30b-$sparsity-$weights" gpu-mezo 30b 4 1024 --sparsity "$sparsity" --weights "$weights"
+        done
+      done
+      ;;
+    mezo-link)
+      link one 1
+      if ${TC:?stage mezo-link wants TC} qdisc replace dev lo root tbf rate 1mbit burst 16kb latency 400ms; then
+        # Neither NVLink nor shared memory: what the two ranks say goes over the link.
+        NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_SOCKET_IFNAME=lo link two 2
+        $TC qdisc del dev lo root
+      else
+        failed=$((failed + 1))
+      fi
       ;;
     collectives)
       for mode in values kill hang late speed; do

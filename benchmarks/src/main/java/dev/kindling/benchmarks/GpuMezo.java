@@ -49,17 +49,20 @@ final class GpuMezo implements AutoCloseable {
 
   /**
    * @param sparsity as users write it: 0, or a key of the table above
+   * @param host whether the matrices of layers lie in memory of the host
    */
-  GpuMezo(MezoShape shape, int micro, int sequence, int directions, String sparsity) {
+  GpuMezo(
+      MezoShape shape, int micro, int sequence, int directions, String sparsity, boolean host) {
     double share = Double.parseDouble(sparsity);
     if (share > 0 && !BELOW.containsKey(sparsity)) {
       throw new IllegalArgumentException(
           "--sparsity: expected 0 or one of " + BELOW.keySet() + ", found " + sparsity);
     }
     Mezo rule = new Mezo(1e-7, 1e-3, directions, 0, share, false);
-    step = step(shape, micro, sequence, rule);
-    MezoStep first = step(shape, micro, sequence, new Mezo(STD, 1e-3, directions, 0, 0, false));
-    Graph replay = first.replay();
+    step = step(shape, micro, sequence, rule, host);
+    Mezo drawing = new Mezo(STD, 1e-3, directions, 0, 0, false);
+    MezoStep first = step(shape, micro, sequence, drawing, host);
+    Graph replay = first.replay().orElseThrow();
     List<Graph> graphs = List.of(step.finish(), replay);
     backend = new CudaBackend(new CudaOptions(0, Precision.BF16, true, true), line -> {});
     memory = backend.allocate(TrainStep.variables(graphs), graphs);
@@ -75,10 +78,11 @@ final class GpuMezo implements AutoCloseable {
     }
   }
 
-  private static MezoStep step(MezoShape shape, int micro, int sequence, Mezo rule) {
+  private static MezoStep step(
+      MezoShape shape, int micro, int sequence, Mezo rule, boolean host) {
     StepShape steps = new StepShape(Math.multiplyExact(micro, sequence), sequence, false, 1, 1);
     MezoStep plain = new MezoStep(shape.family(sequence), new Full(), rule, steps, 1, SEED);
-    return plain.with(steps.with(new MemorySaving(Recompute.Level.NONE, LOSS_CHUNKS)));
+    return plain.with(steps.with(new MemorySaving(Recompute.Level.NONE, LOSS_CHUNKS, host)));
   }
 
   private void weights(MezoStep first, Program fill) {

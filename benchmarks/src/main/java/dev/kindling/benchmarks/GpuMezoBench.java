@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * {@code bench gpu-mezo MODEL MICRO SEQ [--directions N] [--sparsity S] [--steps N] [--warmup N]}:
- * seconds per zeroth-order step, tokens per second (each token once a step, though it passes twice)
+ * {@code bench gpu-mezo MODEL MICRO SEQ [--directions N] [--sparsity S] [--weights device|host]
+ * [--steps N] [--warmup N]}: seconds per zeroth-order step, tokens per second (each token once a step, though it passes twice)
  * and bytes, on random weights and tokens. MODEL is tiny, 1b, 8b or 30b.
  */
 final class GpuMezoBench implements Benchmark {
@@ -23,12 +23,16 @@ final class GpuMezoBench implements Benchmark {
     BenchOptions options =
         BenchOptions.of(
             arguments.subList(3, arguments.size()),
-            Map.of("directions", "1", "sparsity", "0", "steps", "10", "warmup", "3"));
+            Map.of(
+                "directions", "1", "sparsity", "0", "steps", "10", "warmup", "3", "weights",
+                "device"));
+    boolean host = onHost(options.text("weights"));
     String sparsity = options.text("sparsity");
-    String name = "gpu-mezo." + shape.name() + '.' + micro + 'x' + sequence + ".s" + sparsity + '.';
+    String name = "gpu-mezo." + shape.name() + '.' + micro + 'x' + sequence + ".s" + sparsity
+        + (host ? ".host." : ".");
     long start = System.nanoTime();
     try (GpuMezo mezo =
-        new GpuMezo(shape, micro, sequence, options.count("directions"), sparsity)) {
+        new GpuMezo(shape, micro, sequence, options.count("directions"), sparsity, host)) {
       results.note(mezo.device());
       results.add(name + "parameters", mezo.parameters(), "count");
       results.add(name + "start", (System.nanoTime() - start) / 1e9, "s");
@@ -55,6 +59,15 @@ final class GpuMezoBench implements Benchmark {
         throw new IllegalStateException(name + ": expected finite losses, found " + last);
       }
     }
+  }
+
+  private static boolean onHost(String place) {
+    return switch (place) {
+      case "device" -> false;
+      case "host" -> true;
+      default ->
+          throw new IllegalArgumentException("--weights: expected device or host, found " + place);
+    };
   }
 
   /** Ascending. One step computes while the host submits the next, where the device can. */

@@ -23,6 +23,7 @@ import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.ModelDirectory;
 import dev.kindling.worker.pretrained.PretrainedWeights;
 import dev.kindling.worker.replay.Replay;
+import dev.kindling.worker.replay.SlopeHeader;
 import dev.kindling.worker.replay.SlopeLog;
 import dev.kindling.worker.shard.Held;
 import dev.kindling.worker.step.MezoStep;
@@ -40,6 +41,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** The weights of a zeroth-order run, made again on the CPU. */
 final class WeightReplay {
@@ -78,7 +80,7 @@ final class WeightReplay {
     int cores = Runtime.getRuntime().availableProcessors();
     try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.JAVA));
         Replay replay = new Replay(step, backend)) {
-      begin(replay, plan);
+      begin(replay, plan, log.header());
       long start = System.nanoTime();
       long steps = replay.apply(log.upTo(last));
       double seconds = (System.nanoTime() - start) / 1e9;
@@ -97,7 +99,7 @@ final class WeightReplay {
     }
   }
 
-  private void begin(Replay replay, TrainPlan plan) throws IOException {
+  private void begin(Replay replay, TrainPlan plan, SlopeHeader header) throws IOException {
     if (base.equals(SEED)) {
       if (plan.model() instanceof dev.kindling.worker.model.Huggingface model) {
         throw new PlanException(
@@ -106,6 +108,7 @@ final class WeightReplay {
                 + ", found seed");
       }
       replay.fill((param, from, span) -> Initialization.fill(param, plan.seed(), from, span));
+      replay.expectBase(header);
       return;
     }
     InputFolder folder = new InputFolder(StorageLocation.of(base));
@@ -114,9 +117,11 @@ final class WeightReplay {
         requireBase(plan, weights);
         replay.fill(weights);
       }
+      replay.expectBase(header);
       return;
     }
     Generation first = generations(base).get(0);
+    expectSameRule(plan, PlanReader.fromYaml(first.facts().config()));
     CheckpointStore store = store(base);
     load(store, first, PartKind.MODEL, replay, replay.weights());
     load(store, first, PartKind.OPTIMIZER, replay, replay.state());
@@ -136,6 +141,23 @@ final class WeightReplay {
                 + found
                 + " in "
                 + base);
+      }
+    }
+  }
+
+  /** A checkpoint of another run would be moved along directions that were never measured there. */
+  private void expectSameRule(TrainPlan own, TrainPlan found) {
+    for (Function<TrainPlan, Object> part :
+        List.<Function<TrainPlan, Object>>of(
+            TrainPlan::model, TrainPlan::optimizer, TrainPlan::seed)) {
+      if (!part.apply(own).equals(part.apply(found))) {
+        throw new PlanException(
+            "BASE: "
+                + base
+                + " is of another run than the log; expected "
+                + part.apply(own)
+                + ", found "
+                + part.apply(found));
       }
     }
   }

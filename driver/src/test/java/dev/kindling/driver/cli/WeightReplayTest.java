@@ -62,6 +62,8 @@ class WeightReplayTest {
     assertThat(out.toString()).contains("every bit");
     assertThat(kindling("replay", run, "seed", "--check", other)).isEqualTo(7);
     assertThat(out.toString()).contains("differs from the checkpoint of step 8: ");
+    assertThat(kindling("replay", run, other)).isEqualTo(2);
+    assertThat(err.toString()).contains("BASE: " + other + " is of another run than the log");
   }
 
   /** The wrong base would give weights that nobody trained, without a word. */

@@ -47,6 +47,7 @@ import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.Map;
@@ -95,6 +96,7 @@ public final class WithoutGradient {
           Map.entry(Mezo.class, UPDATE),
           Map.entry(Perturb.class, "takes the place of a gradient"),
           Map.entry(Project.class, UPDATE),
+          Map.entry(Upload.class, "of steps without a backward pass"),
           Map.entry(ProjectedGradient.class, UPDATE),
           Map.entry(Lion.class, UPDATE),
           Map.entry(Normalize.class, UPDATE),

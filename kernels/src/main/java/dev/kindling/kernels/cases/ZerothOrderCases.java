@@ -10,6 +10,7 @@ import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
+import dev.kindling.kernels.graph.op.Upload;
 import java.util.Optional;
 
 /** The lines of the case table about training without gradients. */
@@ -51,6 +52,7 @@ final class ZerothOrderCases {
     OpCase.Input slopes = f32(NORMAL, 3);
     Optional<Long> none = Optional.empty();
     add("", new Perturb(KEY, 1e-3f, 0, false), 1, p, STEP);
+    add("", new Upload(), 1, p);
     add("other direction", new Perturb(-1, 1e-2f, 5, false), 1, p, STEP);
     add("masked", new Perturb(KEY, 1e-3f, 1, true), 1, p, HALF, STEP);
     add("", new Mezo(KEY, 1, 0, false, none), 4, p, one, one, STEP);

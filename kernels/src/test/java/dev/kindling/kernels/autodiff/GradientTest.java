@@ -300,6 +300,7 @@ class GradientTest {
             "SliceRows",
             "Subspace",
             "SwiGluGradient",
+            "Upload",
             "WeightedSum",
             "WriteRows");
     assertThat(WithoutGradient.REASONS.values()).allMatch(reason -> reason.length() > 8);

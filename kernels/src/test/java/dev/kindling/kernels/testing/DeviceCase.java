@@ -53,6 +53,7 @@ import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.Subspace;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
 import java.util.List;
@@ -94,7 +95,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Sgd.class,
           Sketch.class,
           SketchMoments.class,
-          Subspace.class);
+          Subspace.class,
+          Upload.class);
 
   /** Matrices that are no activations although the operation takes activations too. */
   private static final Map<Class<?>, Set<Integer>> VARIABLE_INPUTS =
@@ -135,7 +137,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(RmsNormGradient.class, new int[] {1, 1}),
           Map.entry(ScaledUpdate.class, new int[] {0, 1}),
           Map.entry(ScatterColumns.class, new int[] {0, 2}),
-          Map.entry(Sgd.class, new int[] {0, 1}));
+          Map.entry(Sgd.class, new int[] {0, 1}),
+          Map.entry(Upload.class, new int[] {0, 1}));
 
   /**
    * The matrix that an operation writes although no update adds to it: a device may store it in

@@ -68,6 +68,7 @@ import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
@@ -160,6 +161,7 @@ public final class Oracle {
     rules.put(SplitColumns.class, SimpleOracle::split);
     rules.put(SwiGlu.class, SimpleOracle::swiGlu);
     rules.put(SwiGluGradient.class, SimpleOracle::swiGluGradient);
+    rules.put(Upload.class, call -> List.of(call.in(0).clone()));
     rules.put(WriteRows.class, CacheOracle::writeRows);
     updates(rules);
     return rules;

@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.plan.MemorySpec;
+import dev.kindling.worker.plan.WeightPlace;
 import dev.kindling.worker.step.MemoryFit;
 import dev.kindling.worker.step.MemorySaving;
 import dev.kindling.worker.step.StepProgram;
@@ -170,13 +171,13 @@ final class MemoryAgreement {
     }
   }
 
-  private static Recorded recorded(Json.Obj stored) {
+  private Recorded recorded(Json.Obj stored) {
     int chunks = (int) stored.integer("loss_chunks", 1, Integer.MAX_VALUE);
     String word = stored.text("recompute");
     for (Recompute.Level level : Recompute.Level.values()) {
       if (word(level).equals(word)) {
         return new Recorded(
-            new MemorySaving(level, chunks),
+            saving(level, chunks),
             stored
                 .find(LIMIT)
                 .map(limit -> new ByteSize(limit.asInteger(LIMIT, 1, Long.MAX_VALUE))));
@@ -213,9 +214,14 @@ final class MemoryAgreement {
     return level.name().toLowerCase(Locale.ROOT);
   }
 
-  private static MemorySaving decode(String text) {
+  /** Where weights lie is said by the configuration alone, and changes no bit. */
+  private MemorySaving saving(Recompute.Level level, int chunks) {
+    return new MemorySaving(level, chunks, spec.weights() == WeightPlace.HOST);
+  }
+
+  private MemorySaving decode(String text) {
     List<String> words = List.of(text.split(" ", -1));
     Recompute.Level level = Recompute.Level.valueOf(words.get(0).toUpperCase(Locale.ROOT));
-    return new MemorySaving(level, Integer.parseInt(words.get(1)));
+    return saving(level, Integer.parseInt(words.get(1)));
   }
 }

@@ -75,9 +75,16 @@ final class Progress {
   }
 
   void finished(StepOutcome outcome) {
+    finished(outcome.skipped());
+  }
+
+  /**
+   * @param stepSkipped whether the step left every parameter as it was
+   */
+  void finished(boolean stepSkipped) {
     step++;
     tokens += tokensPerStep;
-    if (outcome.skipped()) {
+    if (stepSkipped) {
       skipped.add(step);
     }
   }

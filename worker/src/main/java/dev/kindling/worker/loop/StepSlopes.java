@@ -2,10 +2,13 @@ package dev.kindling.worker.loop;
 
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.optim.rule.Mezo;
+import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.replay.BaseHash;
 import dev.kindling.worker.replay.SlopeHeader;
+import dev.kindling.worker.replay.SlopeLog;
 import dev.kindling.worker.replay.SlopeWriter;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
@@ -39,16 +42,29 @@ final class StepSlopes implements AutoCloseable {
     this.plan = plan;
     this.events = events;
     Optional<Path> runDir = StorageLocation.of(assignment.runDir()).path();
-    boolean keeps = plan.optimizer() instanceof Mezo && data.rank() == 0 && runDir.isPresent();
+    boolean keeps = plan.optimizer() instanceof Mezo && runDir.isPresent();
+    // Every rank makes the hash, since none may keep the others waiting in the first step.
+    Optional<String> begun =
+        keeps && progress.step() == 0
+            ? Optional.of(BaseHash.of(program.memory(), program.weights()))
+            : Optional.empty();
+    String trajectory = Rejoin.trajectory(plan, progress);
     SlopeHeader header =
-        new SlopeHeader(progress.step(), program.vocabulary(), assignment.configYaml());
-    this.writer = keeps ? open(runDir.get(), assignment.epoch(), segment, header) : null;
+        new SlopeHeader(
+            progress.step(), program.vocabulary(), begun, trajectory, assignment.configYaml());
+    this.writer =
+        keeps && data.rank() == 0
+            ? open(runDir.get(), assignment.epoch(), segment, header)
+            : null;
   }
 
-  private @Nullable SlopeWriter open(Path runDir, long epoch, int segment, SlopeHeader header) {
+  private @Nullable SlopeWriter open(Path runDir, long epoch, int segment, SlopeHeader own) {
     try {
+      Optional<String> base = own.base().isPresent() ? own.base() : SlopeLog.base(runDir);
+      SlopeHeader header =
+          new SlopeHeader(own.start(), own.vocabulary(), base, own.run(), own.config());
       return SlopeWriter.open(runDir, epoch, segment, header);
-    } catch (IOException failed) {
+    } catch (IOException | CheckpointException failed) {
       warn(failed.toString());
       return null;
     }

@@ -5,7 +5,6 @@ import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.ledger.LedgerChain;
 import dev.kindling.worker.plan.GuardSpec;
-import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
@@ -39,9 +38,7 @@ final class StepWatch implements AutoCloseable {
     this.data = data;
     this.events = events;
     this.spikes = SpikeGuard.restore(spec, progress.guards());
-    String trajectory =
-        LedgerChain.trajectory(
-            PlanChange.trajectory(plan) + "left out: " + progress.leftOut().encode());
+    String trajectory = Rejoin.trajectory(plan, progress);
     this.ledger =
         new StepLedger(
             assignment, trajectory, segment, progress, program.stepsInFlight(), data, events);

@@ -129,6 +129,7 @@ public final class WorkerTask {
     Progress progress = start.begin();
     Optional<Validation> validation = Validation.open(plan, shards, questions, program, data);
     try {
+      new Rejoin(assignment, plan, program, context, data).goOn(progress, validation);
       Optional<WorkerResult> result = Optional.empty();
       for (int segment = 0; result.isEmpty(); segment++) {
         try (StepWatch watch =

@@ -106,6 +106,9 @@ public record TrainPlan(
     if (optimizer instanceof Mezo) {
       forwardOnly(errors, adapter, mesh, memory);
     }
+    if (memory != null && optimizer != null) {
+      memory.check(optimizer, errors);
+    }
     if (mesh != null && mesh.zero() > 0 && optimizer instanceof Optimizer descent) {
       descent.rules().stream()
           .flatMap(rule -> rule.obstacleToPieces().stream())
@@ -353,10 +356,7 @@ public record TrainPlan(
         Map.entry("adapter", new Full()),
         Map.entry("sync", new EveryStep()),
         Map.entry("mesh", new MeshSpec(0)),
-        Map.entry(
-            "memory",
-            new MemorySpec(
-                Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO)),
+        Map.entry("memory", MemorySpec.DEFAULT),
         Map.entry("checkpoint", CheckpointSpec.DEFAULT),
         Map.entry("recovery", RecoverySpec.DEFAULT),
         Map.entry("validation", new ValidationSpec(100, 8, Optional.empty())),

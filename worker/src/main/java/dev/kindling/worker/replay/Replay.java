@@ -2,19 +2,16 @@ package dev.kindling.worker.replay;
 
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Memory;
-import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
-import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Shape;
-import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.memory.Closing;
-import dev.kindling.kernels.memory.Span;
 import dev.kindling.optim.rule.StateVariable;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.shard.Held;
 import dev.kindling.worker.step.MezoStep;
+import dev.kindling.worker.step.SlopeReplay;
 import dev.kindling.worker.step.TrainStep;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,7 +25,7 @@ import java.util.Map;
 public final class Replay implements AutoCloseable {
   private final MezoStep step;
   private final Memory memory;
-  private final Program program;
+  private final SlopeReplay program;
   private long last;
 
   /**
@@ -36,10 +33,10 @@ public final class Replay implements AutoCloseable {
    */
   public Replay(MezoStep step, Backend backend) {
     this.step = step;
-    Graph graph = step.replay();
+    Graph graph = step.replay().orElseThrow();
     memory = backend.allocate(TrainStep.variables(List.of(graph)), List.of(graph));
     try {
-      program = backend.compile(graph, memory, Map.of());
+      program = new SlopeReplay(backend.compile(graph, memory, Map.of()), memory);
     } catch (RuntimeException | Error failure) {
       Closing.after(failure, memory);
       throw failure;
@@ -59,6 +56,22 @@ public final class Replay implements AutoCloseable {
     }
     step.begin(memory, params());
     last = 0;
+  }
+
+  /**
+   * Whether the weights as they are now are those with which the run of a log began.
+   *
+   * @throws PlanException if they are not
+   */
+  public void expectBase(SlopeHeader header) {
+    String found = BaseHash.of(memory, weights());
+    if (header.base().isPresent() && !header.base().get().equals(found)) {
+      throw new PlanException(
+          "BASE: expected the weights with which the run began, hash "
+              + header.base().get()
+              + ", found others, hash "
+              + found);
+    }
   }
 
   /** Begins at what somebody put into the memory: weights and state after a step. */
@@ -91,20 +104,17 @@ public final class Replay implements AutoCloseable {
 
   private void apply(List<SlopeRecord> directions) {
     SlopeRecord first = directions.get(0);
-    Span slopes = memory.span(MezoStep.GIVEN);
-    for (int i = 0; i < directions.size(); i++) {
-      slopes.putFloat(i, directions.get(i).slope());
+    float[] slopes = new float[directions.size()];
+    for (int i = 0; i < slopes.length; i++) {
+      slopes[i] = directions.get(i).slope();
     }
-    memory.span(MezoStep.GIVEN_SCALE).putFloat(0, first.skipped() ? 0f : 1f);
-    Span block = memory.arena(Role.STEP);
-    block.putFloat(StepScalar.LEARNING_RATE.ordinal(), first.rate());
-    block.putFloat(StepScalar.STEP.ordinal(), first.step());
-    program.run();
+    program.write(0, first.step(), first.rate(), first.skipped(), slopes);
+    program.program().run();
     last = first.step();
   }
 
   public List<Param> params() {
-    return program.graph().params();
+    return program.program().graph().params();
   }
 
   /** Weights as a checkpoint names them. */
@@ -139,6 +149,6 @@ public final class Replay implements AutoCloseable {
 
   @Override
   public void close() {
-    Closing.all(List.of(program, memory));
+    Closing.all(List.of(program.program(), memory));
   }
 }

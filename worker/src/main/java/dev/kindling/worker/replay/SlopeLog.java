@@ -8,7 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All steps of a run. A later attempt begins at a checkpoint; what an earlier one did after it does
@@ -28,31 +31,58 @@ public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes
    * @throws CheckpointException if there is no log, a file is damaged or steps are missing
    */
   public static SlopeLog read(Path place) throws IOException {
-    List<Path> files = files(place);
-    if (files.isEmpty()) {
-      throw new CheckpointException(
-          place + ": expected the log of a zeroth-order run, found no file of one");
-    }
+    return read(place, header -> true)
+        .orElseThrow(
+            () ->
+                new CheckpointException(
+                    place + ": expected the log of a zeroth-order run, found no file of one"));
+  }
+
+  /**
+   * Steps on one trajectory alone, nothing if there is no file of it.
+   *
+   * @param run as {@link SlopeHeader#run} names it
+   */
+  public static Optional<SlopeLog> ofRun(Path runDir, String run) throws IOException {
+    return read(runDir, header -> header.run().equals(run));
+  }
+
+  /** Hash of the weights with which a run began, where a file of its log says so. */
+  public static Optional<String> base(Path runDir) throws IOException {
+    return read(runDir, header -> header.base().isPresent()).flatMap(log -> log.header().base());
+  }
+
+  private static Optional<SlopeLog> read(Path place, Predicate<SlopeHeader> wanted)
+      throws IOException {
     List<SlopeRecord> records = new ArrayList<>();
-    SlopeHeader newest = null;
+    @Nullable SlopeHeader newest = null;
     long bytes = 0;
-    for (Path file : files) {
+    for (Path file : files(place)) {
       byte[] content = Files.readAllBytes(file);
+      if (SlopeHeader.isTorn(content)) {
+        continue;
+      }
       SlopeHeader header =
           SlopeHeader.read(content)
               .orElseThrow(
                   () ->
                       new CheckpointException(
-                          file + ": expected a header \"kindling slopes 1\", found another"));
+                          file + ": expected a header \"kindling slopes 2\", found another"));
+      if (!wanted.test(header)) {
+        continue;
+      }
       records.removeIf(record -> record.step() > header.start());
       expectNoGap(file, records, header);
       records.addAll(records(content, header.bytes().length));
       newest = header;
       bytes += content.length;
     }
-    SlopeLog log = new SlopeLog(java.util.Objects.requireNonNull(newest), records, bytes);
+    if (newest == null) {
+      return Optional.empty();
+    }
+    SlopeLog log = new SlopeLog(newest, records, bytes);
     log.check(place);
-    return log;
+    return Optional.of(log);
   }
 
   private static void expectNoGap(Path file, List<SlopeRecord> records, SlopeHeader header) {

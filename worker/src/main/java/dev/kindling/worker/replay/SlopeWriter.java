@@ -14,16 +14,16 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * Appends the steps of one attempt. Records wait in memory until a checkpoint is due, before which
- * they reach the disk: what a checkpoint holds the log holds too. Trouble of the storage ends the
- * log and nothing else.
+ * Appends the steps of one attempt. The system gets each at once, a few microseconds a step, so
+ * that a process which is killed loses none; the disk gets them before a checkpoint, so that what a
+ * checkpoint holds the log holds too. Trouble of the storage ends the log and nothing else.
  */
 public final class SlopeWriter implements AutoCloseable {
   /** Folder inside the run folder. */
   public static final String FOLDER = "slopes";
 
-  /** 4,096 records. */
-  private static final int BUFFER_BYTES = 64 * 1024;
+  /** As many records as a step has directions at most. */
+  private static final int BUFFER_BYTES = 1024 * SlopeRecord.BYTES;
 
   private final ByteBuffer buffer =
       ByteBuffer.allocateDirect(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -61,17 +61,25 @@ public final class SlopeWriter implements AutoCloseable {
     return writer;
   }
 
-  /** Allocates nothing; writes once in thousands of steps. */
+  /** Allocates nothing. */
   public void append(long step, StepOutcome outcome, float rate) {
     for (int direction = 0; direction < outcome.directions(); direction++) {
-      if (buffer.remaining() < SlopeRecord.BYTES) {
-        flush();
-      }
-      if (failure.isEmpty()) {
-        float slope = outcome.projected(direction);
-        SlopeRecord.put(buffer, step, direction, slope, rate, outcome.skipped());
-      }
+      float slope = outcome.projected(direction);
+      SlopeRecord.put(buffer, step, direction, slope, rate, outcome.skipped());
     }
+    write();
+  }
+
+  private void write() {
+    buffer.flip();
+    try {
+      while (failure.isEmpty() && buffer.hasRemaining()) {
+        channel.write(buffer);
+      }
+    } catch (IOException failed) {
+      failure = file + ": " + failed;
+    }
+    buffer.clear();
   }
 
   /**
@@ -80,18 +88,13 @@ public final class SlopeWriter implements AutoCloseable {
    * @return why the log ends, or nothing
    */
   public String flush() {
-    buffer.flip();
     try {
-      while (failure.isEmpty() && buffer.hasRemaining()) {
-        channel.write(buffer);
-      }
       if (failure.isEmpty()) {
         channel.force(false);
       }
     } catch (IOException failed) {
       failure = file + ": " + failed;
     }
-    buffer.clear();
     return failure;
   }
 

@@ -6,8 +6,10 @@ import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.memory.Closing;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -29,5 +31,10 @@ final class CompiledPrograms {
       Closing.after(failure, memory);
       throw failure;
     }
+  }
+
+  /** All arenas of a memory. */
+  static long variableBytes(Memory memory) {
+    return Arrays.stream(Role.values()).mapToLong(memory::bytes).sum();
   }
 }

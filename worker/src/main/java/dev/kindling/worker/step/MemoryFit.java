@@ -6,6 +6,7 @@ import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.worker.plan.MemorySpec;
 import dev.kindling.worker.plan.Recomputation;
+import dev.kindling.worker.plan.WeightPlace;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -83,7 +84,8 @@ public final class MemoryFit {
   private List<MemorySaving> savings() {
     if (!graphs.keepsActivations()) {
       int chunks = spec.lossChunks().orElse(LOSS_CHUNKS);
-      return List.of(new MemorySaving(Recompute.Level.NONE, chunks));
+      boolean host = spec.weights() == WeightPlace.HOST;
+      return List.of(new MemorySaving(Recompute.Level.NONE, chunks, host));
     }
     boolean auto = spec.recompute() == Recomputation.AUTO;
     List<MemorySaving> savings = new ArrayList<>();

@@ -11,10 +11,17 @@ import java.util.Locale;
  *
  * @param recompute what backward computes a second time instead of keeping it
  * @param lossChunks chunks of rows of head and loss, 1 = the whole at once
+ * @param hostWeights whether matrices of layers lie in memory of the host; see {@link
+ *     TrainStep#host}
  */
-public record MemorySaving(Recompute.Level recompute, int lossChunks) {
+public record MemorySaving(Recompute.Level recompute, int lossChunks, boolean hostWeights) {
   /** Keeps everything that backward reads. */
   public static final MemorySaving NONE = new MemorySaving(Recompute.Level.NONE, 1);
+
+  /** With all weights on the device. */
+  public MemorySaving(Recompute.Level recompute, int lossChunks) {
+    this(recompute, lossChunks, false);
+  }
 
   public MemorySaving {
     if (lossChunks < 1) {
@@ -34,6 +41,7 @@ public record MemorySaving(Recompute.Level recompute, int lossChunks) {
         + recompute.name().toLowerCase(Locale.ROOT)
         + ", "
         + lossChunks
-        + (lossChunks == 1 ? " loss chunk" : " loss chunks");
+        + (lossChunks == 1 ? " loss chunk" : " loss chunks")
+        + (hostWeights ? ", weights of layers on the host" : "");
   }
 }

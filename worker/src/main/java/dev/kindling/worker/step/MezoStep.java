@@ -17,6 +17,7 @@ import dev.kindling.kernels.graph.op.AllGather;
 import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
+import dev.kindling.kernels.graph.rewrite.UploadsAhead;
 import dev.kindling.kernels.random.StochasticRounding;
 import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Mezo;
@@ -28,6 +29,11 @@ import dev.kindling.worker.model.Projection;
 import dev.kindling.worker.shard.Sharding;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * The sentences of a zeroth-order step.
@@ -64,6 +70,9 @@ public record MezoStep(
   public static final String GIVEN = "in/projected";
 
   public static final String GIVEN_SCALE = "in/scale";
+
+  /** A name with the number of a layer in it. */
+  private static final Pattern LAYER = Pattern.compile("\\.\\d+\\.");
 
   private static final String LOSSES = "mezo/losses";
 
@@ -125,10 +134,40 @@ public record MezoStep(
     }
   }
 
+  /**
+   * Copies of a layer begin while the layer before computes. The update works on the host's memory
+   * through the bus: 2 bytes an element there and 2 back, beside 2 there for each forward pass. To
+   * apply it to the next step's copy instead would save 2 of these 6, and leave weights on the host
+   * that lag one step behind for all who save, compare or evaluate them.
+   */
+  @Override
+  public void host(GraphBuilder b) {
+    if (!shape.saving().hostWeights()) {
+      return;
+    }
+    Set<String> hosted =
+        b.params().stream().filter(this::isHosted).map(Param::name).collect(Collectors.toSet());
+    Set<Integer> contents =
+        b.graph().contents().entrySet().stream()
+            .filter(content -> hosted.contains(content.getValue().name()))
+            .map(Map.Entry::getKey)
+            .collect(Collectors.toSet());
+    b.rewrite(new UploadsAhead(contents, Math.max(1, hosted.size() / model.layers())));
+  }
+
+  /** Matrices of layers without a master; the table and the head stay on the device. */
+  public boolean isHosted(Param param) {
+    return shape.saving().hostWeights()
+        && param.shape().rank() == 2
+        && LAYER.matcher(param.name()).find()
+        && (!Mezo.moves(param) || rule.rounds(param));
+  }
+
   @Override
   public Graph accumulate() {
     GraphBuilder b = new GraphBuilder();
     twoPoints(b);
+    host(b);
     return b.build();
   }
 
@@ -157,6 +196,7 @@ public record MezoStep(
     b.output(StepGraphs.SCALE, slopes.get(1));
     b.output(PROJECTED, slopes.get(0));
     b.add(new Fill(0f), losses, tokens, votes);
+    host(b);
     return b.build();
   }
 
@@ -172,6 +212,7 @@ public record MezoStep(
     shape.saving().apply(b);
     b.output(StepGraphs.LOSS_SUM, loss.lossSum());
     b.output(StepGraphs.TOKEN_COUNT, loss.tokenCount());
+    host(b);
     return b.build();
   }
 
@@ -181,12 +222,13 @@ public record MezoStep(
   }
 
   /** The update of a step whose slopes are known, with the step block of that step. */
-  public Graph replay() {
+  @Override
+  public Optional<Graph> replay() {
     GraphBuilder b = new GraphBuilder();
     params().forEach(b::master);
     Value projected = b.input(GIVEN, Shape.of(rule.directions()), DType.F32);
     update(b, projected, b.input(GIVEN_SCALE, Shape.of(1), DType.F32));
-    return b.build();
+    return Optional.of(b.build());
   }
 
   private void update(GraphBuilder b, Value projected, Value scale) {

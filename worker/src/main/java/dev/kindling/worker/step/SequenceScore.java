@@ -48,6 +48,7 @@ final class SequenceScore {
     step.shape().saving().apply(b);
     places.settle(b, step.model().layers());
     b.output(SCORE, loss);
+    step.host(b);
     return b.build();
   }
 

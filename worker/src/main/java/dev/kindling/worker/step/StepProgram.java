@@ -44,6 +44,7 @@ public final class StepProgram implements AutoCloseable {
   private final Program evaluate;
   private final Program spread;
   private final Optional<SequenceScore> score;
+  private final Optional<SlopeReplay> replay;
   private final int rank;
   private final List<Program> micro;
   private final List<Program> stash;
@@ -84,7 +85,10 @@ public final class StepProgram implements AutoCloseable {
         graphs.shape().scores()
             ? Optional.of(new SequenceScore(compiled.get(micros + 3 + levels), memory))
             : Optional.empty();
-    bytesPeak = backend.bytesReserved().orElseGet(() -> plannedBytes(memory, finish));
+    Program last = compiled.get(all.size() - 1);
+    replay = graphs.replay().map(graph -> new SlopeReplay(last, memory));
+    long planned = CompiledPrograms.variableBytes(memory) + finish.activationBytes();
+    bytesPeak = backend.bytesReserved().orElse(planned);
     stepBlocks = StepBlocks.of(graphs.descent(), memory);
     outcomes = OutcomePlaces.of(memory, graphs.outcome());
     outcome = new StepOutcome(outcomes.size());
@@ -258,6 +262,13 @@ public final class StepProgram implements AutoCloseable {
     return used;
   }
 
+  /** Makes the update of an earlier zeroth-order step again; see {@link SlopeReplay#write}. */
+  public void replay(long step, float rate, boolean skipped, float[] slopes) {
+    memory.await(slot);
+    replay.orElseThrow().write(slot, step, rate, skipped, slopes);
+    submit(replay.orElseThrow().program());
+  }
+
   /** Reads the outcome of a step before another run may write over it. */
   private void keepOutcome(int overwritten) {
     Integer oldest = pending.peekFirst();
@@ -362,6 +373,7 @@ public final class StepProgram implements AutoCloseable {
       sequence().fillForDryRun();
       score();
     }
+    replay.ifPresent(own -> submit(own.program()));
     DRY_RUN_CLEARS.forEach(memory::clear);
   }
 
@@ -373,17 +385,10 @@ public final class StepProgram implements AutoCloseable {
     return bytesPeak;
   }
 
-  private static long plannedBytes(Memory memory, Program finish) {
-    long variables = 0;
-    for (Role role : Role.values()) {
-      variables += memory.bytes(role);
-    }
-    return variables + finish.activationBytes();
-  }
-
   @Override
   public void close() {
     List<AutoCloseable> parts = new ArrayList<>();
+    replay.ifPresent(own -> parts.add(own.program()));
     score.ifPresent(one -> parts.add(one.program()));
     parts.addAll(List.of(spread, evaluate));
     parts.addAll(stash);

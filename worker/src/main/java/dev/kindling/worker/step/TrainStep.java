@@ -2,6 +2,7 @@ package dev.kindling.worker.step;
 
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.optim.rule.Descent;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The shape of a step: which programs it has, and which sentences they hold.
@@ -62,6 +64,14 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
   /** Working copies of the weights from the masters of all ranks. */
   Graph spread();
 
+  /** The update alone, with slopes that the host gives; of a zeroth-order step only. */
+  default Optional<Graph> replay() {
+    return Optional.empty();
+  }
+
+  /** Lets a program read copies of the weights that lie in memory of the host, if some do. */
+  default void host(GraphBuilder builder) {}
+
   /** State that the step keeps of a parameter. */
   List<StateVariable> state(Param param);
 
@@ -85,7 +95,7 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
 
   /**
    * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread,
-   * and {@link SequenceScore} where questions are asked.
+   * {@link SequenceScore} where questions are asked, and {@link #replay}.
    */
   default List<Graph> programs() {
     List<Graph> programs = new ArrayList<>(microSteps());
@@ -98,6 +108,7 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
     if (shape().scores()) {
       programs.add(SequenceScore.sentence(this));
     }
+    replay().ifPresent(programs::add);
     return programs;
   }
 

@@ -175,6 +175,25 @@ class ReplayTest {
   }
 
   @Test
+  void anotherBaseIsRefused() throws Exception {
+    SmallRun run = run("base", 3, 2);
+    run.run(new ThreadLauncher(), StopSignal.NEVER);
+    SlopeLog log = log("base");
+    try (Backend backend = cpu();
+        Replay replay = replay(log, backend)) {
+      fill(replay, log);
+      replay.expectBase(log.header());
+      replay.fill((param, from, target) -> Initialization.fill(param, 3, from, target));
+      assertThatThrownBy(() -> replay.expectBase(log.header()))
+          .isInstanceOf(PlanException.class)
+          .hasMessageContaining(
+              "BASE: expected the weights with which the run began, hash "
+                  + log.header().base().orElseThrow())
+          .hasMessageContaining("found others, hash ");
+    }
+  }
+
+  @Test
   void aLogThatBeginsTooLateIsRefused() throws Exception {
     SmallRun run = run("late", 6, 1);
     run.run(new ThreadLauncher(), StopSignal.NEVER);

@@ -10,15 +10,18 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class SlopeLogTest {
+  private static final String RUN = "0123456789abcdef".repeat(4);
+
   @TempDir private Path folder;
 
   private void write(String name, long start, int count, int extraBytes) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    bytes.write(new SlopeHeader(start, 256, "model: ä\n").bytes());
+    bytes.write(new SlopeHeader(start, 256, Optional.empty(), RUN, "model: ä\n").bytes());
     ByteBuffer records =
         ByteBuffer.allocate(SlopeRecord.BYTES * count).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 1; i <= count; i++) {
@@ -58,7 +61,7 @@ class SlopeLogTest {
     assertThatThrownBy(() -> SlopeLog.read(folder))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("found no file of one");
-    Files.writeString(folder.resolve("e0000000001-s0000.log"), "kindling slopes 2\n");
+    Files.writeString(folder.resolve("e0000000001-s0000.log"), "kindling slopes 1\n");
     assertThatThrownBy(() -> SlopeLog.read(folder))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("expected a header");

@@ -100,6 +100,45 @@ class MezoGpuTest {
     }
   }
 
+  /** Copies beside the main stream and updates through the bus: the bits of weights on the GPU. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void weightsOnTheHostGiveTheBitsOfWeightsOnTheDevice(int kind) {
+    for (boolean gpt2 : new boolean[] {false, true}) {
+      MezoStep plain = step(gpt2, rule(kind));
+      MemorySaving saving = new MemorySaving(MemorySaving.NONE.recompute(), 2, true);
+      MezoStep hosted = plain.with(plain.shape().with(saving));
+      List<StepOutcome> outcomes = new ArrayList<>();
+      List<int[]> weights;
+      float loss;
+      try (Backend backend = gpu(true);
+          StepRank device = rank(plain, backend)) {
+        for (int step = 0; step < STEPS; step++) {
+          outcomes.add(device.step(8 * step, 8).copy());
+        }
+        weights = bits(device.program().memory(), device.program().params());
+        device.write(0);
+        loss = device.program().evaluate().lossSum();
+      }
+      for (boolean captured : new boolean[] {true, false}) {
+        try (Backend backend = gpu(captured);
+            StepRank host = rank(hosted, backend)) {
+          for (int step = 0; step < STEPS; step++) {
+            assertThat(host.step(8 * step, 8)).isEqualTo(outcomes.get(step));
+          }
+          List<int[]> found = bits(host.program().memory(), host.program().params());
+          for (int i = 0; i < found.size(); i++) {
+            String name = host.program().params().get(i).name();
+            assertThat(found.get(i)).as(name).isEqualTo(weights.get(i));
+          }
+          host.write(0);
+          // On the device query, key and value are one product, whose sums may go another way.
+          assertThat(host.program().evaluate().lossSum()).isCloseTo(loss, within(loss * 1e-3f));
+        }
+      }
+    }
+  }
+
   /** What the GPU did comes back on the CPU, and on the GPU, bit for bit. */
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2})
@@ -118,7 +157,9 @@ class MezoGpuTest {
         }
         live = bits(rank.program().memory(), rank.program().params());
       }
-      SlopeLog log = new SlopeLog(new SlopeHeader(0, StepRank.VOCABULARY, ""), records, 0);
+      SlopeHeader header =
+          new SlopeHeader(0, StepRank.VOCABULARY, Optional.empty(), "0".repeat(64), "");
+      SlopeLog log = new SlopeLog(header, records, 0);
       List<int[]> cpu = replayed(step, log, StepRank.cpu());
       List<int[]> gpu = replayed(step, log, gpu(false));
       for (int i = 0; i < live.size(); i++) {

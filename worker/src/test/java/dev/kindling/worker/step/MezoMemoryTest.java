@@ -42,7 +42,14 @@ class MezoMemoryTest {
   }
 
   private static MezoStep step(ModelFamily model, Mezo rule, int tokens, int chunks) {
-    MemorySaving saving = new MemorySaving(Recompute.Level.NONE, chunks);
+    return step(model, rule, tokens, new MemorySaving(Recompute.Level.NONE, chunks));
+  }
+
+  private static MezoStep hosted(ModelFamily model, Mezo rule, int tokens) {
+    return step(model, rule, tokens, new MemorySaving(Recompute.Level.NONE, 8, true));
+  }
+
+  private static MezoStep step(ModelFamily model, Mezo rule, int tokens, MemorySaving saving) {
     StepShape shape = new StepShape(tokens, Math.min(tokens, 1024), false, 1, 1, saving);
     return new MezoStep(model, new Full(), rule, shape, 1, 1);
   }
@@ -80,6 +87,32 @@ class MezoMemoryTest {
     assertThat(whole.activations() - found.activations()).isGreaterThan(GIB / 2);
   }
 
+  /**
+   * What the device holds of a model on the host: table and head, two layers of copies, what a step
+   * needs beside its weights, and nothing that grows with the number of layers.
+   */
+  @Test
+  void aModelOnTheHostNeedsTwoLayersTheTableAndTheHead() {
+    for (Mezo rule : List.of(PLAIN, SPARSE)) {
+      MezoStep step = hosted(llama(6656, 60, 52, 52, 17_920, 32_000), rule, 4096);
+      CudaBytes found = bytes(step);
+      CudaBytes resident = bytes(step(step.model(), rule, 4096, 8));
+      long layers =
+          step.finish().params().stream()
+              .filter(step::isHosted)
+              .mapToLong(p -> 2 * p.shape().elements())
+              .sum();
+      long layer = layers / 60;
+      long rest = weights(step) - layers;
+      assertThat(found.pinnedHost() - resident.pinnedHost()).isBetween(layers, layers + 1024);
+      assertThat(resident.total() - found.total()).isBetween(layers - 5 * layer / 2, layers);
+      assertThat(found.activations() - resident.activations()).isBetween(layer, 5 * layer / 2);
+      assertThat(found.total()).isLessThan(rest + 5 * layer / 2 + 3 * GIB);
+      CudaBytes half = bytes(hosted(llama(6656, 30, 52, 52, 17_920, 32_000), rule, 4096));
+      assertThat(found.activations()).isEqualTo(half.activations());
+    }
+  }
+
   @Test
   void everyNodeHasAKernelAndAPlaceOnAGpu() {
     ModelFamily gpt2 =
@@ -93,6 +126,11 @@ class MezoMemoryTest {
           }
           assertThat(bytes(step).total()).isPositive();
         }
+        MezoStep step = hosted(model, rule, 128);
+        for (Graph graph : step.programs()) {
+          LayoutCheck.check(graph, Layout.of(graph, Precision.BF16, GroupRules.ALL));
+        }
+        assertThat(bytes(step).total()).isPositive();
       }
     }
   }

@@ -72,6 +72,7 @@ import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
@@ -153,6 +154,7 @@ final class CpuKernels {
     table.put(Normalize.class, DirectionCpu::normalize);
     table.put(Perturb.class, PerturbCpu::perturb);
     table.put(Project.class, SubspaceCpu::project);
+    table.put(Upload.class, ElementCpu::copy);
     table.put(ProjectedGradient.class, PerturbCpu::projectedGradient);
     table.put(QuantizedAdamW.class, QuantizedAdamWCpu::bind);
     table.put(ScaledUpdate.class, SketchCpu::update);

@@ -296,6 +296,12 @@ final class Binding {
     command(engine().zero(operand.address(), bytes, stream()));
   }
 
+  /** Copies a dense operand to one of the same type, from the host or the device. */
+  void copy(Operand from, Operand to) {
+    long bytes = to.elements() * to.element().bytes();
+    command(engine().copy(from.address(), to.address(), bytes, stream()));
+  }
+
   /** Where the commands go; a dry binding has none. */
   Address.Stream stream() {
     return java.util.Objects.requireNonNull(stream);

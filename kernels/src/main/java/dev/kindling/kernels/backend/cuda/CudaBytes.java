@@ -25,7 +25,8 @@ import java.util.Set;
  * @param workspace of matrix products
  * @param ropeTables angles, one table per kind
  * @param constants tables of tensors and numbers of columns
- * @param pinnedHost page-locked bytes of the host, no part of {@link #total}
+ * @param pinnedHost page-locked bytes of the host, weights that lie there among them; no part of
+ *     {@link #total}
  */
 public record CudaBytes(
     Map<Role, Long> variables,
@@ -79,7 +80,8 @@ public record CudaBytes(
   }
 
   private static long pinned(RoleArenas arenas) {
-    return CudaMemory.SLOTS * RoleArenas.TRAVELLING.stream().mapToLong(arenas::reservedBytes).sum();
+    long travelling = RoleArenas.TRAVELLING.stream().mapToLong(arenas::reservedBytes).sum();
+    return CudaMemory.SLOTS * travelling + arenas.hostBytes();
   }
 
   /** All bytes on the device. */
@@ -113,7 +115,8 @@ public record CudaBytes(
 
     @Override
     public long copyAddress(Variable variable) {
-      return (1L + Role.values().length) * ROLE_STRIDE + arenas.copyOffset(variable);
+      long place = arenas.isHosted(variable) ? 4 : 1;
+      return (place + Role.values().length) * ROLE_STRIDE + arenas.copyOffset(variable);
     }
 
     @Override

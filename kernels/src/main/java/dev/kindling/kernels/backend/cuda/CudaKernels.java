@@ -74,6 +74,7 @@ import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.HashMap;
@@ -171,6 +172,7 @@ final class CudaKernels {
     table.put(SplitColumns.class, ColumnCuda::split);
     table.put(SwiGlu.class, ElementCuda::swiGlu);
     table.put(SwiGluGradient.class, ElementCuda::swiGluGradient);
+    table.put(Upload.class, PerturbCuda::upload);
     table.put(WriteRows.class, CacheCuda::writeRows);
     updates(table);
     return table;

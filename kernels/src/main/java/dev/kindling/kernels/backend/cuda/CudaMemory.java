@@ -49,6 +49,7 @@ final class CudaMemory implements Memory, Addresses {
   private final CopyLane copyLane;
   private final long copies;
   private final long codes;
+  private final HostArena hosted;
   private final FaultWords faults;
   private final ExposedWords exposed;
   private long workspace;
@@ -66,6 +67,7 @@ final class CudaMemory implements Memory, Addresses {
     exposed = new ExposedWords(arena(Role.OUTPUT, arenas) + bytes(Role.OUTPUT) + FaultWords.BYTES);
     copies = device.reserve(declared.copyBytes(), "bf16 copy of the parameters");
     codes = device.reserve(declared.codeBytes(), "parameters in codes");
+    hosted = new HostArena(device, declared.hostBytes());
     for (Role role : RoleArenas.TRAVELLING) {
       List<PinnedArena> slots = new ArrayList<>();
       for (int slot = 0; slot < SLOTS; slot++) {
@@ -118,7 +120,8 @@ final class CudaMemory implements Memory, Addresses {
 
   @Override
   public long copyAddress(Variable variable) {
-    return copies + declared.copyOffset(variable);
+    long arena = declared.isHosted(variable) ? hosted.address() : copies;
+    return arena + declared.copyOffset(variable);
   }
 
   @Override
@@ -358,6 +361,7 @@ final class CudaMemory implements Memory, Addresses {
     zero(arena(role, arenas), bytes(role), role.name());
     if (role == Role.PARAMETER) {
       zero(codes, declared.codeBytes(), "codes");
+      hosted.clear();
       zero(copies, declared.copyBytes(), "copies");
       staleCopies = staleCopies || copies != 0;
     }
@@ -385,6 +389,7 @@ final class CudaMemory implements Memory, Addresses {
     }
     device.makeCurrent();
     List<AutoCloseable> parts = new ArrayList<>();
+    parts.add(hosted);
     pinned.values().forEach(parts::addAll);
     for (CUevent event : ended) {
       parts.add(() -> check(JCudaDriver.cuEventDestroy(event), "cuEventDestroy"));

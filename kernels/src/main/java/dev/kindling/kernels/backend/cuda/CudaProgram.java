@@ -109,7 +109,9 @@ final class CudaProgram implements Program {
       case RUN ->
           groups.forEach(group -> commands.addAll(bound(Binding.of(place, group, scratch))));
       case ISSUE -> {
-        if (CollectiveCuda.meets(groups.get(0).last(), place.communicators())) {
+        if (Timetable.isUpload(groups.get(0))) {
+          upload(groups.get(0), place, entry.last());
+        } else if (CollectiveCuda.meets(groups.get(0).last(), place.communicators())) {
           depart(groups, place, entry.last());
         } else {
           groups.forEach(group -> commands.addAll(bound(Binding.of(place, group, scratch))));
@@ -133,6 +135,13 @@ final class CudaProgram implements Program {
     owned.addAll(binding.owned());
     binding.commands().forEach(command -> origins.put(command, binding.group()));
     return binding.commands();
+  }
+
+  /** Copies a weight on the lane, behind all that read what its place held before. */
+  private void upload(Group group, Binding.Place place, int last) {
+    commands.add(lane.fork());
+    commands.addAll(bound(Binding.onLane(place, group, lane.stream())));
+    commands.add(lane.land(last, null));
   }
 
   /** Puts collectives that start together on the lane. */

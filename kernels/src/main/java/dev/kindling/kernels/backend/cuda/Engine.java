@@ -61,6 +61,14 @@ final class Engine implements AutoCloseable {
         check(JCudaDriver.cuMemsetD8Async(at, (byte) 0, bytes, stream), "cuMemsetD8Async " + bytes);
   }
 
+  /** Between any two addresses: unified addressing tells memory of the host from the device's. */
+  Command copy(long from, long to, long bytes, Address.Stream stream) {
+    Address.Device source = Address.Device.at(from);
+    Address.Device target = Address.Device.at(to);
+    return () ->
+        check(JCudaDriver.cuMemcpyAsync(target, source, bytes, stream), "cuMemcpyAsync " + bytes);
+  }
+
   int multiprocessors() {
     return multiprocessors;
   }

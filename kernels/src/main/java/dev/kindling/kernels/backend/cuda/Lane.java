@@ -11,6 +11,7 @@ import java.util.Objects;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the main stream of a program and the device's communication lane wait for each other, and
@@ -20,9 +21,10 @@ final class Lane implements AutoCloseable {
   /**
    * What the lane has done up to here.
    *
-   * @param communicator of the last collective, to which a wait for this is ascribed
+   * @param communicator of the last collective, to which a wait for this is ascribed; null where
+   *     the lane copies a weight
    */
-  private record Landing(CUevent event, DeviceCommunicator communicator) {}
+  private record Landing(CUevent event, @Nullable DeviceCommunicator communicator) {}
 
   private final CudaDevice device;
   private final Engine engine;
@@ -55,7 +57,7 @@ final class Lane implements AutoCloseable {
   }
 
   /** Marks the end of what the lane has so far, under the index of its last group. */
-  Command land(int group, DeviceCommunicator communicator) {
+  Command land(int group, @Nullable DeviceCommunicator communicator) {
     CUevent event = event();
     landed.put(group, new Landing(event, communicator));
     return named(
@@ -71,13 +73,18 @@ final class Lane implements AutoCloseable {
   Command join(int group) {
     Landing landing = Objects.requireNonNull(landed.get(group));
     CUevent event = landing.event();
+    Runnable wait =
+        () -> check(JCudaDriver.cuStreamWaitEvent(device.stream(), event, 0), "cuStreamWaitEvent");
+    if (landing.communicator() == null) {
+      return named("join", wait);
+    }
     Command begin = exposed.begin(engine::launch);
     Command end = exposed.end(engine::launch, landing.communicator());
     return named(
         "join",
         () -> {
           begin.issue();
-          check(JCudaDriver.cuStreamWaitEvent(device.stream(), event, 0), "cuStreamWaitEvent");
+          wait.run();
           end.issue();
         });
   }

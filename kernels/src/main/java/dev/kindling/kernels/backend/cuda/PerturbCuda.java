@@ -31,6 +31,16 @@ final class PerturbCuda {
         .ready();
   }
 
+  /** From the host or the device, as the weight lies; nothing is computed. */
+  static void upload(Binding b, Node node) {
+    Operand to = b.out(node, 0);
+    Operand from = to.element() == Element.BF16 ? b.copyOf(node.input(0)) : b.in(node, 0);
+    from.expectElement(to, node);
+    if (!b.dry()) {
+      b.copy(from, to);
+    }
+  }
+
   static void mezo(Binding b, Node node) {
     Mezo op = Binding.op(node, Mezo.class);
     Value p = node.input(0);

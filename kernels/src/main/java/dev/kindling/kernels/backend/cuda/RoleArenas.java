@@ -12,6 +12,7 @@ import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Int8Grid;
 import java.util.EnumMap;
@@ -40,8 +41,10 @@ final class RoleArenas {
   private final Map<String, Long> copies = new LinkedHashMap<>();
   private final Map<String, Long> codes = new LinkedHashMap<>();
   private final boolean bf16;
+  private final Map<String, Long> hosted = new HashMap<>();
   private long copyBytes;
   private long codeBytes;
+  private long hostBytes;
 
   /**
    * Every parameter has an fp32 master.
@@ -49,15 +52,21 @@ final class RoleArenas {
    * @param bf16 whether the precision is bf16, so that parameters have copies
    */
   RoleArenas(List<Variable> declared, boolean bf16) {
-    this(declared, bf16, Set.of(), Set.of());
+    this(declared, bf16, Set.of(), Set.of(), Set.of());
   }
 
   /**
    * @param bf16Only parameters without an fp32 master
    * @param coded parameters in codes of 8 bits, with neither master nor copy
+   * @param uploaded parameters that products read through copies: those without a master lie in
+   *     memory of the host
    */
   RoleArenas(
-      List<Variable> declared, boolean bf16, Set<Variable> bf16Only, Set<Variable> coded) {
+      List<Variable> declared,
+      boolean bf16,
+      Set<Variable> bf16Only,
+      Set<Variable> coded,
+      Set<Variable> uploaded) {
     this.bf16 = bf16;
     for (Variable variable : declared) {
       if (variables.put(variable.name(), variable) != null) {
@@ -69,7 +78,10 @@ final class RoleArenas {
         continue;
       }
       long bytes = Span.aligned(variable.type().bytes());
-      if (variable.role() == Role.PARAMETER && bf16) {
+      if (bf16Only.contains(variable) && uploaded.contains(variable)) {
+        hosted.put(variable.name(), hostBytes);
+        hostBytes += bytes / 2;
+      } else if (variable.role() == Role.PARAMETER && bf16) {
         copies.put(variable.name(), copyBytes);
         copyBytes += bytes / 2;
       }
@@ -84,7 +96,11 @@ final class RoleArenas {
   /** With masters but for what the programs round; in fp32 alone nothing is rounded away. */
   static RoleArenas of(List<Variable> declared, List<Graph> programs, boolean bf16) {
     return new RoleArenas(
-        declared, bf16, bf16 ? bf16Only(programs) : Set.of(), coded(programs));
+        declared,
+        bf16,
+        bf16 ? bf16Only(programs) : Set.of(),
+        coded(programs),
+        uploaded(programs));
   }
 
   /** Parameters that an update puts on grids of 8 bits. */
@@ -127,6 +143,20 @@ final class RoleArenas {
     return found;
   }
 
+  private static Set<Variable> uploaded(List<Graph> programs) {
+    Set<Variable> found = new HashSet<>();
+    for (Graph program : programs) {
+      for (Node node : program.nodes()) {
+        Variable variable =
+            node.op() instanceof Upload ? program.contents().get(node.input(0).id()) : null;
+        if (variable != null) {
+          found.add(variable);
+        }
+      }
+    }
+    return found;
+  }
+
   private static boolean rounds(Op op) {
     return (op instanceof AdamW adamW && adamW.roundingKey().isPresent())
         || (op instanceof Mezo mezo && mezo.roundingKey().isPresent())
@@ -147,10 +177,20 @@ final class RoleArenas {
     return aligned(copyBytes);
   }
 
-  /** Offset of a parameter's bf16 copy. */
+  /** Size of the arena of parameters that lie in memory of the host. */
+  long hostBytes() {
+    return aligned(hostBytes);
+  }
+
+  /** Whether the parameter lies in memory of the host. */
+  boolean isHosted(Variable variable) {
+    return hosted.containsKey(variable.name());
+  }
+
+  /** Offset of a parameter's bf16 copy, in the host's arena if it lies there. */
   long copyOffset(Variable variable) {
     same(variable);
-    Long offset = copies.get(variable.name());
+    Long offset = hosted.getOrDefault(variable.name(), copies.get(variable.name()));
     if (offset == null) {
       throw new PlanException(variable + " has no bf16 copy");
     }

@@ -32,6 +32,7 @@ import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.Subspace;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import java.util.List;
 import java.util.Optional;
@@ -251,6 +252,7 @@ final class SelfTestUpdates {
   private void zerothOrder(Value x, Value scale) {
     Value bound = floats(Role.STATE, 1);
     show(new Perturb(3, 0.5f, 1, true), floats(Role.PARAMETER, 17, 9), bound, b.step());
+    show(new Upload(), floats(Role.PARAMETER, 17, 9));
     show(new Perturb(3, 0.5f, 0, false), floats(Role.PARAMETER, 9), b.step());
     // Read as a master and written as a matrix: what becomes of a bias before a product.
     show(new Perturb(3, 0.5f, 0, false), floats(Role.PARAMETER, 3, 3, 5), b.step());

@@ -83,6 +83,7 @@ public sealed interface Op
         Subspace,
         SwiGlu,
         SwiGluGradient,
+        Upload,
         WeightedSum,
         WriteRows {
   /** Answer of {@link #alias}: the output has memory of its own. */

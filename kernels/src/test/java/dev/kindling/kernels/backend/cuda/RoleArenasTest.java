@@ -44,7 +44,7 @@ class RoleArenasTest {
 
   @Test
   void aParameterInBf16AloneHasACopyAndNoMaster() {
-    RoleArenas arenas = new RoleArenas(ALL, true, Set.of(WEIGHT), Set.of());
+    RoleArenas arenas = new RoleArenas(ALL, true, Set.of(WEIGHT), Set.of(), Set.of());
     assertThat(arenas.hasMaster(WEIGHT)).isFalse();
     assertThat(arenas.masters()).containsExactly(GAIN, LAST);
     assertThat(arenas.offset(LAST)).isEqualTo(128);
@@ -57,6 +57,18 @@ class RoleArenasTest {
         .isInstanceOf(PlanException.class)
         .hasMessageContaining("weight")
         .hasMessageContaining("bf16 alone");
+  }
+
+  @Test
+  void whatIsUploadedAndHasNoMasterLiesOnTheHost() {
+    RoleArenas arenas = new RoleArenas(ALL, true, Set.of(WEIGHT), Set.of(), Set.of(WEIGHT, LAST));
+    assertThat(arenas.isHosted(WEIGHT)).isTrue();
+    assertThat(arenas.isHosted(LAST)).isFalse();
+    assertThat(arenas.hostBytes()).isEqualTo(3072);
+    assertThat(arenas.copyOffset(WEIGHT)).isZero();
+    assertThat(arenas.copyOffset(LAST)).isEqualTo(64);
+    assertThat(arenas.copyBytes()).isEqualTo(128);
+    assertThat(arenas.masters()).containsExactly(GAIN, LAST);
   }
 
   @Test

@@ -78,6 +78,7 @@ import dev.kindling.kernels.graph.op.SplitColumns;
 import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
+import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WeightedSum;
 import dev.kindling.kernels.graph.op.WriteRows;
 import java.util.List;
@@ -199,6 +200,7 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(SwiGlu.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 1), DENSE)),
           Map.entry(
               SwiGluGradient.class, new OpStorage(List.of(ACTIVATION), Set.of(0, 1), Set.of(0, 1))),
+          Map.entry(Upload.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(WriteRows.class, new OpStorage(List.of(FP32), Set.of(0), DENSE)));
 
   static OpStorage of(Op op) {

@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Node;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Collective;
+import dev.kindling.kernels.graph.op.Upload;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -14,8 +15,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What runs where, and who waits for whom. Collectives run on a lane of their own, one after the
- * other; everything else runs on the main stream. The lane starts a collective when all that stands
+ * What runs where, and who waits for whom. Collectives and uploads of weights run on a lane of their
+ * own, one after the other; everything else runs on the main stream. The lane starts a collective when all that stands
  * before it has run. The main stream waits for it before the first group that touches what it
  * writes or writes what it reads, and at the end at the latest. Until then its memory is its own.
  * Collectives of one axis that stand side by side and do not need each other start together.
@@ -100,7 +101,9 @@ public record Timetable(List<Entry> entries) {
 
   private static boolean joins(List<Group> groups, List<Flight> convoy, Flight next) {
     Flight last = convoy.get(convoy.size() - 1);
-    return next.issue() == last.issue() + 1
+    return !isUpload(groups.get(next.issue()))
+        && !isUpload(groups.get(last.issue()))
+        && next.issue() == last.issue() + 1
         // Somebody waits between the two.
         && convoy.get(0).join() > next.issue()
         && axis(groups.get(next.issue())) == axis(groups.get(last.issue()))
@@ -133,7 +136,13 @@ public record Timetable(List<Entry> entries) {
   }
 
   private static boolean flies(Group group) {
-    return group.kind() == Group.Kind.NODE && group.last().op() instanceof Collective;
+    return isUpload(group)
+        || (group.kind() == Group.Kind.NODE && group.last().op() instanceof Collective);
+  }
+
+  /** Whether the lane copies a weight here, without other ranks. */
+  public static boolean isUpload(Group group) {
+    return group.kind() == Group.Kind.NODE && group.last().op() instanceof Upload;
   }
 
   private static int firstTouch(

@@ -75,6 +75,11 @@ public record Lora(
   }
 
   @Override
+  public boolean beginsAtZero() {
+    return path.isEmpty();
+  }
+
+  @Override
   public Projection projection(ModelFamily model, long seed) {
     return lowRank(false).projection(model, seed);
   }

@@ -31,6 +31,11 @@ public sealed interface Adapter
     return 0;
   }
 
+  /** Whether matrices that are trained begin at zero. */
+  default boolean beginsAtZero() {
+    return false;
+  }
+
   /** Patterns of the modules whose parameters are trained whole. */
   default List<String> modulesToSave() {
     return List.of();

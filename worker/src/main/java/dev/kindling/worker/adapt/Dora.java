@@ -93,6 +93,11 @@ public record Dora(
   }
 
   @Override
+  public boolean beginsAtZero() {
+    return path.isEmpty();
+  }
+
+  @Override
   public Projection projection(ModelFamily model, long seed) {
     return lora().lowRank(BranchKind.LENGTHENED).projection(model, seed);
   }

@@ -104,6 +104,11 @@ public record Lora(
   }
 
   @Override
+  public boolean beginsAtZero() {
+    return path.isEmpty();
+  }
+
+  @Override
   public Projection projection(ModelFamily model, long seed) {
     return lowRank(BranchKind.BESIDE).projection(model, seed);
   }

@@ -8,6 +8,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Pieces on threads of this process, where there is no Spark. Of several failures the first in
@@ -54,7 +55,19 @@ public record ThreadWorkPool(int threads, WorkPool.Progress progress) implements
       Thread.currentThread().interrupt();
       throw new DataException("data: " + phase + ": interrupted", stopped);
     } finally {
-      pool.shutdownNow();
+      end(pool);
+    }
+  }
+
+  /** A piece that goes on would write into a folder that the caller deletes. */
+  private static void end(ExecutorService pool) {
+    pool.shutdownNow();
+    try {
+      while (!pool.awaitTermination(1, TimeUnit.MINUTES)) {
+        pool.shutdownNow();
+      }
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
     }
   }
 }

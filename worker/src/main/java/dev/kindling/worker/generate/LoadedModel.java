@@ -89,21 +89,26 @@ public record LoadedModel<P extends ModelPrograms>(
       Maker<P> maker) {
     TrainPlan plan = PlanReader.fromYaml(generation.facts().config());
     Tokenizer tokenizer = Tokenizer.open(CompanionFiles.tokenizer(folder, plan.tokenizer()));
-    ModelFamily model = plan.model().withVocabulary(tokenizer.vocabularySize());
-    P programs = maker.make(model, asked(model, context).orElse(plan.sequenceLength()));
-    filling(
-        programs,
-        () -> {
-          if (AdaptedWeights.wanted(plan)) {
-            merge(programs, plan, model, store, generation);
-          } else {
-            load(programs, store, generation);
-          }
-          programs.params().forEach(param -> programs.filled(param.name()));
-        });
-    String origin = "step " + generation.step() + " of " + folder;
-    Set<Integer> ends = ends(tokenizer, new InputFolder(folder.resolve(CompanionFiles.FOLDER)));
-    return new LoadedModel<>(programs, tokenizer, ends, origin, generation.step());
+    try {
+      ModelFamily model = plan.model().withVocabulary(tokenizer.vocabularySize());
+      Set<Integer> ends = ends(tokenizer, new InputFolder(folder.resolve(CompanionFiles.FOLDER)));
+      P programs = maker.make(model, asked(model, context).orElse(plan.sequenceLength()));
+      filling(
+          programs,
+          () -> {
+            if (AdaptedWeights.wanted(plan)) {
+              merge(programs, plan, model, store, generation);
+            } else {
+              load(programs, store, generation);
+            }
+            programs.params().forEach(param -> programs.filled(param.name()));
+          });
+      String origin = "step " + generation.step() + " of " + folder;
+      return new LoadedModel<>(programs, tokenizer, ends, origin, generation.step());
+    } catch (RuntimeException | Error failure) {
+      Closing.after(failure, tokenizer);
+      throw failure;
+    }
   }
 
   private static void merge(
@@ -132,8 +137,9 @@ public record LoadedModel<P extends ModelPrograms>(
     ModelDirectory directory = ModelDirectory.open(folder);
     ModelFamily model = directory.family();
     Tokenizer tokenizer = Tokenizer.open(tokenizer(folder, model.vocabulary().orElse(0)));
-    PretrainedPlan.requireRows(directory, tokenizer);
     try (PretrainedWeights weights = PretrainedWeights.open(directory)) {
+      PretrainedPlan.requireRows(directory, tokenizer);
+      Set<Integer> ends = ends(tokenizer, folder);
       int tokens = asked(model, context).orElseGet(() -> unasked(model, notices));
       P programs = maker.make(model, tokens);
       filling(
@@ -144,7 +150,10 @@ public record LoadedModel<P extends ModelPrograms>(
               programs.filled(param.name());
             }
           });
-      return new LoadedModel<>(programs, tokenizer, ends(tokenizer, folder), folder.toString(), 0);
+      return new LoadedModel<>(programs, tokenizer, ends, folder.toString(), 0);
+    } catch (RuntimeException | Error failure) {
+      Closing.after(failure, tokenizer);
+      throw failure;
     }
   }
 

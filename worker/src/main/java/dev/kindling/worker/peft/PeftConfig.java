@@ -47,6 +47,10 @@ record PeftConfig(
           "use_bdlora", List.of("null", "false"),
           "use_qalora", List.of("null", "false"));
 
+  /** First factors that leave the base as it is; others (pissa, olora, loftq, ...) change it. */
+  private static final List<String> KEEPING_THE_BASE =
+      List.of("true", "false", "null", "\"gaussian\"", "\"eva\"", "\"orthogonal\"");
+
   /**
    * @throws CheckpointException if it describes another kind of adapter
    */
@@ -56,6 +60,9 @@ record PeftConfig(
       require(config, "peft_type", List.of("\"LORA\""), file);
       if (config.find("bias").isPresent()) {
         require(config, "bias", List.of("\"none\""), file);
+      }
+      if (config.find("init_lora_weights").isPresent()) {
+        require(config, "init_lora_weights", KEEPING_THE_BASE, file);
       }
       for (Map.Entry<String, List<String>> unused : UNUSED.entrySet()) {
         if (config.find(unused.getKey()).isPresent()) {

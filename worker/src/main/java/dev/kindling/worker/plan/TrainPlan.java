@@ -103,8 +103,13 @@ public record TrainPlan(
         "optimizer.master",
         "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
         false);
-    if (optimizer instanceof Mezo) {
+    if (optimizer instanceof Mezo mezo) {
       forwardOnly(errors, adapter, mesh, memory);
+      errors.that(
+          mezo.sparsity() == 0 || adapter == null || !adapter.beginsAtZero(),
+          "optimizer.sparsity",
+          "0 with a fresh adapter (half of its factors begin at 0: so would their threshold)",
+          mezo.sparsity());
     }
     if (memory != null && optimizer != null) {
       memory.check(optimizer, errors);

@@ -80,7 +80,8 @@ public final class Replay implements AutoCloseable {
   }
 
   /**
-   * Applies the steps after the last one that was applied.
+   * Applies the steps after the last one that was applied. A last one of which a killed writer left
+   * some directions alone does not count.
    *
    * @return how many
    * @throws PlanException if the next step is not in the log
@@ -92,14 +93,16 @@ public final class Replay implements AutoCloseable {
       throw new PlanException(
           "the log begins with step " + next.get(0).step() + ", expected step " + (last + 1));
     }
-    if (next.size() % directions != 0) {
-      throw new PlanException(
-          "the log holds " + next.size() + " records, expected " + directions + " for each step");
+    int steps = next.size() / directions;
+    for (int i = 0; i < steps; i++) {
+      List<SlopeRecord> records = next.subList(i * directions, (i + 1) * directions);
+      if (records.get(0).direction() != 0 || records.get(directions - 1).step() != last + 1) {
+        throw new PlanException(
+            "step " + (last + 1) + " of the log: expected " + directions + " directions, found others");
+      }
+      apply(records);
     }
-    for (int at = 0; at < next.size(); at += directions) {
-      apply(next.subList(at, at + directions));
-    }
-    return next.size() / directions;
+    return steps;
   }
 
   private void apply(List<SlopeRecord> directions) {

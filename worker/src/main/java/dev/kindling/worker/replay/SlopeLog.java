@@ -121,7 +121,12 @@ public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes
       return List.of();
     }
     try (Stream<Path> entries = Files.list(folder)) {
-      return entries.filter(file -> file.toString().endsWith(".log")).sorted().toList();
+      return entries
+          .filter(file -> file.toString().endsWith(".log"))
+          // What a writer left that was killed before its header.
+          .filter(file -> file.toFile().length() > 0)
+          .sorted()
+          .toList();
     }
   }
 

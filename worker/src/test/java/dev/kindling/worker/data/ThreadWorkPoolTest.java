@@ -6,12 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class ThreadWorkPoolTest {
   private static final List<Integer> INPUTS = IntStream.range(0, 40).boxed().toList();
   private static final CountDownLatch BOTH = new CountDownLatch(2);
+  private static final AtomicInteger BUSY = new AtomicInteger();
 
   @Test
   void resultsAndReportsComeInTheOrderOfTheInputs() {
@@ -51,6 +53,33 @@ class ThreadWorkPoolTest {
       throw new DataException("piece " + number);
     }
     return number;
+  }
+
+  /** What a piece writes after the failure would be left behind. */
+  @Test
+  void afterAFailureNoPieceIsRunning() {
+    ThreadWorkPool pool = new ThreadWorkPool(2, WorkPool.Progress.silent());
+    assertThrows(
+        DataException.class, () -> pool.map("end", List.of(3, 1), ThreadWorkPoolTest::endLate));
+    assertEquals(0, BUSY.get());
+  }
+
+  private static int endLate(int number) {
+    if (number == 3) {
+      while (BUSY.get() == 0) {
+        Thread.onSpinWait();
+      }
+      throw new DataException("piece 3");
+    }
+    BUSY.incrementAndGet();
+    while (!Thread.currentThread().isInterrupted()) {
+      Thread.onSpinWait();
+    }
+    long end = System.nanoTime() + 100_000_000L;
+    while (System.nanoTime() < end) {
+      Thread.onSpinWait();
+    }
+    return BUSY.decrementAndGet();
   }
 
   @Test

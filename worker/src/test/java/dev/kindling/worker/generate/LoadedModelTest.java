@@ -125,6 +125,29 @@ class LoadedModelTest {
     assertThat(story).containsExactly("closed");
   }
 
+  /** What can be refused without programs is refused before there are any. */
+  @Test
+  void aBrokenGenerationConfigLeavesNoProgramsBehind() throws IOException {
+    Path model = model(96);
+    Files.writeString(model.resolve("generation_config.json"), "{\"eos_token_id\": \"end\"}");
+    List<String> story = new ArrayList<>();
+    try (Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA))) {
+      assertThatThrownBy(
+              () ->
+                  LoadedModel.open(
+                      new StorageLocation(model.toString()),
+                      Optional.empty(),
+                      notices::add,
+                      (family, tokens) -> {
+                        story.add("made");
+                        return new ToldPrograms(new Scorer(family, tokens, backend), story);
+                      }))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("generation_config.json");
+    }
+    assertThat(story).isEmpty();
+  }
+
   private record ToldPrograms(Scorer scorer, List<String> story) implements ModelPrograms {
     @Override
     public List<Param> params() {

@@ -56,8 +56,9 @@ class MezoPlanTest {
 
   @Test
   void adaptersWithoutDropoutAreTrainedAndOthersRefusedByKey() {
-    assertThat(plan("adapter.type=lora", "adapter.rank=4").adapter().dropout()).isEqualTo(0);
-    assertThat(plan("adapter.type=dora").adapter().dropout()).isEqualTo(0);
+    String all = "optimizer.sparsity=0";
+    assertThat(plan(all, "adapter.type=lora", "adapter.rank=4").adapter().dropout()).isEqualTo(0);
+    assertThat(plan(all, "adapter.type=dora").adapter().dropout()).isEqualTo(0);
     for (String type : List.of("lora", "dora")) {
       assertThatThrownBy(() -> plan("adapter.type=" + type, "adapter.dropout=0.1"))
           .hasMessageContaining("adapter.dropout: expected 0 with optimizer mezo")
@@ -65,5 +66,19 @@ class MezoPlanTest {
     }
     assertThatThrownBy(() -> plan("adapter.type=paca", "adapter.rank=4"))
         .hasMessageContaining("adapter.type: expected any but paca with optimizer");
+  }
+
+  /** Of zeros the threshold is zero: all move in step 1, and none that moved ever again. */
+  @Test
+  void masksOfFactorsThatBeginAtZeroAreRefused() {
+    for (String type : List.of("lora", "dora")) {
+      assertThatThrownBy(() -> plan("adapter.type=" + type))
+          .hasMessageContaining("optimizer.sparsity: expected 0 with a fresh adapter")
+          .hasMessageContaining("found 0.75");
+      assertThat(plan("adapter={type: " + type + ", path: trained}").adapter().beginsAtZero())
+          .isFalse();
+    }
+    assertThat(plan("adapter={type: frozen, modules_to_save: [q_proj]}").optimizer())
+        .isEqualTo(plan().optimizer());
   }
 }

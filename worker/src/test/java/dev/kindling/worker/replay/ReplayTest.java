@@ -174,6 +174,32 @@ class ReplayTest {
     }
   }
 
+  /** The writer's buffer ends where it is full, also between the directions of a step. */
+  @Test
+  void aLastStepInPartDoesNotCountAndOthersAreRefused() throws Exception {
+    SmallRun run = run("part", 4, 1, "optimizer.directions=3");
+    run.run(new ThreadLauncher(), StopSignal.NEVER);
+    SlopeLog log = log("part");
+    List<SlopeRecord> records = log.records();
+    assertThat(records).hasSize(12);
+    SlopeLog cut = new SlopeLog(log.header(), records.subList(0, 11), log.bytes());
+    List<SlopeRecord> gap = new ArrayList<>(records.subList(0, 5));
+    gap.addAll(records.subList(6, 12));
+    SlopeLog holed = new SlopeLog(log.header(), gap, log.bytes());
+    try (Backend backend = cpu();
+        Replay replay = replay(log, backend)) {
+      fill(replay, log);
+      assertThat(replay.apply(cut)).isEqualTo(3);
+      assertThat(replay.lastStep()).isEqualTo(3);
+      assertThat(replay.apply(log)).isEqualTo(1);
+      expectBits(replay, newest(run));
+      fill(replay, log);
+      assertThatThrownBy(() -> replay.apply(holed))
+          .isInstanceOf(PlanException.class)
+          .hasMessageContaining("step 2 of the log: expected 3 directions");
+    }
+  }
+
   @Test
   void anotherBaseIsRefused() throws Exception {
     SmallRun run = run("base", 3, 2);

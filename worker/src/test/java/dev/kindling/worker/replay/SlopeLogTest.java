@@ -47,6 +47,15 @@ class SlopeLogTest {
   }
 
   @Test
+  void aFileThatItsWriterDidNotBeginIsNone() throws IOException {
+    Files.createFile(folder.resolve("e0000000002-s0000.log"));
+    assertThatThrownBy(() -> SlopeLog.read(folder)).hasMessageContaining("found no file of one");
+    write("e0000000001-s0000.log", 0, 7, 0);
+    write("e0000000003-s0000.log", 7, 2, 0);
+    assertThat(SlopeLog.read(folder).records()).hasSize(9);
+  }
+
+  @Test
   void stepsThatAreMissingAreNamed() throws IOException {
     write("e0000000001-s0000.log", 0, 3, 0);
     write("e0000000002-s0000.log", 5, 3, 0);

@@ -15,12 +15,17 @@ final class PerturbCuda {
 
   private PerturbCuda() {}
 
-  /** A matrix is read as products read it, everything else as its master. */
+  /**
+   * A matrix is read as products read it, everything else as its master; so is a matrix with a mask
+   * that has one, since the update compares that: beside a threshold a bf16 copy may lie on the
+   * other side of it.
+   */
   static void perturb(Binding b, Node node) {
     Perturb op = Binding.op(node, Perturb.class);
     Operand plus = b.out(node, 0);
     boolean matrix = node.input(0).shape().rank() == 2 && plus.element() == Element.BF16;
-    Operand p = matrix ? b.copyOf(node.input(0)) : b.in(node, 0);
+    boolean copied = matrix && (!op.masked() || b.isBf16Alone(node.input(0)));
+    Operand p = copied ? b.copyOf(node.input(0)) : b.in(node, 0);
     b.launch("perturb" + p.variant() + plus.variant())
         .at(p.address(), threshold(b, node, op.masked()), last(b, node))
         .at(plus.address(), b.out(node, 1).address())

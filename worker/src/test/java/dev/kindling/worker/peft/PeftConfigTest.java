@@ -1,0 +1,41 @@
+package dev.kindling.worker.peft;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kindling.worker.checkpoint.CheckpointException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class PeftConfigTest {
+  private static PeftConfig read(String member) {
+    String text =
+        "{\"peft_type\": \"LORA\", \"target_modules\": [\"q_proj\"], " + member + "}";
+    return PeftConfig.of(text.getBytes(StandardCharsets.UTF_8), "adapter_config.json");
+  }
+
+  /** On the base as it is the factors of pissa would be added to what they were taken out of. */
+  @Test
+  void factorsThatBelongToAChangedBaseAreRefused() {
+    for (String word : List.of("true", "false", "null", "\"gaussian\"", "\"eva\"")) {
+      assertThat(read("\"init_lora_weights\": " + word).targets()).containsExactly("q_proj");
+    }
+    for (String word : List.of("pissa", "pissa_niter_16", "olora", "loftq", "corda", "lora_ga")) {
+      assertThatThrownBy(() -> read("\"init_lora_weights\": \"" + word + "\""))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageStartingWith("adapter_config.json: init_lora_weights: expected true or false")
+          .hasMessageEndingWith("found \"" + word + "\"");
+    }
+  }
+
+  @Test
+  void whatIsLeftOutHasTheDefaultsOfPeft() {
+    PeftConfig config = read("\"r\": 4");
+    assertThat(config.rank()).isEqualTo(4);
+    assertThat(config.alpha()).isEqualTo(8);
+    assertThat(config.dropout()).isZero();
+    assertThat(config.rslora()).isFalse();
+    assertThat(config.dora()).isFalse();
+  }
+}

@@ -33,6 +33,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What other methods would need for the same model and batch: the programs of each are written and
@@ -51,6 +52,7 @@ final class MemoryTable {
   private final TrainPlan plan;
   private final TrainStep chosen;
   private final MemoryFit.Pricing pricing;
+  private final List<Method> methods = new ArrayList<>();
   private final List<MemoryRow> rows = new ArrayList<>();
   private final List<String> refusals = new ArrayList<>();
 
@@ -63,11 +65,38 @@ final class MemoryTable {
   /** Of the step that a run would take, and of its alternatives. */
   static MemoryTable of(StepMemory memory) {
     MemoryTable table = new MemoryTable(memory);
-    table.rows.add(MemoryRow.of(CONFIGURED, table.chosen, table.plan.device()));
+    table.add(CONFIGURED, () -> table.chosen);
     table.optimizers();
     table.adapters();
     table.recomputation();
+    table.plan();
     return table;
+  }
+
+  /** A method that may not go with the rest of the plan. */
+  private record Method(String name, Supplier<TrainStep> step) {}
+
+  /** What became of a method: a row, or why there is none. */
+  private record Outcome(@Nullable MemoryRow row, String refusal) {}
+
+  /** Layouts of a billion parameters take a second each, so all cores share them. */
+  private void plan() {
+    for (Outcome outcome : methods.parallelStream().map(this::outcome).toList()) {
+      MemoryRow row = outcome.row();
+      if (row != null) {
+        rows.add(row);
+      } else {
+        refusals.add(outcome.refusal());
+      }
+    }
+  }
+
+  private Outcome outcome(Method method) {
+    try {
+      return new Outcome(MemoryRow.of(method.name(), method.step().get(), plan.device()), "");
+    } catch (PlanException | IllegalArgumentException | DeviceException refused) {
+      return new Outcome(null, method.name() + ": " + refused.getMessage());
+    }
   }
 
   /** The configured method first. */
@@ -175,11 +204,7 @@ final class MemoryTable {
   }
 
   private void add(String method, Supplier<TrainStep> step) {
-    try {
-      rows.add(MemoryRow.of(method, step.get(), plan.device()));
-    } catch (PlanException | IllegalArgumentException | DeviceException refused) {
-      refusals.add(method + ": " + refused.getMessage());
-    }
+    methods.add(new Method(method, step));
   }
 
   /** Lines of text, a bar behind each row. */

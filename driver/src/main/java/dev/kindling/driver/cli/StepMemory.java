@@ -38,8 +38,14 @@ record StepMemory(
             : CpuBackend::planned;
     MemoryFit fit = new MemoryFit(graphs, plan.memory(), pricing);
     long limit = plan.memory().limit().map(ByteSize::bytes).orElse(Long.MAX_VALUE);
-    TrainStep chosen = graphs.with(fit.choose(limit).saving());
-    return new StepMemory(plan, chosen, fit.candidates(), pricing);
+    List<MemoryFit.Candidate> candidates = fit.candidates();
+    MemoryFit.Candidate taken =
+        candidates.stream()
+            .filter(candidate -> candidate.bytes() <= limit)
+            .findFirst()
+            // Throws, with what would fit.
+            .orElseGet(() -> fit.choose(limit));
+    return new StepMemory(plan, graphs.with(taken.saving()), candidates, pricing);
   }
 
   private static CudaBytes onCuda(List<Variable> variables, List<Graph> programs) {

@@ -38,6 +38,7 @@ final class ExplainPage {
         StepStages.of(memory.chosen(), plan.arithmetic().accumulation(), memory::activationBytes);
     stages(step);
     memory(step, memory);
+    methods(memory);
     work(step, memory.chosen().model().parameterCount());
     return out.toString();
   }
@@ -155,6 +156,11 @@ final class ExplainPage {
       long state = bytes.getOrDefault(Role.STATE, 0L) + bytes.getOrDefault(Role.NARROW_STATE, 0L);
       row("snapshot", weights + state, note);
     }
+  }
+
+  private void methods(StepMemory memory) {
+    section("memory by method, MiB of one rank; W weights, G gradients, S state, A activations");
+    MemoryTable.of(memory).lines().forEach(line -> line("  %s", line));
   }
 
   private void work(StepStages step, long ofModel) {

@@ -20,8 +20,13 @@ import java.util.List;
  *
  * @param chosen the step with that saving
  * @param candidates what the plan admits, with prices
+ * @param pricing what a device reserves for programs
  */
-record StepMemory(TrainPlan plan, TrainStep chosen, List<MemoryFit.Candidate> candidates) {
+record StepMemory(
+    TrainPlan plan,
+    TrainStep chosen,
+    List<MemoryFit.Candidate> candidates,
+    MemoryFit.Pricing pricing) {
   /**
    * @throws dev.kindling.kernels.backend.DeviceException if nothing fits the limit, or if the
    *     device has no kernel for an operation
@@ -33,7 +38,14 @@ record StepMemory(TrainPlan plan, TrainStep chosen, List<MemoryFit.Candidate> ca
             : CpuBackend::planned;
     MemoryFit fit = new MemoryFit(graphs, plan.memory(), pricing);
     long limit = plan.memory().limit().map(ByteSize::bytes).orElse(Long.MAX_VALUE);
-    return new StepMemory(plan, graphs.with(fit.choose(limit).saving()), fit.candidates());
+    List<MemoryFit.Candidate> candidates = fit.candidates();
+    MemoryFit.Candidate taken =
+        candidates.stream()
+            .filter(candidate -> candidate.bytes() <= limit)
+            .findFirst()
+            // Throws, with what would fit.
+            .orElseGet(() -> fit.choose(limit));
+    return new StepMemory(plan, graphs.with(taken.saving()), candidates, pricing);
   }
 
   private static CudaBytes onCuda(List<Variable> variables, List<Graph> programs) {

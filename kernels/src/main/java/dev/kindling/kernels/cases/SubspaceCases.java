@@ -58,10 +58,12 @@ final class SubspaceCases {
     int values = Math.min(8, channels.contracted());
     OpCase.Draw draw =
         (random, i) -> {
+          int row = i / columns;
+          int column = i % columns;
           double sum = 0;
           for (int k = 0; k < values; k++) {
-            double u = Math.cos(Math.PI * (i / columns + 0.5) * k / rows) * length(k, rows);
-            double v = Math.cos(Math.PI * (i % columns + 0.5) * k / columns) * length(k, columns);
+            double u = Math.cos(Math.PI * (row + 0.5) * k / rows) * length(k, rows);
+            double v = Math.cos(Math.PI * (column + 0.5) * k / columns) * length(k, columns);
             sum += Math.scalb(u * v, -k);
           }
           return sum;

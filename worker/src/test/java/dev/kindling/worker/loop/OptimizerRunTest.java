@@ -41,6 +41,7 @@ class OptimizerRunTest {
         "{type: sgd, lr: 0.1, momentum: 0.9, nesterov: true}",
         "{type: adafactor, lr: 0.003, scale_parameter: false}",
         "{type: adam_mini, lr: 0.003, head_dim: 8}",
+        "{type: galore, lr: 0.01, rank: 8, scale: 1, update_interval: 4}",
         "{type: muon, lr: 0.003}",
         "{type: groups, rest: {type: muon, lr: 0.003}, groups: [{match: '*mlp*', rule: {type:"
             + " lion, lr: 0.001}}, {match: '*norm*', rule: {type: sgd, lr: 0.1}}]}"

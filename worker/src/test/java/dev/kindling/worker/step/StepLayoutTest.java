@@ -2,6 +2,7 @@ package dev.kindling.worker.step;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kindling.kernels.backend.cuda.CudaBytes;
 import dev.kindling.kernels.backend.cuda.layout.Element;
 import dev.kindling.kernels.backend.cuda.layout.Group;
 import dev.kindling.kernels.backend.cuda.layout.GroupRules;
@@ -10,15 +11,19 @@ import dev.kindling.kernels.backend.cuda.layout.LayoutCheck;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.ConcatColumns;
 import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Apollo;
+import dev.kindling.optim.rule.Galore;
 import dev.kindling.optim.rule.Granularity;
 import dev.kindling.optim.rule.Sgd;
 import dev.kindling.optim.rule.UpdateRule;
@@ -171,6 +176,35 @@ class StepLayoutTest {
       Layout layout = bf16(finish);
       LayoutCheck.check(finish, layout);
       assertThat(layout.groups().stream().filter(g -> g.kind() == Group.Kind.UPDATE)).hasSize(3);
+    }
+  }
+
+  /** Bases of matrices of one shape are looked for together. */
+  @Test
+  void subspacesOfOneShapeShareLaunches() {
+    UpdateRule galore =
+        new Galore(0.01, 0.9, 0.999, 1e-6, 0, 0, 8, 0.25, 200, 8, 0, Optional.empty());
+    for (StepGraphs graphs : List.of(llama(galore), gpt2(galore).withNarrowGradients())) {
+      Graph finish = graphs.finish();
+      Layout layout = bf16(finish);
+      LayoutCheck.check(finish, layout);
+      List<Group> subspaces =
+          layout.groups().stream()
+              .filter(group -> group.nodes().get(0).op() instanceof Subspace)
+              .toList();
+      List<Shape> shapes =
+          finish.params().stream()
+              .filter(Param::isWholeHiddenMatrix)
+              .map(Param::shape)
+              .distinct()
+              .toList();
+      assertThat(subspaces).hasSameSizeAs(shapes);
+      long matrices = finish.params().stream().filter(Param::isWholeHiddenMatrix).count();
+      assertThat(subspaces.stream().mapToLong(group -> group.nodes().size()).sum())
+          .isEqualTo(matrices)
+          .isGreaterThan(shapes.size());
+      CudaBytes bytes = CudaBytes.of(finish.variables(), List.of(finish), Precision.BF16, 132);
+      assertThat(bytes.scratch()).isPositive();
     }
   }
 

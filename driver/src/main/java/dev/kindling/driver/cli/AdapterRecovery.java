@@ -36,15 +36,16 @@ final class AdapterRecovery {
    * @param beside files that the run keeps of the smaller model
    */
   void run(PeftExport.Source small, Optional<CompanionFiles> beside) {
-    byte[] text = beside.map(files -> files.others().get(Kept.FILE)).orElse(null);
-    if (text == null) {
+    Optional<byte[]> text =
+        beside.flatMap(files -> Optional.ofNullable(files.others().get(Kept.FILE)));
+    if (text.isEmpty()) {
       throw new PlanException(
           "--recover: expected a run on a model of prune --structured, found no "
               + Kept.FILE
               + " in "
               + request.source());
     }
-    Kept kept = Kept.of(text, Kept.FILE);
+    Kept kept = Kept.of(text.get(), Kept.FILE);
     String larger = request.recover().orElseThrow();
     InputFolder folder = new InputFolder(StorageLocation.of(larger));
     ModelDirectory directory = ModelDirectory.open(folder);

@@ -6,6 +6,7 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.worker.checkpoint.HuggingFaceExport;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.evaluate.CalibrationTokens;
+import dev.kindling.worker.evaluate.InputNorms;
 import dev.kindling.worker.generate.LoadedModel;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
@@ -15,7 +16,6 @@ import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.pretrained.ModelDirectory;
 import dev.kindling.worker.pretrained.PretrainedWeights;
 import dev.kindling.worker.prune.Criterion;
-import dev.kindling.worker.prune.InputNorms;
 import dev.kindling.worker.prune.Kept;
 import dev.kindling.worker.prune.MaskPattern;
 import dev.kindling.worker.prune.Pruning;
@@ -109,8 +109,8 @@ final class ModelPruning {
     write(smaller.parameters(), values, files, config.write() + "\n", others);
     out.printf(
         Locale.ROOT,
-        "wrote %s: %d of %d heads, %d of %d key-value heads, %d of %d channels in each of %d layers;"
-            + " %,d of %,d parameters (%.4f)%n",
+        "wrote %s: %d of %d heads, %d of %d key-value heads, %d of %d channels in each of"
+            + " %d layers; %,d of %,d parameters (%.4f)%n",
         request.target(),
         kept.smaller().heads(),
         kept.sizes().heads(),

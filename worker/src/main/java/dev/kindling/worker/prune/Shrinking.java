@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /**
@@ -57,15 +58,19 @@ public record Shrinking(Criterion criterion, double share, long seed) {
       double[] ofChannels = scores(sizes.mlpWidth(), name + ".mlp");
       if (criterion == Criterion.MAGNITUDE) {
         for (String map : List.of("q", "k", "v", "o")) {
-          add(ofGroups, weights, params.get(name + ".self_attn." + map + "_proj.weight"), map);
+          add(ofGroups, weights, matrix(params, name + ".self_attn." + map), map);
         }
         for (String map : List.of("gate", "up", "down")) {
-          add(ofChannels, weights, params.get(name + ".mlp." + map + "_proj.weight"), map);
+          add(ofChannels, weights, matrix(params, name + ".mlp." + map), map);
         }
       }
       layers.add(new Kept.Layer(largest(ofGroups, groups), largest(ofChannels, channels)));
     }
     return new Kept(base, sizes, layers);
+  }
+
+  private static Param matrix(Map<String, Param> params, String map) {
+    return Objects.requireNonNull(params.get(map + "_proj.weight"), map);
   }
 
   /** Random numbers, or zeros to add to. */

@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -174,7 +175,7 @@ class PruningTest {
         for (Weight map : pruning.maps(model).values()) {
           float[][] after = rows(map, read(values, map.matrix()));
           float[][] before = rows(map, read(DENSE, map.matrix()));
-          double[] norm = norms().get(map.name());
+          double[] norm = Objects.requireNonNull(norms().get(map.name()));
           for (int out = 0; out < map.out(); out++) {
             for (int from = 0; from < map.in(); from += pattern.of()) {
               run(criterion, pattern, from, before[out], after[out], norm);

@@ -63,7 +63,12 @@ public interface CommandBodies {
    *
    * @param source run folder or Hugging Face model directory
    * @param dtype of the weights written; empty for that of the source, fp32 if there is none
+   * @param recover model directory from which heads and channels of the run's model were taken
    */
   record ExportRequest(
-      String source, String target, Optional<SafetensorsType> dtype, boolean merge) {}
+      String source,
+      String target,
+      Optional<SafetensorsType> dtype,
+      boolean merge,
+      Optional<String> recover) {}
 }

@@ -62,6 +62,15 @@ final class ExportCommand implements Callable<Integer> {
       })
   private boolean merge;
 
+  @Option(
+      names = "--recover",
+      paramLabel = "MODEL_DIR",
+      description = {
+        "The model of which prune --structured made the one that the run's adapter was trained on:",
+        "writes the adapter for it, or with --merge that model with the adapter in its weights."
+      })
+  private Optional<String> recover = Optional.empty();
+
   private final CommandBodies bodies;
 
   ExportCommand(CommandBodies bodies) {
@@ -71,7 +80,8 @@ final class ExportCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     return bodies.export(
-        new CommandBodies.ExportRequest(source, target, dtype.map(type -> type.stored), merge),
+        new CommandBodies.ExportRequest(
+            source, target, dtype.map(type -> type.stored), merge, recover),
         spec.commandLine().getOut());
   }
 }

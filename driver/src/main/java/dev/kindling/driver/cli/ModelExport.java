@@ -20,6 +20,7 @@ import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.pretrained.ModelDirectory;
 import dev.kindling.worker.pretrained.PretrainedWeights;
+import dev.kindling.worker.prune.Kept;
 import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
@@ -30,6 +31,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /** Writes model directories: of the newest checkpoint of a run, or of another model directory. */
@@ -62,6 +64,9 @@ final class ModelExport {
   }
 
   private void ofDirectory(InputFolder folder) {
+    if (request.recover().isPresent()) {
+      throw new PlanException("--recover: expected the folder of a run, found a model directory");
+    }
     try (PretrainedWeights weights = PretrainedWeights.open(ModelDirectory.open(folder))) {
       CompanionFiles files = CompanionFiles.of(folder, weights, true);
       write(weights, files, files.others());
@@ -89,6 +94,10 @@ final class ModelExport {
     refusals.forEach(line -> out.println("not used: " + line));
     TrainPlan plan = PlanReader.fromYaml(newest.facts().config());
     boolean adapted = AdaptedWeights.wanted(plan);
+    if (request.recover().isPresent()) {
+      new AdapterRecovery(request, out).run(adapter(plan, store, newest), CompanionFiles.kept(run));
+      return;
+    }
     if (adapted && !request.merge()) {
       if (request.dtype().isPresent()) {
         throw new PlanException(
@@ -96,7 +105,7 @@ final class ModelExport {
                 + " found "
                 + request.dtype().get());
       }
-      ofAdapter(plan, store, newest);
+      ofAdapter(plan, adapter(plan, store, newest), CompanionFiles.kept(run));
       out.println("wrote the adapter of step " + newest.step() + " of " + run + " to " + target());
       return;
     }
@@ -121,15 +130,26 @@ final class ModelExport {
     return request.target();
   }
 
-  private void ofAdapter(TrainPlan plan, CheckpointStore store, Generation newest) {
+  private static PeftExport.Source adapter(
+      TrainPlan plan, CheckpointStore store, Generation newest) {
     ModelFamily model = ExplainPage.graphs(plan).model();
-    boolean pretrained = plan.model() instanceof dev.kindling.worker.model.Huggingface;
-    PeftExport.write(
+    return new PeftExport.Source(
         plan.adapter(),
         plan.adapter().projection(model, plan.seed()),
         model,
-        AdaptedWeights.trained(store, newest),
+        AdaptedWeights.trained(store, newest));
+  }
+
+  /** What was kept of a larger model is said beside an adapter too. */
+  private void ofAdapter(
+      TrainPlan plan, PeftExport.Source adapter, Optional<CompanionFiles> beside) {
+    boolean pretrained = plan.model() instanceof dev.kindling.worker.model.Huggingface;
+    Map<String, byte[]> files = new TreeMap<>(beside.map(CompanionFiles::others).orElse(Map.of()));
+    files.keySet().retainAll(Set.of(Kept.FILE));
+    PeftExport.write(
+        adapter,
         pretrained ? ((dev.kindling.worker.model.Huggingface) plan.model()).path() : "",
+        files,
         Path.of(request.target()));
   }
 

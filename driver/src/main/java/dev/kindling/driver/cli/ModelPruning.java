@@ -6,6 +6,7 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.worker.checkpoint.HuggingFaceExport;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.evaluate.CalibrationTokens;
+import dev.kindling.worker.evaluate.InputNorms;
 import dev.kindling.worker.generate.LoadedModel;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
@@ -15,17 +16,21 @@ import dev.kindling.worker.pretrained.CompanionFiles;
 import dev.kindling.worker.pretrained.ModelDirectory;
 import dev.kindling.worker.pretrained.PretrainedWeights;
 import dev.kindling.worker.prune.Criterion;
-import dev.kindling.worker.prune.InputNorms;
+import dev.kindling.worker.prune.Kept;
 import dev.kindling.worker.prune.MaskPattern;
 import dev.kindling.worker.prune.Pruning;
+import dev.kindling.worker.prune.Shrinking;
 import dev.kindling.worker.store.InputFolder;
+import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /** The body of {@code prune}: one matrix is in memory at a time, the directory appears whole. */
@@ -48,7 +53,11 @@ final class ModelPruning {
     ModelFamily model = directory.family();
     try (PretrainedWeights weights = PretrainedWeights.open(directory)) {
       CompanionFiles files = CompanionFiles.of(folder, weights, true);
-      masked(model, weights, files);
+      if (request.structured()) {
+        shrunk(directory, weights, files);
+      } else {
+        masked(model, weights, files);
+      }
     }
   }
 
@@ -85,6 +94,34 @@ final class ModelPruning {
         counts[1],
         maps.size(),
         (double) counts[0] / counts[1]);
+  }
+
+  private void shrunk(ModelDirectory directory, PretrainedWeights weights, CompanionFiles files) {
+    ModelFamily model = directory.family();
+    double share = request.sparsity().orElse(DEFAULT_SPARSITY);
+    Shrinking shrinking = new Shrinking(request.method(), share, request.seed());
+    Kept kept = shrinking.choose(model, weights, request.source());
+    Json.Obj config = Shrinking.config(directory.config(), kept);
+    ModelFamily smaller = ModelFamily.ofHuggingFace(config);
+    Map<String, byte[]> others = new TreeMap<>(files.others());
+    others.put(Kept.FILE, kept.text().getBytes(StandardCharsets.UTF_8));
+    FirstValues values = Shrinking.values(model, weights, kept);
+    write(smaller.parameters(), values, files, config.write() + "\n", others);
+    out.printf(
+        Locale.ROOT,
+        "wrote %s: %d of %d heads, %d of %d key-value heads, %d of %d channels in each of"
+            + " %d layers; %,d of %,d parameters (%.4f)%n",
+        request.target(),
+        kept.smaller().heads(),
+        kept.sizes().heads(),
+        kept.smaller().kvHeads(),
+        kept.sizes().kvHeads(),
+        kept.smaller().mlpWidth(),
+        kept.sizes().mlpWidth(),
+        model.layers(),
+        smaller.parameterCount(),
+        model.parameterCount(),
+        (double) smaller.parameterCount() / model.parameterCount());
   }
 
   private static void count(float[] values, long[] counts) {

@@ -16,8 +16,8 @@ import picocli.CommandLine.Spec;
     name = "prune",
     mixinStandardHelpOptions = true,
     description = {
-      "Writes a model directory with a share of its weights at zero, or, with --structured, without a",
-      "share of its heads and MLP channels. Embeddings, head and norms stay as they are."
+      "Writes a model directory with a share of its weights at zero or, with --structured,",
+      "without a share of its heads and MLP channels. Embeddings, head and norms stay."
     })
 final class PruneCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -32,8 +32,9 @@ final class PruneCommand implements Callable<Integer> {
       names = "--method",
       paramLabel = "magnitude|wanda|random",
       description = {
-        "What goes: the smallest weights of each matrix, the smallest products of weight and norm of",
-        "its input in each row (wants --calibration), or a random choice (default ${DEFAULT-VALUE})."
+        "What goes: the smallest weights of each matrix, the smallest products of weight and",
+        "norm of its input in each row (wants --calibration), or a random choice",
+        "(default ${DEFAULT-VALUE})."
       })
   private Criterion method = Criterion.MAGNITUDE;
 
@@ -52,9 +53,9 @@ final class PruneCommand implements Callable<Integer> {
   @Option(
       names = "--structured",
       description = {
-        "Takes out whole key-value groups with their query heads, and MLP channels, as many in every",
-        "layer, and writes which ones stayed into kept.json: for LoRA on the smaller model, which",
-        "export --recover carries over to the whole one."
+        "Takes out whole key-value groups with their query heads, and MLP channels, as many in",
+        "every layer, and writes which ones stayed into kept.json: for LoRA on the smaller",
+        "model, which export --recover carries over to the whole one."
       })
   private boolean structured;
 

@@ -269,7 +269,7 @@ class KindlingTest {
   void helpIsEverywhere() {
     String commands =
         ",train,resume,experiment,explain,data,data corpus,data prepare,data"
-            + " inspect,generate,eval,export,diff-runs,replay,bench,doctor";
+            + " inspect,generate,eval,export,prune,diff-runs,replay,bench,doctor";
     for (String command : commands.split(",", -1)) {
       List<String> words = new ArrayList<>(List.of(command.split(" ", -1)));
       words.removeIf(String::isEmpty);

@@ -35,6 +35,7 @@ import dev.kindling.kernels.graph.op.Linear;
 import dev.kindling.kernels.graph.op.LinearInputGradient;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.Lion;
+import dev.kindling.kernels.graph.op.MaskedGradient;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Op;
@@ -110,6 +111,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(Linear.class, Set.of(1)),
           Map.entry(LinearInputGradient.class, Set.of(1)),
           Map.entry(LinearWeightGradient.class, Set.of(2)),
+          Map.entry(MaskedGradient.class, Set.of(0)),
           Map.entry(Momentum.class, Set.of(0, 1)),
           Map.entry(Project.class, Set.of(0)),
           Map.entry(RmsNormGradient.class, Set.of(2)),

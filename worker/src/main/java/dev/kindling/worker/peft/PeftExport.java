@@ -1,5 +1,6 @@
 package dev.kindling.worker.peft;
 
+import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.adapt.Adapter;
 import dev.kindling.worker.adapt.Dora;
@@ -11,6 +12,9 @@ import dev.kindling.worker.checkpoint.HuggingFaceExport;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Projection;
+import dev.kindling.worker.prune.Kept;
+import dev.kindling.worker.prune.Recovery;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,12 +31,36 @@ public final class PeftExport {
   private PeftExport() {}
 
   /**
+   * What was trained.
+   *
    * @param projection of the adapter
    * @param trained values of what the projection trains
-   * @param base name or path of the base model
-   * @param target a folder that is absent or empty
-   * @throws PlanException for an adapter without factors: its model can be exported merged
    */
+  public record Source(
+      Adapter adapter, Projection projection, ModelFamily model, FirstValues trained) {
+
+    /**
+     * The adapter as factors.
+     *
+     * @throws PlanException for an adapter without factors: its model can be exported merged
+     */
+    public LoraForm form() {
+      return LoraForm.of(projection, trained)
+          .orElseThrow(
+              () ->
+                  new PlanException(
+                      "adapter.type: expected lora, dora or paca for a PEFT directory, found "
+                          + word(adapter)
+                          + "; export it with --merge"));
+    }
+
+    /** Parameters of the factors and of what is trained whole. */
+    public List<Param> params() {
+      return PeftDirectory.trained(model, form().projection());
+    }
+  }
+
+  /** As below, without further files. */
   public static void write(
       Adapter adapter,
       Projection projection,
@@ -40,25 +68,51 @@ public final class PeftExport {
       FirstValues trained,
       String base,
       Path target) {
-    LoraForm form =
-        LoraForm.of(projection, trained)
-            .orElseThrow(
-                () ->
-                    new PlanException(
-                        "adapter.type: expected lora, dora or paca for a PEFT directory, found "
-                            + word(adapter)
-                            + "; export it with --merge"));
-    String config = config(adapter, form, model, base).text();
+    write(new Source(adapter, projection, model, trained), base, Map.of(), target);
+  }
+
+  /**
+   * @param base name or path of the base model
+   * @param files further files by name
+   * @param target a folder that is absent or empty
+   * @throws PlanException for an adapter without factors
+   */
+  public static void write(Source source, String base, Map<String, byte[]> files, Path target) {
+    LoraForm form = source.form();
+    write(source.params(), form.values(), config(source, form, base), files, target);
+  }
+
+  /**
+   * Writes an adapter that was trained on a model with fewer heads and channels as one of the model
+   * that they were taken from.
+   *
+   * @param kept which heads and channels the adapter's model has
+   * @param base name or path of the larger model
+   * @param target a folder that is absent or empty
+   * @throws PlanException for an adapter without factors, or one that trains smaller modules whole
+   */
+  public static void recover(Source source, Kept kept, String base, Path target) {
+    LoraForm form = source.form();
+    Recovery recovery = new Recovery(kept);
+    List<Param> small = source.params();
+    List<Param> whole = small.stream().map(recovery::whole).toList();
+    FirstValues values = recovery.values(small, form.values());
+    Map<String, byte[]> files = Map.of(Kept.FILE, kept.text().getBytes(StandardCharsets.UTF_8));
+    write(whole, values, config(source, form, base), files, target);
+  }
+
+  private static void write(
+      List<Param> params,
+      FirstValues values,
+      PeftConfig config,
+      Map<String, byte[]> files,
+      Path target) {
     try (ExportedTensors tensors =
-        new ValueTensors(
-            PeftDirectory.trained(model, form.projection()),
-            PeftDirectory.PREFIX,
-            form.values(),
-            () -> {})) {
+        new ValueTensors(params, PeftDirectory.PREFIX, values, () -> {})) {
       HuggingFaceExport.write(
           tensors,
           Map.of(),
-          new HuggingFaceExport.Companions(config, Map.of()),
+          new HuggingFaceExport.Companions(config.text(), files),
           NAMES,
           Long.MAX_VALUE,
           target);
@@ -71,7 +125,8 @@ public final class PeftExport {
     return name.replaceAll("(?<=[a-z])(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
   }
 
-  private static PeftConfig config(Adapter adapter, LoraForm form, ModelFamily model, String base) {
+  private static PeftConfig config(Source source, LoraForm form, String base) {
+    Adapter adapter = source.adapter();
     Lora told = told(adapter);
     Set<String> modules = new TreeSet<>();
     form.saved().forEach(name -> modules.add(name.replaceFirst("\\.(weight|bias)$", "")));
@@ -81,7 +136,7 @@ public final class PeftExport {
         told.rslora(),
         adapter instanceof Dora,
         told.dropout(),
-        targets(form, model),
+        targets(form, source.model()),
         List.of(),
         told.rankPattern(),
         told.alphaPattern(),

@@ -5,6 +5,7 @@ import dev.kindling.worker.checkpoint.SafetensorsType;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.Huggingface;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.prune.Kept;
 import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
@@ -40,12 +41,13 @@ public record CompanionFiles(Map<String, byte[]> files, Map<String, SafetensorsT
   private static final int FILE_BYTES_MAX = 256 << 20;
 
   private static final List<String> OF_MODEL =
-      List.of(ModelDirectory.CONFIG, GenerationConfig.FILE);
+      List.of(ModelDirectory.CONFIG, GenerationConfig.FILE, Kept.FILE);
 
   private static final List<String> ALL =
       List.of(
           ModelDirectory.CONFIG,
           GenerationConfig.FILE,
+          Kept.FILE,
           TOKENIZER,
           "tokenizer_config.json",
           "special_tokens_map.json",

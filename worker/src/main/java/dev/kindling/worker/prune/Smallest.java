@@ -31,7 +31,7 @@ final class Smallest {
     long[] below = new long[1];
     int high = bucket(numbers, count, -1, wanted, below);
     int low = bucket(numbers, count, high, wanted - below[0], below);
-    int bound = high << HALF | low;
+    int bound = (high << HALF) | low;
     long equal = wanted - below[0];
     for (long i = 0; i < count; i++) {
       int bits = bits(numbers.at(i));
@@ -56,7 +56,7 @@ final class Smallest {
       int bits = bits(numbers.at(i));
       if (high < 0) {
         sizes[bits >>> HALF]++;
-      } else if (bits >>> HALF == high) {
+      } else if ((bits >>> HALF) == high) {
         sizes[bits & (BUCKETS - 1)]++;
       }
     }

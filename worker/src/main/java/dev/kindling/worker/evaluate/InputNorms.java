@@ -1,4 +1,4 @@
-package dev.kindling.worker.prune;
+package dev.kindling.worker.evaluate;
 
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Memory;
@@ -24,12 +24,13 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * L2 norms of the input features of every linear map over calibration tokens: a forward pass a
+ * L2 norms of the input features of every linear map but the head over calibration tokens: a forward pass a
  * window, squares added over its tokens where it runs and over windows here in fp64.
  */
 public final class InputNorms implements ModelPrograms {
   private static final String TOKENS = "norms/tokens";
   private static final String POSITIONS = "norms/positions";
+  private static final String LAST = "norms/last";
 
   private final int window;
   private final Graph graph;
@@ -52,16 +53,19 @@ public final class InputNorms implements ModelPrograms {
     Value tokens = b.input(TOKENS, Shape.of(window), DType.I32);
     Value positions = b.input(POSITIONS, Shape.of(window), DType.I32);
     Taps taps = new Taps();
-    b.output("norms/logits", model.logits(b, new ModelInputs(tokens, positions, null, window), taps));
+    // Logits of one token: nobody reads them, and those of all would take the most memory.
+    Value last = b.input(LAST, Shape.of(1), DType.I32);
+    ModelInputs in = new ModelInputs(tokens, positions, null, window, null, last);
+    b.output("norms/logits", model.logits(b, in, taps));
     graph = b.build();
     memory = backend.allocate(graph.variables(), List.of(graph));
     program = backend.compile(graph, memory, Map.of());
+    memory.span(LAST).putInt(0, window - 1);
     for (int width : taps.ones.keySet()) {
       Span ones = memory.span(ones(width));
       for (int i = 0; i < width; i++) {
         ones.putFloat(i, 1f);
       }
-      memory.publish(ones(width));
     }
   }
 
@@ -80,6 +84,9 @@ public final class InputNorms implements ModelPrograms {
 
     @Override
     public Value project(GraphBuilder b, Weight weight, Value x) {
+      if (weight.name().equals(Weight.HEAD)) {
+        return full.project(b, weight, x);
+      }
       String output = ofValue.get(x.id());
       if (output == null) {
         output = "norms/" + weight.name();

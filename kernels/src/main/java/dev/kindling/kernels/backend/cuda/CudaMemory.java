@@ -259,10 +259,15 @@ final class CudaMemory implements Memory, Addresses {
     device.makeCurrent();
     copyLane.settle();
     copy(variable, false);
-    Variable known = declared.known(variable);
-    if (known.role() == Role.PARAMETER && copies != 0) {
-      staleCopies = true;
-    }
+    staleCopies |= declared.known(variable).role() == Role.PARAMETER && copies != 0;
+  }
+
+  @Override
+  public void publish(String variable, long from, Span source) {
+    device.makeCurrent();
+    copyLane.settle();
+    copy(inside(variable, from, source), from, source, false);
+    staleCopies |= declared.known(variable).role() == Role.PARAMETER && copies != 0;
   }
 
   @Override
@@ -275,30 +280,34 @@ final class CudaMemory implements Memory, Addresses {
 
   @Override
   public void fetch(String variable, long from, Span target) {
+    copy(inside(variable, from, target), from, target, true);
+  }
+
+  /** The variable, readied, of which a run is to be copied. */
+  private Variable inside(String variable, long from, Span run) {
     Variable known = readied(variable);
-    if (from < 0 || from + target.bytes() > known.type().bytes()) {
+    if (from < 0 || from + run.bytes() > known.type().bytes()) {
       throw new DeviceException(
           "cuda: "
               + variable
               + ": expected a run inside it, found byte "
               + from
               + " and "
-              + target.bytes()
+              + run.bytes()
               + " more");
     }
-    if (isNarrow(known)) {
-      HostCopy.narrow(variable, narrowAddress(known) + from / 2, target, true);
-    } else {
-      HostCopy.plain(variable, target.buffer(), address(known) + from, true);
-    }
+    return known;
   }
 
   private void copy(String variable, boolean toHost) {
-    Variable known = readied(variable);
+    copy(readied(variable), 0, span(variable), toHost);
+  }
+
+  private void copy(Variable known, long from, Span run, boolean toHost) {
     if (isNarrow(known)) {
-      HostCopy.narrow(variable, narrowAddress(known), span(variable), toHost);
+      HostCopy.narrow(known.name(), narrowAddress(known) + from / 2, run, toHost);
     } else {
-      HostCopy.plain(variable, span(variable).buffer(), address(known), toHost);
+      HostCopy.plain(known.name(), run.buffer(), address(known) + from, toHost);
     }
   }
 

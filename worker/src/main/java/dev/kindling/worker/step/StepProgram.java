@@ -195,9 +195,9 @@ public final class StepProgram implements AutoCloseable {
     FirstValues first = graphs.first(over.apply(projection().values(base)));
     List<Held> weights = weights();
     for (int i = 0; i < weights.size(); i++) {
-      weights.get(i).fill(params().get(i), first, memory);
+      HeldTensors.fill(weights.get(i), params().get(i), first, memory);
     }
-    projection().packed().forEach(weight -> weight.fill(base, memory));
+    projection().packed().forEach(weight -> HeldTensors.fill(weight, base, memory));
     spread();
     graphs.begin(memory, params());
     Failpoint.FRESH_WEIGHTS.after();

@@ -44,7 +44,7 @@ record HeldTensors(TrainStep graphs, Map<String, Variable> variables, int rank) 
     return state;
   }
 
-  /** Writes a rank's part of a parameter piece by piece: a table may be larger than a host's span. */
+  /** Writes a rank's part of a parameter in pieces: a table may be larger than a host's span. */
   static void fill(Held held, Param param, FirstValues first, Memory memory) {
     long bytes = held.elements() * Float.BYTES;
     try (Span piece = Span.allocate(Math.min(bytes, PIECE_BYTES))) {

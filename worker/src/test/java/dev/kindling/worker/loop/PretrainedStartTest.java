@@ -80,7 +80,7 @@ class PretrainedStartTest {
     }
   }
 
-  /** Hidden matrices are packed as they are read; what is merged afterwards is what they unpack to. */
+  /** Hidden matrices are packed as they are read; what is merged later is what they unpack to. */
   @Test
   void overFourBitsARunBeginsAtWhatTheDirectoryUnpacksTo() throws Exception {
     ModelFolder model = model();

@@ -8,6 +8,7 @@ import dev.kindling.kernels.backend.CudaOptions;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Variable;
 import dev.kindling.worker.adapt.Adapter;
 import dev.kindling.worker.adapt.Base;
 import dev.kindling.worker.adapt.Lora;
@@ -84,7 +85,7 @@ class CudaNf4Test {
           captured.program().projection().packed().stream()
               .map(Nf4Weight::variables)
               .flatMap(List::stream)
-              .map(variable -> variable.name())
+              .map(Variable::name)
               .toList();
       long[] before = captured.program().memory().hashes(packed);
       assertThat(captured.train(STEPS)).isEqualTo(eager.train(STEPS));

@@ -3,7 +3,7 @@
 # Usage: run.sh KIT OUT [STAGE...]
 #   KIT     folder with the parts of pack.sh (at any depth)
 #   OUT     gets log files, results.txt (RESULT lines) and results.json
-#   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides padding, generate and, for a kit that was
+#   STAGE   tests, step, kernels, host, attention, losses, peers; all by default, in this order; besides padding, generate, update, adapters and, for a kit that was
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
 #           3 on two GPUs), mezo-link (zeroth-order steps of an 8B model on one GPU and on two over 1 Mbit/s), collectives (two GPUs
 #           against the CPU, a kill, a hang, speed), kills (kill -9 of executors), checkpoints (what one every ten steps costs),
@@ -16,6 +16,7 @@
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
 #   GENERATE models of the stage generate; default gpt2 llama1b. With prepared data it also trains RECIPES' first one for 20 steps and
 #           puts the run to work on GPU and CPU
+#   ADAPTERS of the stage adapters, as MODEL:BATCH:ADAPTER:RANK:BASE:RECOMPUTE; default the rows of large models
 #   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
 #   KILLS   of the stage kills; default 10
 #   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none
@@ -295,6 +296,14 @@ for stage in $stages; do
       [ ! -d "$kit/prepared" ] || works
       ;;
     update) bench update gpu-update llama1b ;;
+    adapters)
+      for row in ${ADAPTERS:-8b:4:lora:8:bf16:none 8b:4:paca:16:bf16:none 8b:4:lora:8:bf16:blocks 8b:4:paca:16:bf16:blocks \
+        8b:4:lora:8:nf4:blocks 70b:1:paca:64:nf4:blocks}; do
+        IFS=: read -r name micro adapter rank base recompute <<<"$row"
+        bench "adapters-${row//:/-}" gpu-adapters "$name" "$micro" 1024 --adapter "$adapter" --rank "$rank" --base "$base" \
+          --recompute "$recompute"
+      done
+      ;;
     losses)
       # The script against our fp32 first: whoever is wrong there is not bf16.
       bench losses-tiny-cpu gpu-losses tiny 2 128 --folder "$out/losses-tiny.data" --device cpu &&

@@ -19,6 +19,7 @@ public final class Bench {
               Map.entry("order3", new OrderThree()),
               Map.entry("cpu-train", new CpuTrainBench()),
               Map.entry("generate", new GenerateBench()),
+              Map.entry("gpu-adapters", new GpuAdaptersBench()),
               Map.entry("gpu-attention", new GpuAttentionBench()),
               Map.entry("gpu-host", new GpuHostBench()),
               Map.entry("gpu-kernels", new GpuKernelsBench()),

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Models that {@code bench gpu-mezo} trains; {@code 1b} and {@code 8b} are those of the peer in
- * PyTorch, {@code 30b} is LLaMA's.
+ * Models that {@code bench gpu-mezo} and {@code bench gpu-adapters} train; {@code 1b} and {@code 8b}
+ * are those of the peer in PyTorch, {@code 30b} is LLaMA's, {@code 70b} Llama 3's.
  */
 record MezoShape(
     String name,
@@ -23,7 +23,8 @@ record MezoShape(
           new MezoShape("tiny", 256, 4, 4, 2, 704, 2048, false),
           new MezoShape("1b", 2048, 16, 32, 8, 8192, 128_256, true),
           new MezoShape("8b", 4096, 32, 32, 8, 14_336, 128_256, false),
-          new MezoShape("30b", 6656, 60, 52, 52, 17_920, 32_000, false));
+          new MezoShape("30b", 6656, 60, 52, 52, 17_920, 32_000, false),
+          new MezoShape("70b", 8192, 80, 64, 8, 28_672, 128_256, false));
 
   static MezoShape named(String name) {
     return ALL.stream()

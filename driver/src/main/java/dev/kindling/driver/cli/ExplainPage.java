@@ -123,6 +123,7 @@ final class ExplainPage {
   private static String note(Role role, String narrow) {
     return switch (role) {
       case STATE -> "of the optimizer";
+      case FROZEN -> "matrices of 4 bits";
       case NARROW_STATE -> "of the optimizer, " + narrow;
       case FRESH_GRADIENT -> "of matrices, " + narrow;
       default -> "";

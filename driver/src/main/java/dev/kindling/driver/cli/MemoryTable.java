@@ -174,7 +174,7 @@ final class MemoryTable {
             rule,
             chosen.shape(),
             chosen.sharding(),
-            plan.narrowGradients()));
+            plan.gradientLife()));
   }
 
   private TrainStep mezo(Adapter adapter) {

@@ -76,6 +76,18 @@ public interface Memory extends AutoCloseable {
   void publish(String variable);
 
   /**
+   * Hands a run of the variable's bytes, as the host sees them, to the device: for what is filled
+   * piece by piece. A device with memory of its own makes no view of the variable for it.
+   *
+   * @param from first byte, a multiple of the element's size; the source says how many
+   */
+  default void publish(String variable, long from, Span source) {
+    Span whole = span(variable);
+    whole.buffer().put(Math.toIntExact(from), source.buffer(), 0, (int) source.bytes());
+    publish(variable);
+  }
+
+  /**
    * The host is done with this variable's span for now: a device with memory of its own may give
    * back the memory behind it. The span is not to be touched any more; a new one may be asked for.
    */

@@ -36,7 +36,7 @@ public final class Nf4Reader {
 
   private float level(long element) {
     int word = codes.getInt(element / Nf4.WORD);
-    return Nf4.level(word >>> Nf4Writer.shift((int) (element % Nf4.WORD)) & 15);
+    return Nf4.level((word >>> Nf4Writer.shift((int) (element % Nf4.WORD))) & 15);
   }
 
   /** Largest absolute value of a block, as it was stored. */

@@ -82,7 +82,7 @@ class Nf4WriterTest {
     for (int i = 0; i < count; i++) {
       long sum = -(1 << 17);
       for (long j = 4L * i; j < 4L * i + 4; j++) {
-        long hashed = (j * 2654435761L & 0xFFFFFFFFL) >> 16;
+        long hashed = ((j * 2654435761L) & 0xFFFFFFFFL) >> 16;
         sum += (hashed * 40503 + 9973) & 0xFFFF;
       }
       values[i] = sum * (1 + i / 64 * 5 % 7) * 0x1.0p-20f;

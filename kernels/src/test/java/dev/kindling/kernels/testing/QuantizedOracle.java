@@ -47,9 +47,9 @@ final class QuantizedOracle {
     double[] numbers = numbers(true);
     for (int i = 0; i < matrix.length; i++) {
       int block = i / 64;
-      int eight = (int) call.in(0)[i / 8] >> 8 * (i % 8 / 2) & 255;
+      int eight = ((int) call.in(0)[i / 8] >> (8 * (i % 8 / 2))) & 255;
       int code = i % 2 == 0 ? eight / 16 : eight % 16;
-      int scale = (int) call.in(1)[block / 4] >> 8 * (block % 4) & 255;
+      int scale = ((int) call.in(1)[block / 4] >> (8 * (block % 4))) & 255;
       double largest = numbers[scale] * call.in(2)[1 + block / 256] + call.in(2)[0];
       matrix[i] = LEVELS[code] * largest;
     }

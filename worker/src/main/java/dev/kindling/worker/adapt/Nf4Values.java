@@ -35,7 +35,7 @@ final class Nf4Values implements FirstValues {
       first.fill(param, from, target);
       return;
     }
-    if (!weight.equals(present)) {
+    if (present == null || !present.equals(weight)) {
       present = null;
       spans.forEach(Span::close);
       spans = weight.variables().stream().map(Nf4Values::span).toList();

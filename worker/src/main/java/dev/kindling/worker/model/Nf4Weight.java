@@ -1,6 +1,5 @@
 package dev.kindling.worker.model;
 
-import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Role;
@@ -39,16 +38,6 @@ public record Nf4Weight(Param matrix) {
   public Value read(GraphBuilder b) {
     Value[] packed = variables().stream().map(b::variable).toArray(Value[]::new);
     return b.add(new DequantizeNf4(matrix.shape()), packed).get(0);
-  }
-
-  /** Packs the matrix into the memory of a run. */
-  public void fill(FirstValues first, Memory memory) {
-    List<String> names = variables().stream().map(Variable::name).toList();
-    write(first, names.stream().map(memory::span).toList());
-    for (String name : names) {
-      memory.publish(name);
-      memory.release(name);
-    }
   }
 
   /**

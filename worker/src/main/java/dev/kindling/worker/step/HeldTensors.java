@@ -1,10 +1,14 @@
 package dev.kindling.worker.step;
 
+import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.Whole;
+import dev.kindling.kernels.memory.Span;
 import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.worker.model.FirstValues;
+import dev.kindling.worker.model.Nf4Weight;
 import dev.kindling.worker.shard.Held;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +21,8 @@ import java.util.Objects;
  * @param variables of all programs, by name
  */
 record HeldTensors(TrainStep graphs, Map<String, Variable> variables, int rank) {
+  /** First values that follow from a whole matrix are far smaller: they come in one piece. */
+  private static final long PIECE_BYTES = 256L << 20;
 
   /** Those that an update changes; of trained columns their delta. */
   static List<Param> trained(List<Param> params) {
@@ -36,6 +42,29 @@ record HeldTensors(TrainStep graphs, Map<String, Variable> variables, int rank) 
       }
     }
     return state;
+  }
+
+  /** Writes a rank's part of a parameter in pieces: a table may be larger than a host's span. */
+  static void fill(Held held, Param param, FirstValues first, Memory memory) {
+    long bytes = held.elements() * Float.BYTES;
+    try (Span piece = Span.allocate(Math.min(bytes, PIECE_BYTES))) {
+      for (long at = 0; at < bytes; at += PIECE_BYTES) {
+        Span part = piece.slice(0, Math.min(bytes - at, PIECE_BYTES));
+        first.fill(param, held.from() + at / Float.BYTES, part);
+        memory.publish(held.name(), at, part);
+      }
+    }
+    memory.release(held.name());
+  }
+
+  /** Packs a matrix that is frozen; every rank holds all of it. */
+  static void fill(Nf4Weight weight, FirstValues first, Memory memory) {
+    List<String> names = weight.variables().stream().map(Variable::name).toList();
+    weight.write(first, names.stream().map(memory::span).toList());
+    for (String name : names) {
+      memory.publish(name);
+      memory.release(name);
+    }
   }
 
   private Held held(String name, Param param, Shape whole) {

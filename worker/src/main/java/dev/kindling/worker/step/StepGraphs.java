@@ -57,7 +57,8 @@ import java.util.function.Predicate;
  * differentiate  transposes of the gathers included
  * save memory    loss in chunks, forward values a second time ({@link MemorySaving}): these read the
  *                weights that forward gathered
- * settle         packed matrices unpacked for each reader; gathers taken out, or again in backward and a layer ahead, for all readers so far
+ * settle         gathers taken out, or again in backward and a layer ahead, for all readers so far
+ * unpack again   packed matrices right before each reader
  * overwrite      the first sum into each gradient, also that of a chunk, becomes a write
  * reduce, update, clear, then each reduction behind the last writer of its inputs
  * schedule

@@ -199,12 +199,9 @@ public final class StepProgram implements AutoCloseable {
     FirstValues first = graphs.first(over.apply(projection().values(base)));
     List<Held> weights = weights();
     for (int i = 0; i < weights.size(); i++) {
-      Held held = weights.get(i);
-      first.fill(params().get(i), held.from(), memory.span(held.name()));
-      memory.publish(held.name());
-      memory.release(held.name());
+      HeldTensors.fill(weights.get(i), params().get(i), first, memory);
     }
-    projection().packed().forEach(weight -> weight.fill(base, memory));
+    projection().packed().forEach(weight -> HeldTensors.fill(weight, base, memory));
     spread();
     graphs.begin(memory, params());
     Failpoint.FRESH_WEIGHTS.after();

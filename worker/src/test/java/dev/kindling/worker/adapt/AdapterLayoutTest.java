@@ -146,7 +146,7 @@ class AdapterLayoutTest {
       long more = bytes(llama(13), plain, shape) - bytes(llama(13), packed, shape);
       long matrices = 512 * 512 * 2 + 512 * 256 * 2 + 3L * 512 * 1408;
       double saved = (2 - 4.127 / 8) * matrices;
-      // Gradients of deltas are fp32 where those of columns are too; scales of small matrices are padded.
+      // Gradients of deltas are fp32, as those of columns; scales of small matrices are padded.
       assertThat((double) (more - fewer)).as("%s", plain).isCloseTo(saved, within(0.01 * saved));
       assertThat((double) more).isGreaterThan(0.9 * 13 * saved);
     }

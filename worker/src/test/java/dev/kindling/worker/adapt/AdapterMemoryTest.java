@@ -71,6 +71,23 @@ class AdapterMemoryTest {
   }
 
   @Test
+  void packedMatricesTakeWhatTheFormulaSaysAndNothingElse() {
+    for (Adapter plain : List.of(AdaptedRank.lora(8, 8, 0, List.of()), AdaptedRank.paca(16, 8))) {
+      Map<Role, Long> bytes = StepStages.of(graphs(AdaptedRank.nf4(plain)), 1).variableBytes();
+      long expected = 0;
+      for (long matrix : new long[] {(long) WIDTH * WIDTH, (long) WIDTH * HIDDEN}) {
+        long blocks = matrix / 64;
+        long each = matrix / 2 + blocks + 4 + 4 * ((blocks + 255) / 256);
+        expected += LAYERS * each * (matrix == WIDTH * WIDTH ? 4 : 3);
+      }
+      assertThat(bytes.get(Role.FROZEN)).isEqualTo(expected);
+      long hidden = (long) LAYERS * (4 * WIDTH * WIDTH + 3 * WIDTH * HIDDEN) * Float.BYTES;
+      long before = StepStages.of(graphs(plain), 1).variableBytes().get(Role.PARAMETER);
+      assertThat(before - bytes.get(Role.PARAMETER)).isEqualTo(hidden);
+    }
+  }
+
+  @Test
   void frozenWeightsHaveNeitherGradientsNorState() {
     for (Adapter adapter : List.of(AdaptedRank.lora(8, 8, 0, List.of()), AdaptedRank.paca(16, 8))) {
       StepStages stages = StepStages.of(graphs(adapter), 1);

@@ -32,7 +32,7 @@ final class Nf4Reference {
   private static List<Double> numbers() {
     List<Double> numbers = new ArrayList<>(List.of(0.0, 1.0));
     for (int i = 0; i < 7; i++) {
-      for (int cell = 0; cell < 1 << i; cell++) {
+      for (int cell = 0; cell < (1 << i); cell++) {
         double middle = (0.1 + 0.9 * (cell + 0.5) / (1 << i)) * Math.pow(10, i - 6);
         numbers.add(middle);
         numbers.add(-middle);

@@ -2,9 +2,13 @@ package dev.kindling.worker.loop;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.op.Nf4;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.nf4.Nf4Reader;
+import dev.kindling.kernels.nf4.Nf4Writer;
 import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.PartKind;
 import dev.kindling.worker.event.StepDone;
@@ -13,6 +17,10 @@ import dev.kindling.worker.launch.FailureKind;
 import dev.kindling.worker.launch.Launcher;
 import dev.kindling.worker.launch.ProcessLauncher;
 import dev.kindling.worker.launch.ThreadLauncher;
+import dev.kindling.worker.model.FirstValues;
+import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.peft.AdaptedWeights;
+import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.ModelFolder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -70,6 +78,56 @@ class PretrainedStartTest {
         assertThat(found).as(param.name()).isEqualTo(model.content(param.name()));
       }
     }
+  }
+
+  /** Hidden matrices are packed as they are read; what is merged later is what they unpack to. */
+  @Test
+  void overFourBitsARunBeginsAtWhatTheDirectoryUnpacksTo() throws Exception {
+    ModelFolder model = model();
+    String adapter = "adapter={type: lora, rank: 2, base: nf4}";
+    SmallRun run = run("run", 2, 0, STILL, adapter);
+    SmallRun.Outcome outcome = run.run(new ThreadLauncher(), StopSignal.NEVER);
+    Generation saved = newest(run);
+    assertThat(saved.tensors(PartKind.MODEL).keySet()).allMatch(name -> name.contains(".lora_"));
+    TrainPlan plan = run.plan();
+    ModelFamily family = plan.model().withVocabulary(256);
+    int packed = 0;
+    try (AdaptedWeights weights = AdaptedWeights.open(plan, family, run.store(), saved)) {
+      for (Param param : family.parameters()) {
+        Span expected = Span.allocate(param.type().bytes());
+        expected.buffer().put(model.content(param.name()));
+        if (param.hidden()) {
+          packed++;
+          unpack((int) param.shape().elements(), expected);
+        }
+        // What is zero in 4 bits moves by the rate of the steps.
+        assertThat(read(weights.values(), param))
+            .as(param.name())
+            .containsExactly(expected.toFloats(), within(1e-28f));
+      }
+    }
+    assertThat(packed).isEqualTo(7 * family.layers());
+    assertThat(outcome.lossBits()).hasSize(2);
+    SmallRun plain = run("plain", 2, 0, STILL, adapter.replace("nf4", "plain"));
+    assertThat(plain.run(new ThreadLauncher(), StopSignal.NEVER).lossBits())
+        .isNotEqualTo(outcome.lossBits());
+  }
+
+  private static float[] read(FirstValues values, Param param) {
+    try (Span span = Span.allocate(param.type().bytes())) {
+      values.fill(param, 0, span);
+      return span.toFloats();
+    }
+  }
+
+  private static void unpack(int elements, Span matrix) {
+    Span codes = Span.allocate(Nf4.codes(elements).bytes());
+    Span scales = Span.allocate(Nf4.scales(elements).bytes());
+    Span statistics = Span.allocate(Nf4.statistics(elements).bytes());
+    Nf4Writer writer = new Nf4Writer(elements, codes, scales, statistics);
+    writer.write(0, matrix);
+    writer.finish();
+    new Nf4Reader(codes, scales, statistics).read(0, elements, matrix, 0);
   }
 
   @Test

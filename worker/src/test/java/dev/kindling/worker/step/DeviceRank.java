@@ -13,6 +13,7 @@ import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.model.Projection;
 
 /** A small model on any device; step number n always trains on the same batch. */
 final class DeviceRank implements AutoCloseable {
@@ -31,9 +32,22 @@ final class DeviceRank implements AutoCloseable {
     this(model, maskDocuments, backend, new AdamW(1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0));
   }
 
+  /** A projection that trains less than everything, from its own first values. */
+  DeviceRank(ModelFamily model, Projection projection, Backend backend) {
+    this.backend = backend;
+    AdamW rule = new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0);
+    StepGraphs graphs = new StepGraphs(model, projection, rule, shape(false));
+    program = StepProgram.compile(graphs, backend, alone);
+    program.fill(SEED);
+  }
+
+  private static StepShape shape(boolean maskDocuments) {
+    return new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1);
+  }
+
   DeviceRank(ModelFamily model, boolean maskDocuments, Backend backend, Optimizer rule) {
     this.backend = backend;
-    StepShape shape = new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1);
+    StepShape shape = shape(maskDocuments);
     program = StepProgram.compile(new StepGraphs(model, new Full(), rule, shape), backend, alone);
     for (Param param : program.params()) {
       Initialization.fill(param, SEED, program.memory().span(param.name()));

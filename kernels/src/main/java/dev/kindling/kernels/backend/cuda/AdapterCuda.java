@@ -47,7 +47,8 @@ final class AdapterCuda {
   }
 
   /**
-   * Base and weight are stored alike, be the weight a parameter or unpacked; a delta that was gathered, or has no master, is narrow too.
+   * Base and weight are stored alike, be the weight a parameter or unpacked; a delta that was
+   * gathered, or has no master, is narrow too.
    */
   static void scatterColumns(Binding b, Node node) {
     ScatterColumns op = Binding.op(node, ScatterColumns.class);

@@ -286,10 +286,20 @@ final class CudaMemory implements Memory, Addresses {
     device.makeCurrent();
     copyLane.settle();
     copy(variable, false);
+    noteStale(variable);
+  }
+
+  @Override
+  public void publish(String variable, long from, Span source) {
+    device.makeCurrent();
+    copyLane.settle();
+    HostCopy.publish(stored(inside(variable, from, source)), from, source);
+    noteStale(variable);
+  }
+
+  private void noteStale(String variable) {
     Variable known = declared.known(variable);
-    if (known.role() == Role.PARAMETER && copies != 0 && !hasCodes(known)) {
-      staleCopies = true;
-    }
+    staleCopies |= known.role() == Role.PARAMETER && copies != 0 && !hasCodes(known);
   }
 
   @Override
@@ -302,18 +312,23 @@ final class CudaMemory implements Memory, Addresses {
 
   @Override
   public void fetch(String variable, long from, Span target) {
+    HostCopy.fetch(stored(inside(variable, from, target)), from, target);
+  }
+
+  /** The variable, readied, of which a run is to be copied. */
+  private Variable inside(String variable, long from, Span run) {
     Variable known = readied(variable);
-    if (from < 0 || from + target.bytes() > known.type().bytes()) {
+    if (from < 0 || from + run.bytes() > known.type().bytes()) {
       throw new DeviceException(
           "cuda: "
               + variable
               + ": expected a run inside it, found byte "
               + from
               + " and "
-              + target.bytes()
+              + run.bytes()
               + " more");
     }
-    HostCopy.fetch(stored(known), from, target);
+    return known;
   }
 
   private void copy(String variable, boolean toHost) {
@@ -321,7 +336,7 @@ final class CudaMemory implements Memory, Addresses {
     if (toHost) {
       HostCopy.fetch(stored, 0, span(variable));
     } else {
-      HostCopy.publish(stored, span(variable));
+      HostCopy.publish(stored, 0, span(variable));
     }
   }
 

@@ -47,23 +47,39 @@ final class HostCopy {
   }
 
   /**
-   * Hands a whole variable to the device. What is stored in fewer bits is rounded to nearest; what
-   * those bits hold arrives as it is.
+   * Hands bytes of a variable from {@code from} on to the device, whole groups of a parameter in
+   * codes. What is stored in fewer bits is rounded to nearest; what those bits hold arrives as it
+   * is.
    */
-  static void publish(CudaSnapshot.Source stored, Span wide) {
+  static void publish(CudaSnapshot.Source stored, long from, Span wide) {
     switch (stored.form()) {
-      case PLAIN -> plain(stored.name(), wide.buffer(), stored.address(), false);
+      case PLAIN -> plain(stored.name(), wide.buffer(), stored.address() + from, false);
       case BF16 -> {
         try (Span narrow = Span.allocate(wide.bytes() / 2)) {
           Bf16.narrow(wide.buffer(), narrow.buffer());
-          plain(stored.name(), narrow.buffer(), stored.address(), false);
+          plain(stored.name(), narrow.buffer(), stored.address() + from / 2, false);
         }
       }
-      case CODES -> {
-        try (Span coded = Int8Grid.encode(wide)) {
-          plain(stored.name(), coded.buffer(), stored.address(), false);
-        }
+      case CODES -> encode(stored, from / Float.BYTES, wide);
+    }
+  }
+
+  private static void encode(CudaSnapshot.Source stored, long first, Span wide) {
+    long count = wide.bytes() / Float.BYTES;
+    long grids = Int8Grid.gridsOf(stored.bytes());
+    try (Span coded = Int8Grid.encode(wide)) {
+      if (Int8Grid.bytes(count) == stored.bytes()) {
+        plain(stored.name(), coded.buffer(), stored.address(), false);
+        return;
       }
+      long own = Int8Grid.gridsOf(coded.bytes());
+      long behind = grids + first / Int8Grid.GROUP * Integer.BYTES;
+      plain(stored.name(), coded.slice(0, count).buffer(), stored.address() + first, false);
+      plain(
+          stored.name(),
+          coded.slice(own, coded.bytes() - own).buffer(),
+          stored.address() + behind,
+          false);
     }
   }
 

@@ -6,9 +6,7 @@ import dev.kindling.comm.loopback.LoopbackCommunicator;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Memory;
-import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.Span;
-import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.model.Full;
@@ -32,13 +30,23 @@ final class DeviceRank implements AutoCloseable {
   }
 
   DeviceRank(ModelFamily model, boolean maskDocuments, Backend backend, Optimizer rule) {
+    this(graphs(model, maskDocuments, rule, 0), backend);
+  }
+
+  DeviceRank(StepGraphs graphs, Backend backend) {
     this.backend = backend;
-    StepShape shape = new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1);
-    program = StepProgram.compile(new StepGraphs(model, new Full(), rule, shape), backend, alone);
-    for (Param param : program.params()) {
-      Initialization.fill(param, SEED, program.memory().span(param.name()));
-      program.memory().publish(param.name());
-    }
+    program = StepProgram.compile(graphs, backend, alone);
+    program.fill(SEED);
+  }
+
+  /**
+   * @param microSteps of a step, 0 for any number
+   */
+  static StepGraphs graphs(
+      ModelFamily model, boolean maskDocuments, Optimizer rule, int microSteps) {
+    StepShape shape =
+        new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1, microSteps);
+    return new StepGraphs(model, new Full(), rule, shape);
   }
 
   StepProgram program() {

@@ -21,6 +21,7 @@ public final class Bench {
               Map.entry("generate", new GenerateBench()),
               Map.entry("gpu-adapters", new GpuAdaptersBench()),
               Map.entry("gpu-attention", new GpuAttentionBench()),
+              Map.entry("gpu-ballast", new GpuBallastBench()),
               Map.entry("gpu-host", new GpuHostBench()),
               Map.entry("gpu-kernels", new GpuKernelsBench()),
               Map.entry("gpu-losses", new GpuLossesBench()),

@@ -1,5 +1,7 @@
 package dev.kindling.configs.yaml;
 
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.Type;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,7 +21,7 @@ public final class RecordRenderer {
   /** Block style, two spaces per level, scalar lists in flow style. Ends with a newline. */
   public static String render(Record record) {
     StringBuilder out = new StringBuilder();
-    fields(out, record, "");
+    fields(out, record, "", isVariant(record));
     return out.toString();
   }
 
@@ -30,19 +32,21 @@ public final class RecordRenderer {
 
   static Map<String, String> leavesOf(String path, Object value) {
     Map<String, String> leaves = new LinkedHashMap<>();
-    collect(leaves, path, value);
+    collect(leaves, path, value, isVariant(value));
     return leaves;
   }
 
-  private static void collect(Map<String, String> leaves, String path, Object value) {
+  private static void collect(
+      Map<String, String> leaves, String path, Object value, boolean typed) {
     if (value instanceof Optional<?> optional) {
-      optional.ifPresent(v -> collect(leaves, path, v));
+      optional.ifPresent(v -> collect(leaves, path, v, typed));
     } else if (isSection(value)) {
-      if (isVariant(value)) {
+      if (typed) {
         leaves.put(RecordBinder.join(path, "type"), RecordType.typeWord(value.getClass()));
       }
       for (RecordType.Component component : RecordType.of(value.getClass()).components()) {
-        collect(leaves, RecordBinder.join(path, component.key()), RecordType.get(value, component));
+        String child = RecordBinder.join(path, component.key());
+        collect(leaves, child, RecordType.get(value, component), chooses(component.type()));
       }
     } else {
       leaves.put(path, flow(value));
@@ -51,6 +55,15 @@ public final class RecordRenderer {
 
   private static boolean isSection(Object value) {
     return value instanceof Record && !ScalarType.isScalar(value.getClass());
+  }
+
+  /** Whether a key of this type says which record it holds. */
+  private static boolean chooses(Type type) {
+    if (type instanceof ParameterizedType generic) {
+      Type[] arguments = generic.getActualTypeArguments();
+      return chooses(arguments[arguments.length - 1]);
+    }
+    return type instanceof Class<?> raw && raw.isSealed() && raw.isInterface();
   }
 
   private static boolean isVariant(Object record) {
@@ -62,8 +75,8 @@ public final class RecordRenderer {
     return false;
   }
 
-  private static void fields(StringBuilder out, Object record, String indent) {
-    if (isVariant(record)) {
+  private static void fields(StringBuilder out, Object record, String indent, boolean typed) {
+    if (typed) {
       out.append(indent).append("type: ").append(RecordType.typeWord(record.getClass()));
       out.append('\n');
     }
@@ -75,17 +88,19 @@ public final class RecordRenderer {
         }
         value = optional.get();
       }
-      field(out, component.key(), value, indent);
+      field(out, component, value, indent);
     }
   }
 
-  private static void field(StringBuilder out, String key, Object value, String indent) {
-    out.append(indent).append(key).append(':');
+  private static void field(
+      StringBuilder out, RecordType.Component component, Object value, String indent) {
+    boolean typed = chooses(component.type());
+    out.append(indent).append(component.key()).append(':');
     boolean sections =
         value instanceof List<?> list && list.stream().anyMatch(RecordRenderer::isSection);
     if (isSection(value)) {
       int before = out.append('\n').length();
-      fields(out, value, indent + "  ");
+      fields(out, value, indent + "  ", typed);
       if (out.length() == before) {
         out.setLength(before - 1);
         out.append(" {}\n");
@@ -94,7 +109,7 @@ public final class RecordRenderer {
       out.append('\n');
       for (Object item : (List<?>) value) {
         StringBuilder block = new StringBuilder();
-        fields(block, item, indent + "    ");
+        fields(block, item, indent + "    ", typed);
         block.setCharAt(indent.length() + 2, '-');
         out.append(block);
       }

@@ -109,7 +109,7 @@ final class ExplainPage {
       }
       row("activations", step.activationBytes(), "largest arena of any program");
       row("all", step.rankBytes(), "");
-      snapshot(step.variableBytes());
+      snapshot(step.variableBytes(), 0);
     }
     section("ways to fit, fastest first, bytes of one rank; limit: " + memory.limitText());
     for (MemoryFit.Candidate candidate : memory.candidates()) {
@@ -139,23 +139,26 @@ final class ExplainPage {
       }
     }
     row("bf16 copies", bytes.copies(), "of the parameters");
+    if (bytes.codes() > 0) {
+      row("int8 codes", bytes.codes(), "of the hidden matrices, which have no other place");
+    }
     row("activations", bytes.activations(), "largest arena of any program");
     row("scratch", bytes.scratch(), "of one node, on 132 multiprocessors");
     row("workspace", bytes.workspace(), "of matrix products");
     row("tables", bytes.ropeTables() + bytes.constants(), "rotary angles, addresses of tensors");
     row("all", bytes.total(), "");
     row("page-locked on the host", bytes.pinnedHost(), "not counted above");
-    snapshot(bytes.variables());
+    snapshot(bytes.variables(), bytes.codes());
   }
 
   /** Of a run that saves beside its steps: what its rank holds of the weights, and their state. */
-  private void snapshot(Map<Role, Long> bytes) {
+  private void snapshot(Map<Role, Long> bytes, long codes) {
     if (plan.checkpoint().async() && plan.checkpoint().everySteps() > 0) {
       long shard = bytes.getOrDefault(Role.SHARD, 0L);
       long weights = shard > 0 ? shard : bytes.getOrDefault(Role.PARAMETER, 0L);
       String note = "on the host, of the last save; without room saves stop the steps";
       long state = bytes.getOrDefault(Role.STATE, 0L) + bytes.getOrDefault(Role.NARROW_STATE, 0L);
-      row("snapshot", weights + state, note);
+      row("snapshot", weights + codes + state, note);
     }
   }
 

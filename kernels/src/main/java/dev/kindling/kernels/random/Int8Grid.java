@@ -49,7 +49,7 @@ public final class Int8Grid {
     return Math.max(Float.intBitsToFloat(bits + LOW_BITS & ~LOW_BITS), LEAST);
   }
 
-  /** The number of the grid next to w, up or down at random: right in the mean up to 2^-16 scales. */
+  /** The number of the grid above or below w, at random: right in the mean up to 2^-16 scales. */
   public static float round(float w, float scale, int random) {
     float steps = w / scale;
     float below = (float) Math.floor(steps);

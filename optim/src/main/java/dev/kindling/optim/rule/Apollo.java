@@ -14,6 +14,7 @@ import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.SketchNumbers;
+import dev.kindling.kernels.random.StochasticRounding;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +48,7 @@ import java.util.Optional;
  * @param scaleFront whether alpha is part of the norm that is limited
  * @param normGrowth largest ratio of the norms of successive updates, 0 for no limit
  * @param granularity factors of channels or of whole matrices
+ * @param weights how the hidden matrices are stored; {@code int8} makes this Q-APOLLO (section 5.4)
  * @param rest the rule of everything else; left out: AdamW with the numbers of this rule
  */
 public record Apollo(
@@ -63,8 +65,43 @@ public record Apollo(
     double normGrowth,
     Granularity granularity,
     long seed,
+    WeightStorage weights,
     Optional<AdamW> rest)
     implements UpdateRule {
+
+  /** With weights in fp32. */
+  public Apollo(
+      double lr,
+      double beta1,
+      double beta2,
+      double eps,
+      double weightDecay,
+      double clipNorm,
+      int rank,
+      Optional<Double> scale,
+      int updateInterval,
+      boolean scaleFront,
+      double normGrowth,
+      Granularity granularity,
+      long seed,
+      Optional<AdamW> rest) {
+    this(
+        lr,
+        beta1,
+        beta2,
+        eps,
+        weightDecay,
+        clipNorm,
+        rank,
+        scale,
+        updateInterval,
+        scaleFront,
+        normGrowth,
+        granularity,
+        seed,
+        WeightStorage.FP32,
+        rest);
+  }
 
   public Apollo {
     check(new Expectation(), lr, beta1, beta2, eps)
@@ -107,7 +144,8 @@ public record Apollo(
         Map.entry("scaleFront", false),
         Map.entry("normGrowth", 1.01),
         Map.entry("granularity", Granularity.CHANNEL),
-        Map.entry("seed", 0L));
+        Map.entry("seed", 0L),
+        Map.entry("weights", WeightStorage.FP32));
   }
 
   @Override
@@ -201,8 +239,24 @@ public record Apollo(
     int shorter = Math.min(channels.rows(), channels.columns());
     double alpha = Math.sqrt(scale.orElse((double) shorter / rank));
     float decay = p.decay() ? (float) weightDecay : 0f;
+    Optional<Long> roundingKey =
+        weights == WeightStorage.INT8
+            ? Optional.of(StochasticRounding.key(seed, p.name()))
+            : Optional.empty();
     return new ScaledUpdate(
-        channels, perChannel, (float) alpha, scaleFront, (float) normGrowth, decay);
+        channels, perChannel, (float) alpha, scaleFront, (float) normGrowth, decay, roundingKey);
+  }
+
+  @Override
+  public WeightStorage storage(Param p) {
+    return weights;
+  }
+
+  @Override
+  public Optional<String> obstacleToPieces() {
+    return weights == WeightStorage.INT8
+        ? Optional.of("apollo's weights in int8 (their groups follow whole matrices)")
+        : Optional.empty();
   }
 
   @Override

@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param updateInterval updates with the same projection
  * @param scaleFront whether alpha is part of the norm that is limited
  * @param normGrowth largest ratio of the norms of successive updates, 0 for no limit
+ * @param weights how the hidden matrices are stored; {@code int8} makes this Q-APOLLO-Mini
  * @param rest the rule of everything else; left out: AdamW with the numbers of this rule
  */
 public record ApolloMini(
@@ -34,8 +35,39 @@ public record ApolloMini(
     boolean scaleFront,
     double normGrowth,
     long seed,
+    WeightStorage weights,
     Optional<AdamW> rest)
     implements UpdateRule {
+
+  /** With weights in fp32. */
+  public ApolloMini(
+      double lr,
+      double beta1,
+      double beta2,
+      double eps,
+      double weightDecay,
+      double clipNorm,
+      Optional<Double> scale,
+      int updateInterval,
+      boolean scaleFront,
+      double normGrowth,
+      long seed,
+      Optional<AdamW> rest) {
+    this(
+        lr,
+        beta1,
+        beta2,
+        eps,
+        weightDecay,
+        clipNorm,
+        scale,
+        updateInterval,
+        scaleFront,
+        normGrowth,
+        seed,
+        WeightStorage.FP32,
+        rest);
+  }
 
   public ApolloMini {
     new Apollo(
@@ -52,6 +84,7 @@ public record ApolloMini(
         normGrowth,
         Granularity.TENSOR,
         seed,
+        weights,
         rest);
   }
 
@@ -65,7 +98,8 @@ public record ApolloMini(
         "updateInterval", 200,
         "scaleFront", false,
         "normGrowth", 1.01,
-        "seed", 0L);
+        "seed", 0L,
+        "weights", WeightStorage.FP32);
   }
 
   /** The same rule in the terms of the general one. */
@@ -84,6 +118,7 @@ public record ApolloMini(
         normGrowth,
         Granularity.TENSOR,
         seed,
+        weights,
         rest);
   }
 
@@ -95,6 +130,16 @@ public record ApolloMini(
   @Override
   public UpdateRule ruleOf(Param p) {
     return p.isWholeHiddenMatrix() ? this : general().ruleOf(p);
+  }
+
+  @Override
+  public WeightStorage storage(Param p) {
+    return weights;
+  }
+
+  @Override
+  public Optional<String> obstacleToPieces() {
+    return general().obstacleToPieces();
   }
 
   @Override

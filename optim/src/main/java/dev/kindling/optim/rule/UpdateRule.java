@@ -87,6 +87,11 @@ public sealed interface UpdateRule extends Optimizer
     return Optional.empty();
   }
 
+  /** How this parameter is stored; what is not fp32 alone this rule rounds. */
+  default WeightStorage storage(Param p) {
+    return WeightStorage.FP32;
+  }
+
   /**
    * Bytes of the state of a parameter on a device with a narrow precision, without the padding of
    * the arena.

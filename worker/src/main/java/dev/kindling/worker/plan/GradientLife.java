@@ -4,7 +4,7 @@ package dev.kindling.worker.plan;
 public enum GradientLife {
   /** In fp32 variables, which any number of backward passes add to. */
   SUMS,
-  /** As above; those that one backward pass completes a device may store in its narrow precision. */
+  /** As above; narrow on a device where one backward pass completes them. */
   NARROW_SUMS,
   /** In memory of activations, each from the product that makes it until the parameter's update. */
   PASSING

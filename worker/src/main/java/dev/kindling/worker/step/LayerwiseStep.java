@@ -27,9 +27,10 @@ import java.util.Map;
  * norm of the norms
  * </pre>
  *
- * <p>No norm of all gradients is known in time, so nothing is clipped. A parameter whose gradient is
- * not finite keeps its bits, as its state does; the others are updated, and the step tells a scale
- * of 0. Otherwise parameters and state have the bits of the step that updates behind backward.
+ * <p>No norm of all gradients is known in time, so nothing is clipped. A parameter whose gradient
+ * is not finite keeps its bits, as its state does; the others are updated, and the step tells a
+ * scale of 0. Otherwise parameters and state have the bits of the step that updates behind
+ * backward.
  *
  * <p>After Lv et al. 2023 (2306.09782), section 3.1, who call it fused backward.
  */
@@ -59,12 +60,13 @@ final class LayerwiseStep {
   Graph finish() {
     Map<Param, Value> gradients = graphs.differentiated(b);
     GradientArena.overwrite(b, Map.of());
+    // Every update waits for the token count, which the loss knows already.
+    int updates = b.nodes().size();
     List<Value> scalars = reduced(GradientArena.scalars(b));
     Value lossSum = scalars.get(0);
     Value tokenCount = scalars.get(1);
     graphs.rule().check(List.copyOf(gradients.keySet()));
     graphs.rule().declareSteps(b);
-    int updates = b.nodes().size();
     List<Value> norms = new ArrayList<>();
     gradients.forEach(
         (param, gradient) -> norms.add(update(param, gradient, lossSum, tokenCount)));

@@ -10,6 +10,7 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.Whole;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Copy;
@@ -17,9 +18,12 @@ import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.rewrite.DequantizeAgain;
 import dev.kindling.kernels.graph.rewrite.ReduceEarly;
+import dev.kindling.kernels.random.Int8Grid;
 import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.optim.rule.StateVariable;
+import dev.kindling.optim.rule.WeightStorage;
+import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.model.Projection;
@@ -131,6 +135,18 @@ public record StepGraphs(
   @Override
   public boolean keepsActivations() {
     return true;
+  }
+
+  /** On the grids of those that are stored in codes. */
+  @Override
+  public FirstValues first(FirstValues values) {
+    return (param, from, target) -> {
+      values.fill(param, from, target);
+      if (param.demand() instanceof Whole
+          && rule.ruleOf(param).storage(param) == WeightStorage.INT8) {
+        Int8Grid.nearest(target);
+      }
+    };
   }
 
   @Override
@@ -334,7 +350,8 @@ public record StepGraphs(
   /** The arena again in a graph that computes no gradient, declared as {@link #backward} does. */
   private List<Value> declaredArena(GraphBuilder b) {
     ParameterPlaces places = sharding.places();
-    return GradientArena.arena(b, GradientArena.contents(b, backward(new GraphBuilder(places), places)));
+    Map<Param, Value> gradients = backward(new GraphBuilder(places), places);
+    return GradientArena.arena(b, GradientArena.contents(b, gradients));
   }
 
   private static Value partial(GraphBuilder b, Value sum, int index, int level) {

@@ -51,7 +51,12 @@ class AdapterLayoutTest {
   private static StepGraphs graphs(ModelFamily model, Adapter adapter, StepShape shape, int zero) {
     Sharding sharding = new Sharding(zero, zero == 0 ? 1 : 2);
     return new StepGraphs(
-        model, adapter.projection(model, 1), AdaptedRank.RULE, shape, sharding, GradientLife.NARROW_SUMS);
+        model,
+        adapter.projection(model, 1),
+        AdaptedRank.RULE,
+        shape,
+        sharding,
+        GradientLife.NARROW_SUMS);
   }
 
   @ParameterizedTest

@@ -220,6 +220,8 @@ class TrainPlanTest {
         .contains("expected 0 with adamw's state in int8 (its blocks follow whole matrices)");
     assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: adam_mini, lr: 1e-3}"))
         .contains("expected 0 with adam-mini (its moments are those of whole rows and heads)");
+    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: apollo, lr: 1, weights: int8}"))
+        .contains("expected 0 with apollo's weights in int8 (their groups follow whole matrices)");
     assertThat(plan(SMALLEST, "ranks=2", two, "optimizer={type: lion, lr: 1e-3}").mesh().zero())
         .isEqualTo(1);
   }
@@ -248,11 +250,13 @@ class TrainPlanTest {
         .contains("with mesh.zero 2 or 3");
     assertThat(plan(SMALLEST, bf16, "device=cuda", "ranks=4", "mesh.zero=1").gradientLife())
         .isEqualTo(GradientLife.NARROW_SUMS);
-    assertThat(plan(SMALLEST, "device=cuda", "ranks=4").gradientLife()).isEqualTo(GradientLife.NARROW_SUMS);
+    assertThat(plan(SMALLEST, "device=cuda", "ranks=4").gradientLife())
+        .isEqualTo(GradientLife.NARROW_SUMS);
     assertThat(plan(SMALLEST, "device=cuda", "ranks=2").gradientLife()).isEqualTo(GradientLife.SUMS);
     assertThat(plan(SMALLEST, "ranks=4").gradientLife()).isEqualTo(GradientLife.SUMS);
     String fp32 = "memory.gradients=fp32";
-    assertThat(plan(SMALLEST, fp32, "device=cuda", "ranks=4").gradientLife()).isEqualTo(GradientLife.SUMS);
+    assertThat(plan(SMALLEST, fp32, "device=cuda", "ranks=4").gradientLife())
+        .isEqualTo(GradientLife.SUMS);
   }
 
   @Test
@@ -279,6 +283,15 @@ class TrainPlanTest {
                 "ranks=4",
                 "optimizer={type: mezo, lr: 1e-6}"))
         .contains("memory.gradients: expected auto, fp32 or bf16 with optimizer mezo");
+  }
+
+  /** A rule of a fixed kind has no type word, neither read nor written. */
+  @Test
+  void theRuleOfTheRestComesBackFromTheResolvedFile() {
+    String rest = "rest: {lr: 0.002, clip_norm: 0, master: false, state: int8}";
+    TrainPlan plan =
+        plan(SMALLEST, "optimizer={type: apollo_mini, lr: 0.01, weights: int8, " + rest + "}");
+    assertThat(PlanReader.fromYaml(PlanReader.toYaml(plan))).isEqualTo(plan);
   }
 
   private static String[] with(String[] sets, String... more) {

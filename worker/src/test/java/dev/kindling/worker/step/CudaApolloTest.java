@@ -26,7 +26,7 @@ class CudaApolloTest {
   private static final int STEPS = 20;
 
   /** Wide matrices without and with columns in multiples of 8, tall and square ones. */
-  private static Llama model() {
+  static Llama model() {
     return new Llama(
         256,
         2,

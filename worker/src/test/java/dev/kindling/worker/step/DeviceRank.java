@@ -6,9 +6,7 @@ import dev.kindling.comm.loopback.LoopbackCommunicator;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.Memory;
-import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.memory.Span;
-import dev.kindling.kernels.random.Initialization;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.model.Full;
@@ -34,25 +32,34 @@ final class DeviceRank implements AutoCloseable {
 
   /** A projection that trains less than everything, from its own first values. */
   DeviceRank(ModelFamily model, Projection projection, Backend backend) {
+    this(
+        new StepGraphs(
+            model, projection, new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0), shape()),
+        backend);
+  }
+
+  private static StepShape shape() {
+    return new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, false, 1);
+  }
+
+  DeviceRank(ModelFamily model, boolean maskDocuments, Backend backend, Optimizer rule) {
+    this(graphs(model, maskDocuments, rule, 0), backend);
+  }
+
+  DeviceRank(StepGraphs graphs, Backend backend) {
     this.backend = backend;
-    AdamW rule = new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0);
-    StepGraphs graphs = new StepGraphs(model, projection, rule, shape(false));
     program = StepProgram.compile(graphs, backend, alone);
     program.fill(SEED);
   }
 
-  private static StepShape shape(boolean maskDocuments) {
-    return new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1);
-  }
-
-  DeviceRank(ModelFamily model, boolean maskDocuments, Backend backend, Optimizer rule) {
-    this.backend = backend;
-    StepShape shape = shape(maskDocuments);
-    program = StepProgram.compile(new StepGraphs(model, new Full(), rule, shape), backend, alone);
-    for (Param param : program.params()) {
-      Initialization.fill(param, SEED, program.memory().span(param.name()));
-      program.memory().publish(param.name());
-    }
+  /**
+   * @param microSteps of a step, 0 for any number
+   */
+  static StepGraphs graphs(
+      ModelFamily model, boolean maskDocuments, Optimizer rule, int microSteps) {
+    StepShape shape =
+        new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1, microSteps);
+    return new StepGraphs(model, new Full(), rule, shape);
   }
 
   StepProgram program() {

@@ -15,15 +15,18 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.rewrite.Recompute.Level;
 import dev.kindling.kernels.memory.MemoryPlan;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.kernels.random.Int8Grid;
 import dev.kindling.optim.rule.AdamState;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Apollo;
 import dev.kindling.optim.rule.ApolloMini;
 import dev.kindling.optim.rule.Granularity;
 import dev.kindling.optim.rule.UpdateRule;
+import dev.kindling.optim.rule.WeightStorage;
 import dev.kindling.worker.plan.GradientLife;
 import dev.kindling.worker.shard.Held;
 import dev.kindling.worker.shard.Sharding;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -60,7 +63,21 @@ class LayerwiseStepTest {
             Granularity.CHANNEL,
             3,
             Optional.empty()),
-        new ApolloMini(0.01, 0.9, 0.95, 1e-6, 0.1, 0, auto, 7, true, 1.01, 3, Optional.of(ADAMW)));
+        new ApolloMini(0.01, 0.9, 0.95, 1e-6, 0.1, 0, auto, 7, true, 1.01, 3, Optional.of(ADAMW)),
+        new ApolloMini(
+            0.01,
+            0.9,
+            0.95,
+            1e-6,
+            0.1,
+            0,
+            auto,
+            7,
+            false,
+            1.01,
+            3,
+            WeightStorage.INT8,
+            Optional.of(ADAMW)));
   }
 
   private static StepGraphs graphs(UpdateRule rule, Sharding sharding) {
@@ -96,6 +113,49 @@ class LayerwiseStepTest {
         assertThat(layerwise.bits(Role.NARROW_STATE)).isEqualTo(plain.bits(Role.NARROW_STATE));
         // Loss, tokens and votes, each with its padding.
         assertThat(layerwise.bits(Role.GRADIENT)).hasSize(3 * 16);
+      }
+    }
+  }
+
+  /** What a device stores in codes is on a grid at every moment: a checkpoint loses no bit. */
+  @Test
+  void quantizedWeightsStayOnTheirGridsAndGoOnFromACheckpoint() {
+    StepGraphs graphs = graphs(rules().get(3), Sharding.none()).with(GradientLife.PASSING);
+    try (StepRank whole = rank(graphs);
+        StepRank resumed = rank(graphs)) {
+      float first = whole.step(0, SEQUENCES).loss();
+      for (int step = 1; step < 10; step++) {
+        whole.step(step * SEQUENCES, SEQUENCES);
+      }
+      List<Held> tensors = new ArrayList<>(whole.program().weights());
+      tensors.addAll(whole.program().state());
+      for (Held held : tensors) {
+        float[] content = contents(whole, held.name());
+        if (held.name().contains("_proj") && !held.name().startsWith("state/")) {
+          content = recoded(content);
+        }
+        resumed.program().memory().span(held.name()).put(content);
+      }
+      for (int step = 10; step < 20; step++) {
+        StepOutcome expected = whole.step(step * SEQUENCES, SEQUENCES);
+        assertThat(resumed.stepAs(step + 1, step * SEQUENCES, SEQUENCES)).isEqualTo(expected);
+      }
+      assertThat(resumed.bits(Role.PARAMETER)).isEqualTo(whole.bits(Role.PARAMETER));
+      assertThat(resumed.bits(Role.STATE)).isEqualTo(whole.bits(Role.STATE));
+      assertThat(whole.step(0, SEQUENCES).loss()).isLessThan(first);
+    }
+  }
+
+  /** Through the codes of a device and back. */
+  private static float[] recoded(float[] values) {
+    try (Span span = Span.allocate((long) values.length * Float.BYTES)) {
+      span.put(values);
+      try (Span coded = Int8Grid.encode(span)) {
+        ByteBuffer codes = coded.buffer();
+        int grids = (int) Int8Grid.gridsOf(coded.bytes());
+        ByteBuffer words = codes.slice(grids, codes.capacity() - grids);
+        Int8Grid.decode(codes, words, 0, span);
+        return span.toFloats();
       }
     }
   }
@@ -173,10 +233,11 @@ class LayerwiseStepTest {
     StepGraphs behind = graphs(rules().get(1), Sharding.none());
     Graph finish = behind.with(GradientLife.PASSING).finish();
     assertThat(finish.variables()).noneMatch(variable -> variable.name().startsWith("grad/"));
-    long gradients =
-        finish.params().stream().mapToLong(param -> param.type().bytes()).sum();
+    long largest =
+        finish.params().stream().mapToLong(param -> param.type().bytes()).max().orElseThrow();
     long more = MemoryPlan.of(finish).totalBytes() - MemoryPlan.of(behind.finish()).totalBytes();
-    assertThat(more).isLessThan(gradients / 2);
+    // The table is the head too, so that its gradient is alive beside each of the others.
+    assertThat(more).isLessThanOrEqualTo(3 * largest);
     for (Precision precision : Precision.values()) {
       LayoutCheck.check(finish, Layout.of(finish, precision, GroupRules.ALL));
       LayoutCheck.check(finish, Layout.of(finish, precision, GroupRules.NONE));

@@ -6,12 +6,17 @@ import static org.assertj.core.api.Assertions.within;
 import dev.kindling.kernels.backend.cuda.CudaBytes;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.rewrite.Recompute.Level;
+import dev.kindling.optim.rule.AdamState;
 import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.ApolloMini;
+import dev.kindling.optim.rule.WeightStorage;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.Gpt2;
 import dev.kindling.worker.model.Llama;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.plan.GradientLife;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -107,6 +112,48 @@ class ModelMemoryTest {
     double saved = gib(wide) - gib(wide.withNarrowGradients());
     assertThat(saved).isCloseTo(2 * 1_338_982_400.0 / GIB, within(0.001));
     assertThat(gib(wide.withNarrowGradients())).isLessThan(34.0);
+  }
+
+  /** 6.48e9 elements of hidden matrices, of which nothing else is stored. */
+  @Test
+  void sevenBillionParametersTrainInLessThanNineAndAHalfBillionBytes() {
+    AdamW rest = new AdamW(0.01, 0.9, 0.999, 1e-6, 0, 0, false, AdamState.INT8);
+    ApolloMini rule =
+        new ApolloMini(
+            0.01,
+            0.9,
+            0.999,
+            1e-6,
+            0,
+            0,
+            Optional.of(128.0),
+            200,
+            false,
+            1.01,
+            0,
+            WeightStorage.INT8,
+            Optional.of(rest));
+    StepShape shape = new StepShape(256, 256, false, 1, 1, BLOCKS);
+    StepGraphs graphs =
+        new StepGraphs(llama(4096, 32, 32, 11008), new Full(), rule, shape)
+            .with(GradientLife.PASSING);
+    List<Graph> programs = graphs.programs();
+    CudaBytes bytes =
+        CudaBytes.of(
+            TrainStep.variables(programs),
+            programs,
+            Precision.BF16,
+            CudaBytes.H100_MULTIPROCESSORS);
+    long hidden = 32L * (4L * 4096 * 4096 + 3L * 4096 * 11008);
+    assertThat(bytes.codes()).isEqualTo(hidden * 132 / 128);
+    // Gains keep their masters.
+    assertThat(bytes.variables().get(Role.PARAMETER)).isEqualTo(65L * 4096 * 4);
+    assertThat(bytes.copies()).isEqualTo(2 * (2L * 32000 * 4096 + 65L * 4096));
+    // The largest gradient is that of the table, in fp32, and little else is alive then.
+    assertThat(bytes.activations()).isBetween(32000L * 4096 * 4, 32000L * 4096 * 4 + 80_000_000);
+    // Gate and up of one layer in bf16.
+    assertThat(bytes.scratch()).isEqualTo(2L * 4096 * 11008 * 2);
+    assertThat(bytes.total()).as("%s", bytes).isLessThan(9_500_000_000L);
   }
 
   /** Every kernel that binds a matrix must do with its bf16 copy. */

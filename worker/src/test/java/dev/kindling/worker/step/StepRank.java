@@ -128,6 +128,12 @@ final class StepRank implements AutoCloseable {
     return step(first, count, false);
   }
 
+  /** One step whose update has this number. */
+  StepOutcome stepAs(long update, int first, int count) {
+    updates = update - 1;
+    return step(first, count);
+  }
+
   /** The next update has this number again. */
   void takeBackUpdate() {
     updates--;

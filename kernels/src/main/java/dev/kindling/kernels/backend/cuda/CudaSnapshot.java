@@ -127,7 +127,8 @@ final class CudaSnapshot implements Snapshot {
       case CODES -> {
         ByteBuffer coded = copy.bytes().buffer();
         int first = Math.toIntExact(from / Float.BYTES);
-        int grid = (int) Int8Grid.gridsOf(coded.capacity()) + first / Int8Grid.GROUP * Integer.BYTES;
+        int grids = (int) Int8Grid.gridsOf(coded.capacity());
+        int grid = grids + first / Int8Grid.GROUP * Integer.BYTES;
         ByteBuffer codes = coded.slice(first, coded.capacity() - first);
         Int8Grid.decode(codes, coded.slice(grid, coded.capacity() - grid), first, target);
       }

@@ -157,7 +157,8 @@ final class Rejoin {
     LedgerChain chain = head == null ? LedgerChain.begin() : LedgerChain.at(head);
     long measured = lastDue(steps, plan.validation().everySteps());
     for (LoggedStep step : steps) {
-      program.replay(step.step(), step.rate(), step.skipped(), step.slopes());
+      program.slopes().begin(step.step(), step.rate());
+      program.slopes().apply(step.skipped(), step.slopes());
       chain.add(step.step(), step.lossBits(), step.gradNormBits(), step.samples());
       if (!step.skipped()) {
         spikes.observe(step.step(), step.loss(), step.gradNorm());

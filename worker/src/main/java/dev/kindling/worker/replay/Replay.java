@@ -108,8 +108,9 @@ public final class Replay implements AutoCloseable {
     for (int i = 0; i < slopes.length; i++) {
       slopes[i] = directions.get(i).slope();
     }
-    program.write(0, first.step(), first.rate(), first.skipped(), slopes);
-    program.program().run();
+    program.begin(first.step(), first.rate());
+    program.apply(first.skipped(), slopes);
+    memory.await(0);
     last = first.step();
   }
 
@@ -149,6 +150,6 @@ public final class Replay implements AutoCloseable {
 
   @Override
   public void close() {
-    Closing.all(List.of(program.program(), memory));
+    Closing.all(List.of(program, memory));
   }
 }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.kindling.kernels.graph.PlanException;
 import org.junit.jupiter.api.Test;
 
 class ObjectiveTest {
@@ -36,7 +35,7 @@ class ObjectiveTest {
     assertThat(new Accuracy("questions", 4).value(false)).isZero();
     assertThatThrownBy(() -> F1.value(true)).isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(() -> new F1("", 0, 0))
-        .isInstanceOf(PlanException.class)
+        .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("questions")
         .hasMessageContaining("batch")
         .hasMessageContaining("tokens");

@@ -12,7 +12,7 @@ import dev.kindling.worker.ledger.LedgerHistory;
 import dev.kindling.worker.ledger.LedgerStep;
 import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.replay.BaseHash;
+import dev.kindling.worker.replay.FirstWeights;
 import dev.kindling.worker.replay.SlopeLog;
 import dev.kindling.worker.replay.SlopeRecord;
 import dev.kindling.worker.step.StepProgram;
@@ -133,7 +133,7 @@ final class Rejoin {
   }
 
   private void expectBase(Path runDir) {
-    String found = BaseHash.of(program.memory(), program.weights());
+    String found = FirstWeights.of(program.memory(), program.weights());
     Optional<String> expected;
     try {
       expected = SlopeLog.base(runDir);

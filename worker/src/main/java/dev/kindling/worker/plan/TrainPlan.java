@@ -106,9 +106,7 @@ public record TrainPlan(
     if (optimizer instanceof Mezo) {
       forwardOnly(errors, adapter, mesh, memory);
     }
-    if (memory != null && optimizer != null) {
-      memory.check(optimizer, errors);
-    }
+    MemorySpec.check(memory, optimizer, errors);
     if (mesh != null && mesh.zero() > 0 && optimizer instanceof Optimizer descent) {
       descent.rules().stream()
           .flatMap(rule -> rule.obstacleToPieces().stream())

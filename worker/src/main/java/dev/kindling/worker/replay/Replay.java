@@ -64,7 +64,7 @@ public final class Replay implements AutoCloseable {
    * @throws PlanException if they are not
    */
   public void expectBase(SlopeHeader header) {
-    String found = BaseHash.of(memory, weights());
+    String found = FirstWeights.of(memory, weights());
     if (header.base().isPresent() && !header.base().get().equals(found)) {
       throw new PlanException(
           "BASE: expected the weights with which the run began, hash "

@@ -12,6 +12,8 @@ import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.HalfwordNormal;
 import dev.kindling.kernels.random.StochasticRounding;
+import dev.kindling.optim.objective.Loss;
+import dev.kindling.optim.objective.Objective;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -39,10 +41,23 @@ import java.util.Optional;
  * @param master whether matrices have an fp32 master; without, each is bf16 alone on a GPU, rounded
  *     at random so that updates far below its precision count in the mean. The CPU keeps fp32 with
  *     the same values.
+ * @param objective what a step makes better; the loss of the training data if not said
  */
 public record Mezo(
-    double lr, double eps, int directions, double weightDecay, double sparsity, boolean master)
+    double lr,
+    double eps,
+    int directions,
+    double weightDecay,
+    double sparsity,
+    boolean master,
+    Objective objective)
     implements Descent {
+
+  /** Lowers the loss of the training data. */
+  public Mezo(
+      double lr, double eps, int directions, double weightDecay, double sparsity, boolean master) {
+    this(lr, eps, directions, weightDecay, sparsity, master, new Loss());
+  }
 
   public Mezo {
     new Expectation()
@@ -56,7 +71,18 @@ public record Mezo(
 
   public static Map<String, Object> defaults() {
     return Map.of(
-        "eps", 1e-3, "directions", 1, "weightDecay", 0.0, "sparsity", 0.0, "master", false);
+        "eps",
+        1e-3,
+        "directions",
+        1,
+        "weightDecay",
+        0.0,
+        "sparsity",
+        0.0,
+        "master",
+        false,
+        "objective",
+        new Loss());
   }
 
   /** Whether a parameter moves at all. */

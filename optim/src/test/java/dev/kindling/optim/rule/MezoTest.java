@@ -12,6 +12,7 @@ import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.optim.objective.Loss;
 import org.junit.jupiter.api.Test;
 
 class MezoTest {
@@ -33,7 +34,8 @@ class MezoTest {
         .containsEntry("weightDecay", 0.0)
         .containsEntry("sparsity", 0.0)
         .containsEntry("master", false)
-        .hasSize(5);
+        .containsEntry("objective", new Loss())
+        .hasSize(6);
   }
 
   @Test

@@ -70,6 +70,11 @@ public record EncodedQuestion(List<Continuation> choices, int answer) {
     return tokenizer.encode(text.getBytes(StandardCharsets.UTF_8));
   }
 
+  /** The right choice behind the prompt. */
+  public Continuation right() {
+    return choices.get(answer);
+  }
+
   /**
    * Whether the right choice has the largest score; of equal ones the first is taken.
    *

@@ -12,7 +12,7 @@ import dev.kindling.worker.ledger.LedgerHistory;
 import dev.kindling.worker.ledger.LedgerStep;
 import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.replay.BaseHash;
+import dev.kindling.worker.replay.FirstWeights;
 import dev.kindling.worker.replay.SlopeLog;
 import dev.kindling.worker.replay.SlopeRecord;
 import dev.kindling.worker.step.StepProgram;
@@ -133,7 +133,7 @@ final class Rejoin {
   }
 
   private void expectBase(Path runDir) {
-    String found = BaseHash.of(program.memory(), program.weights());
+    String found = FirstWeights.of(program.memory(), program.weights());
     Optional<String> expected;
     try {
       expected = SlopeLog.base(runDir);
@@ -157,7 +157,8 @@ final class Rejoin {
     LedgerChain chain = head == null ? LedgerChain.begin() : LedgerChain.at(head);
     long measured = lastDue(steps, plan.validation().everySteps());
     for (LoggedStep step : steps) {
-      program.replay(step.step(), step.rate(), step.skipped(), step.slopes());
+      program.slopes().begin(step.step(), step.rate());
+      program.slopes().apply(step.skipped(), step.slopes());
       chain.add(step.step(), step.lossBits(), step.gradNormBits(), step.samples());
       if (!step.skipped()) {
         spikes.observe(step.step(), step.loss(), step.gradNorm());

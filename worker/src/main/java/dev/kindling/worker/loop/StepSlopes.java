@@ -6,7 +6,7 @@ import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.plan.TrainPlan;
-import dev.kindling.worker.replay.BaseHash;
+import dev.kindling.worker.replay.FirstWeights;
 import dev.kindling.worker.replay.SlopeHeader;
 import dev.kindling.worker.replay.SlopeLog;
 import dev.kindling.worker.replay.SlopeWriter;
@@ -46,7 +46,7 @@ final class StepSlopes implements AutoCloseable {
     // Every rank makes the hash, since none may keep the others waiting in the first step.
     Optional<String> begun =
         keeps && progress.step() == 0
-            ? Optional.of(BaseHash.of(program.memory(), program.weights()))
+            ? Optional.of(FirstWeights.of(program.memory(), program.weights()))
             : Optional.empty();
     String trajectory = Rejoin.trajectory(plan, progress);
     SlopeHeader header =

@@ -17,6 +17,7 @@ final class TrainLoop {
   private final TrainPlan plan;
   private final StepProgram program;
   private final BatchReader batches;
+  private final Optional<ObjectiveSteps> objective;
   private final Communicator data;
   private final RankContext context;
   private final Checkpointing checkpoints;
@@ -29,6 +30,7 @@ final class TrainLoop {
       TrainPlan plan,
       StepProgram program,
       BatchReader batches,
+      Optional<ObjectiveSteps> objective,
       Communicator data,
       RankContext context,
       Checkpointing checkpoints,
@@ -36,6 +38,7 @@ final class TrainLoop {
     this.plan = plan;
     this.program = program;
     this.batches = batches;
+    this.objective = objective;
     this.data = data;
     this.context = context;
     this.checkpoints = checkpoints;
@@ -101,7 +104,8 @@ final class TrainLoop {
         pause = pausesAfter(submitted);
       }
       if (pause || submitted - progress.step() == program.stepsInFlight()) {
-        StepOutcome outcome = program.outcome();
+        StepOutcome outcome =
+            objective.map(ObjectiveSteps::outcome).orElseGet(program::outcome);
         progress.finished(outcome);
         watch.finished(progress, outcome);
         pulse.done(progress.step());
@@ -130,6 +134,12 @@ final class TrainLoop {
     int microSteps = plan.arithmetic().microStepsPerShard();
     double factor = plan.schedule().factor(step, plan.steps());
     watch.ledger().begin(step);
+    if (objective.isPresent()) {
+      boolean vote = context.stop().poll() == StopRequest.CHECKPOINT_AND_STOP;
+      objective.get().submit(step, factor, vote, watch.ledger());
+      pulse.moved();
+      return;
+    }
     for (int shard = 0; shard < shards; shard++) {
       for (int micro = 0; micro < microSteps; micro++) {
         Batch batch = batches.next();

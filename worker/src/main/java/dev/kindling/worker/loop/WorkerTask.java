@@ -128,6 +128,7 @@ public final class WorkerTask {
     StartPoint start = new StartPoint(identity, program, checkpoints, data, context.events());
     Progress progress = start.begin();
     Optional<Validation> validation = Validation.open(plan, shards, questions, program, data);
+    Optional<ObjectiveSteps> objective = ObjectiveSteps.open(plan, shards, program, data);
     try {
       new Rejoin(assignment, plan, program, context, data).goOn(progress, validation);
       Optional<WorkerResult> result = Optional.empty();
@@ -138,7 +139,9 @@ public final class WorkerTask {
             BatchReader batches =
                 BatchReader.training(
                     shards, slice(plan, data), plan.seed(), progress.step(), progress.leftOut())) {
-          TrainLoop loop = new TrainLoop(plan, program, batches, data, context, checkpoints, watch);
+          TrainLoop loop =
+              new TrainLoop(
+                  plan, program, batches, objective, data, context, checkpoints, watch);
           result = loop.run(progress, validation);
           if (result.isEmpty()) {
             enter(Phase.RESTORE);
@@ -148,6 +151,7 @@ public final class WorkerTask {
       }
       return result.get();
     } finally {
+      objective.ifPresent(ObjectiveSteps::close);
       validation.ifPresent(Validation::close);
     }
   }

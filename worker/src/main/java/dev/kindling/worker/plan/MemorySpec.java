@@ -6,6 +6,7 @@ import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Mezo;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a step fits into memory.
@@ -17,8 +18,8 @@ import java.util.Optional;
  *     start, which is written to the run folder
  * @param gradients how gradients of matrices are stored; {@code auto} takes bf16 where a step
  *     writes each of them once
- * @param weights where the matrices of layers lie; {@code host} copies each layer to the device while
- *     the one before computes, for models larger than the device (optimizer mezo alone)
+ * @param weights where the matrices of layers lie; {@code host} copies each layer to the device
+ *     while the one before computes, for models larger than the device (optimizer mezo alone)
  */
 public record MemorySpec(
     Recomputation recompute,
@@ -46,10 +47,13 @@ public record MemorySpec(
         .orThrow();
   }
 
-  /** What the descent cannot follow. */
-  void check(Descent descent, Expectation errors) {
+  /** What the descent cannot follow. A section is null when the binder has refused it already. */
+  static void check(@Nullable MemorySpec spec, @Nullable Descent descent, Expectation errors) {
     errors.that(
-        weights == WeightPlace.DEVICE || (descent instanceof Mezo mezo && !mezo.master()),
+        spec == null
+            || descent == null
+            || spec.weights == WeightPlace.DEVICE
+            || (descent instanceof Mezo mezo && !mezo.master()),
         "memory.weights",
         "device without optimizer mezo and its master false (backward and masters want them there)",
         WeightPlace.HOST);

@@ -111,9 +111,7 @@ public record TrainPlan(
           "0 with a fresh adapter (half of its factors begin at 0: so would their threshold)",
           mezo.sparsity());
     }
-    if (memory != null && optimizer != null) {
-      memory.check(optimizer, errors);
-    }
+    MemorySpec.check(memory, optimizer, errors);
     if (mesh != null && mesh.zero() > 0 && optimizer instanceof Optimizer descent) {
       descent.rules().stream()
           .flatMap(rule -> rule.obstacleToPieces().stream())

@@ -64,7 +64,7 @@ public final class Replay implements AutoCloseable {
    * @throws PlanException if they are not
    */
   public void expectBase(SlopeHeader header) {
-    String found = BaseHash.of(memory, weights());
+    String found = FirstWeights.of(memory, weights());
     if (header.base().isPresent() && !header.base().get().equals(found)) {
       throw new PlanException(
           "BASE: expected the weights with which the run began, hash "
@@ -111,8 +111,9 @@ public final class Replay implements AutoCloseable {
     for (int i = 0; i < slopes.length; i++) {
       slopes[i] = directions.get(i).slope();
     }
-    program.write(0, first.step(), first.rate(), first.skipped(), slopes);
-    program.program().run();
+    program.begin(first.step(), first.rate());
+    program.apply(first.skipped(), slopes);
+    memory.await(0);
     last = first.step();
   }
 
@@ -152,6 +153,6 @@ public final class Replay implements AutoCloseable {
 
   @Override
   public void close() {
-    Closing.all(List.of(program.program(), memory));
+    Closing.all(List.of(program, memory));
   }
 }

@@ -231,6 +231,16 @@ public record MezoStep(
     return Optional.of(b.build());
   }
 
+  @Override
+  public List<Graph> points() {
+    List<Graph> graphs = new ArrayList<>();
+    int directions = rule.objective().file().isPresent() ? rule.directions() : 0;
+    for (int direction = 0; direction < directions; direction++) {
+      graphs.add(PointPass.sentence(this, direction));
+    }
+    return graphs;
+  }
+
   private void update(GraphBuilder b, Value projected, Value scale) {
     for (Param param : b.params()) {
       if (Mezo.moves(param)) {

@@ -4,31 +4,64 @@ import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.StepScalar;
+import dev.kindling.kernels.memory.Closing;
 import dev.kindling.kernels.memory.Span;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
- * The compiled {@link TrainStep#replay} and where the host writes what it reads.
+ * Zeroth-order updates whose slopes the host gives: of steps that were made before, or of an
+ * objective that the host finds.
  *
- * @param memory that the program was compiled over
+ * @param program the compiled {@link TrainStep#replay}
+ * @param points the compiled {@link TrainStep#points}
  */
-public record SlopeReplay(Program program, Memory memory) {
+public record SlopeReplay(Program program, PointPass points) implements AutoCloseable {
+
+  /** Without points. */
+  public SlopeReplay(Program program, Memory memory) {
+    this(program, new PointPass(List.of(), memory));
+  }
 
   /**
-   * Writes what a step was, for the next run in this slot.
+   * Begins a step: its number picks the random numbers.
    *
-   * @param step number of the step, which picks its random numbers
-   * @param rate learning rate as the step's update used it
-   * @param skipped whether every parameter kept its bits
+   * @param rate learning rate as the step's update uses it
+   */
+  public void begin(long step, float rate) {
+    points.memory().await(0);
+    Span block = points.memory().span(GraphBuilder.stepName(0), 0);
+    block.putFloat(StepScalar.LEARNING_RATE.ordinal(), rate);
+    block.putFloat(StepScalar.STEP.ordinal(), step);
+  }
+
+  /**
+   * Applies the update of the step that was begun.
+   *
+   * @param skipped whether every parameter keeps its bits
    * @param slopes along the directions of the step
    */
-  public void write(int slot, long step, float rate, boolean skipped, float[] slopes) {
-    Span given = memory.span(MezoStep.GIVEN, slot);
+  public void apply(boolean skipped, float[] slopes) {
+    Memory memory = points.memory();
+    memory.await(0);
+    Span given = memory.span(MezoStep.GIVEN, 0);
     for (int i = 0; i < slopes.length; i++) {
       given.putFloat(i, slopes[i]);
     }
-    memory.span(MezoStep.GIVEN_SCALE, slot).putFloat(0, skipped ? 0f : 1f);
-    Span block = memory.span(GraphBuilder.stepName(0), slot);
-    block.putFloat(StepScalar.LEARNING_RATE.ordinal(), rate);
-    block.putFloat(StepScalar.STEP.ordinal(), step);
+    memory.span(MezoStep.GIVEN_SCALE, 0).putFloat(0, skipped ? 0f : 1f);
+    program.submit(0);
+  }
+
+  void dryRun() {
+    begin(1, 0f);
+    points.programs().forEach(pass -> pass.submit(0));
+    program.submit(0);
+  }
+
+  @Override
+  public void close() {
+    List<AutoCloseable> parts = new ArrayList<>(points.programs());
+    parts.add(program);
+    Closing.all(parts);
   }
 }

@@ -35,6 +35,24 @@ public final class StepOutcome {
     this(new float[] {lossSum, tokenCount, gradNorm, scale, stopVotes});
   }
 
+  /**
+   * A zeroth-order one whose slopes the host found.
+   *
+   * @param slopes along its directions, all 0 in a step that was skipped
+   */
+  public StepOutcome(
+      float lossSum, float tokenCount, float scale, float stopVotes, float[] slopes) {
+    this(new float[SCALARS + slopes.length]);
+    double squares = 0;
+    for (int i = 0; i < slopes.length; i++) {
+      squares += (double) slopes[i] * slopes[i];
+      scalars[SCALARS + i] = slopes[i];
+    }
+    float norm = (float) Math.sqrt(squares / slopes.length);
+    float[] first = {lossSum, tokenCount, norm, scale, stopVotes};
+    System.arraycopy(first, 0, scalars, 0, SCALARS);
+  }
+
   /** Copies a row of as many numbers as this holds, in the order of the constructor. */
   StepOutcome take(float[] rows, int row) {
     System.arraycopy(rows, row * scalars.length, scalars, 0, scalars.length);

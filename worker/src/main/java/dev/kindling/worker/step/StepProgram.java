@@ -85,8 +85,9 @@ public final class StepProgram implements AutoCloseable {
         graphs.shape().scores()
             ? Optional.of(new SequenceScore(compiled.get(micros + 3 + levels), memory))
             : Optional.empty();
-    Program last = compiled.get(all.size() - 1);
-    replay = graphs.replay().map(graph -> new SlopeReplay(last, memory));
+    List<Program> last = compiled.subList(all.size() - 1 - graphs.points().size(), all.size());
+    PointPass points = new PointPass(last.subList(0, last.size() - 1), memory);
+    replay = graphs.replay().map(one -> new SlopeReplay(last.get(last.size() - 1), points));
     long planned = CompiledPrograms.variableBytes(memory) + finish.activationBytes();
     bytesPeak = backend.bytesReserved().orElse(planned);
     stepBlocks = StepBlocks.of(graphs.descent(), memory);
@@ -259,11 +260,9 @@ public final class StepProgram implements AutoCloseable {
     return used;
   }
 
-  /** Makes the update of an earlier zeroth-order step again; see {@link SlopeReplay#write}. */
-  public void replay(long step, float rate, boolean skipped, float[] slopes) {
-    memory.await(slot);
-    replay.orElseThrow().write(slot, step, rate, skipped, slopes);
-    submit(replay.orElseThrow().program());
+  /** Updates with slopes of the host, of a zeroth-order run; not while a step is in flight. */
+  public SlopeReplay slopes() {
+    return replay.orElseThrow();
   }
 
   /** Reads the outcome of a step before another run may write over it. */
@@ -370,7 +369,7 @@ public final class StepProgram implements AutoCloseable {
       sequence().fillForDryRun();
       score();
     }
-    replay.ifPresent(own -> submit(own.program()));
+    replay.ifPresent(SlopeReplay::dryRun);
     DRY_RUN_CLEARS.forEach(memory::clear);
   }
 
@@ -385,7 +384,7 @@ public final class StepProgram implements AutoCloseable {
   @Override
   public void close() {
     List<AutoCloseable> parts = new ArrayList<>();
-    replay.ifPresent(own -> parts.add(own.program()));
+    replay.ifPresent(parts::add);
     score.ifPresent(one -> parts.add(one.program()));
     parts.addAll(List.of(spread, evaluate));
     parts.addAll(stash);

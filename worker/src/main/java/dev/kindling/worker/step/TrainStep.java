@@ -64,6 +64,11 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
   /** Working copies of the weights from the masters of all ranks. */
   Graph spread();
 
+  /** One sequence at the two points of each direction, for an objective that the host finds. */
+  default List<Graph> points() {
+    return List.of();
+  }
+
   /** The update alone, with slopes that the host gives; of a zeroth-order step only. */
   default Optional<Graph> replay() {
     return Optional.empty();
@@ -95,7 +100,7 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
 
   /**
    * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread,
-   * {@link SequenceScore} where questions are asked, and {@link #replay}.
+   * {@link SequenceScore} where questions are asked, {@link #points}, and {@link #replay}.
    */
   default List<Graph> programs() {
     List<Graph> programs = new ArrayList<>(microSteps());
@@ -108,6 +113,7 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
     if (shape().scores()) {
       programs.add(SequenceScore.sentence(this));
     }
+    programs.addAll(points());
     replay().ifPresent(programs::add);
     return programs;
   }

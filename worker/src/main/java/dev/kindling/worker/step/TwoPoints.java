@@ -101,6 +101,12 @@ final class TwoPoints {
     }
   }
 
+  /** What a value of the forward pass is at plus and at minus, once it is written. */
+  List<Value> at(Value value) {
+    Pair pair = java.util.Objects.requireNonNull(written.get(value.id()));
+    return List.of(pair.plus(), pair.minus());
+  }
+
   private void twice(Node node, List<Pair> inputs) {
     List<Value> plus = out.add(node.op(), inputs.stream().map(Pair::plus).toArray(Value[]::new));
     boolean same =

@@ -17,10 +17,10 @@ import java.util.zip.CRC32C;
  * the fp32 numbers, as the host sees them, so a GPU's weights in bf16 hash as the CPU's. It is to
  * tell bases apart, not forgers, and a CRC costs a tenth of what SHA-256 over 32 GB would.
  */
-public final class BaseHash {
+public final class FirstWeights {
   private static final int PIECE_BYTES = 4 << 20;
 
-  private BaseHash() {}
+  private FirstWeights() {}
 
   /**
    * @param weights whole, in any order

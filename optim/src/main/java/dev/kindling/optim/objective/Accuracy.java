@@ -1,0 +1,35 @@
+package dev.kindling.optim.objective;
+
+import dev.kindling.kernels.graph.Expectation;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Share of the questions whose right choice is the likeliest, by the mean log-probability of its
+ * tokens.
+ *
+ * @param questions file as {@code validation.choices} reads it
+ * @param batch questions of a step
+ */
+public record Accuracy(String questions, int batch) implements Objective {
+  public Accuracy {
+    new Expectation()
+        .notEmpty("questions", questions, "a file of questions")
+        .atLeast("batch", batch, 1)
+        .orThrow();
+  }
+
+  public static Map<String, Object> defaults() {
+    return Map.of("batch", 16);
+  }
+
+  @Override
+  public Optional<String> file() {
+    return Optional.of(questions);
+  }
+
+  @Override
+  public double value(boolean right) {
+    return right ? 1 : 0;
+  }
+}

@@ -1,0 +1,39 @@
+package dev.kindling.optim.objective;
+
+import dev.kindling.kernels.graph.Expectation;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Mean F1 between the words of a written answer and those of the right choice, after {@link Words}:
+ * 2 P R / (P + R), P and R the shares of the written and the right words that both have (Rajpurkar
+ * et al. 2016, 1606.05250, section 6).
+ *
+ * @param questions file as {@code validation.choices} reads it; of its choices the right one alone
+ *     counts
+ * @param batch questions of a step
+ * @param tokens that an answer is written in at most, greedily, up to an end of text
+ */
+public record F1(String questions, int batch, int tokens) implements Objective {
+  public F1 {
+    new Expectation()
+        .notEmpty("questions", questions, "a file of questions")
+        .atLeast("batch", batch, 1)
+        .atLeast("tokens", tokens, 1)
+        .orThrow();
+  }
+
+  public static Map<String, Object> defaults() {
+    return Map.of("batch", 16, "tokens", 32);
+  }
+
+  @Override
+  public Optional<String> file() {
+    return Optional.of(questions);
+  }
+
+  @Override
+  public double value(String written, String right) {
+    return Words.of(written).f1(Words.of(right));
+  }
+}

@@ -43,8 +43,8 @@ public record Linear(WeightLayout layout, boolean bias) implements Op {
       return;
     }
     Value x = node.input(0);
-    // The gradient of a weight that a node wrote is one more matrix: it waits for that of x.
-    boolean written = tape.wants(1) && tape.accumulator(1) == null;
+    // Such a weight is written again for dx; its gradient, one more matrix, waits until that died.
+    boolean written = isWritten(builder, node.input(1));
     if (written && tape.wants(0)) {
       tape.accumulate(0, adds -> new LinearInputGradient(layout, adds), dy, node.input(1));
     }
@@ -61,6 +61,11 @@ public record Linear(WeightLayout layout, boolean bias) implements Op {
     if (!written && tape.wants(0)) {
       tape.accumulate(0, adds -> new LinearInputGradient(layout, adds), dy, node.input(1));
     }
+  }
+
+  private static boolean isWritten(GraphBuilder builder, Value weight) {
+    return builder.nodes().stream()
+        .anyMatch(node -> node.op() instanceof MaskedWeight && node.output(0).equals(weight));
   }
 
   static ValueType type(Shape shape) {

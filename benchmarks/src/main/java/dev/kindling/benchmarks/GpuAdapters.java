@@ -19,9 +19,9 @@ import dev.kindling.worker.step.StepProgram;
 import java.util.SplittableRandom;
 
 /**
- * A model with an adapter on GPU 0 that trains on one batch of random tokens. Weights are a pattern of
- * random numbers of 64 MiB, codes and all, laid over each tensor: no host holds a matrix, and no model
- * is ever there in full precision.
+ * A model with an adapter on GPU 0 that trains on one batch of random tokens. Weights are a pattern
+ * of random numbers of 64 MiB, codes and all, laid over each tensor: no host holds a matrix, and no
+ * model is ever there in full precision.
  */
 final class GpuAdapters implements AutoCloseable {
   private static final int SEED = 1;

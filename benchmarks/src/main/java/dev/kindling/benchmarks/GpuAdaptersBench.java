@@ -12,10 +12,10 @@ import java.util.Map;
 
 /**
  * {@code bench gpu-adapters MODEL BATCH SEQ [--adapter lora|dora|paca] [--rank R] [--base bf16|nf4]
- * [--recompute [LEVEL]] [--chunks N] [--steps N] [--warmup N] [--plan]}: seconds per step, tokens per
- * second and bytes of fine-tuning on random weights and tokens. MODEL is tiny, 1b, 8b, 30b or 70b;
- * {@code --recompute} alone means blocks. With {@code --plan} no GPU is asked: the bytes that an H100
- * would reserve, by kind.
+ * [--recompute [LEVEL]] [--chunks N] [--steps N] [--warmup N] [--plan]}: seconds per step, tokens
+ * per second and bytes of fine-tuning on random weights and tokens. MODEL is tiny, 1b, 8b, 30b or
+ * 70b; {@code --recompute} alone means blocks. With {@code --plan} no GPU is asked: the bytes that
+ * an H100 would reserve, by kind.
  */
 final class GpuAdaptersBench implements Benchmark {
   private static final double GIB = 1L << 30;

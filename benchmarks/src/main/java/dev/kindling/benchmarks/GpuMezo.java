@@ -51,8 +51,7 @@ final class GpuMezo implements AutoCloseable {
    * @param sparsity as users write it: 0, or a key of the table above
    * @param host whether the matrices of layers lie in memory of the host
    */
-  GpuMezo(
-      MezoShape shape, int micro, int sequence, int directions, String sparsity, boolean host) {
+  GpuMezo(MezoShape shape, int micro, int sequence, int directions, String sparsity, boolean host) {
     double share = Double.parseDouble(sparsity);
     if (share > 0 && !BELOW.containsKey(sparsity)) {
       throw new IllegalArgumentException(
@@ -78,8 +77,7 @@ final class GpuMezo implements AutoCloseable {
     }
   }
 
-  private static MezoStep step(
-      MezoShape shape, int micro, int sequence, Mezo rule, boolean host) {
+  private static MezoStep step(MezoShape shape, int micro, int sequence, Mezo rule, boolean host) {
     StepShape steps = new StepShape(Math.multiplyExact(micro, sequence), sequence, false, 1, 1);
     MezoStep plain = new MezoStep(shape.family(sequence), new Full(), rule, steps, 1, SEED);
     return plain.with(steps.with(new MemorySaving(Recompute.Level.NONE, LOSS_CHUNKS, host)));

@@ -6,8 +6,9 @@ import java.util.Map;
 
 /**
  * {@code bench gpu-mezo MODEL MICRO SEQ [--directions N] [--sparsity S] [--weights device|host]
- * [--steps N] [--warmup N]}: seconds per zeroth-order step, tokens per second (each token once a step, though it passes twice)
- * and bytes, on random weights and tokens. MODEL is tiny, 1b, 8b or 30b.
+ * [--steps N] [--warmup N]}: seconds per zeroth-order step, tokens per second (each token once a
+ * step, though it passes twice) and bytes, on random weights and tokens. MODEL is tiny, 1b, 8b or
+ * 30b.
  */
 final class GpuMezoBench implements Benchmark {
   private static final double GIB = 1L << 30;
@@ -24,12 +25,28 @@ final class GpuMezoBench implements Benchmark {
         BenchOptions.of(
             arguments.subList(3, arguments.size()),
             Map.of(
-                "directions", "1", "sparsity", "0", "steps", "10", "warmup", "3", "weights",
+                "directions",
+                "1",
+                "sparsity",
+                "0",
+                "steps",
+                "10",
+                "warmup",
+                "3",
+                "weights",
                 "device"));
     boolean host = onHost(options.text("weights"));
     String sparsity = options.text("sparsity");
-    String name = "gpu-mezo." + shape.name() + '.' + micro + 'x' + sequence + ".s" + sparsity
-        + (host ? ".host." : ".");
+    String name =
+        "gpu-mezo."
+            + shape.name()
+            + '.'
+            + micro
+            + 'x'
+            + sequence
+            + ".s"
+            + sparsity
+            + (host ? ".host." : ".");
     long start = System.nanoTime();
     try (GpuMezo mezo =
         new GpuMezo(shape, micro, sequence, options.count("directions"), sparsity, host)) {

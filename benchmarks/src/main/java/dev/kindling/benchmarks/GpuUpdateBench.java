@@ -34,8 +34,9 @@ import java.util.Optional;
 
 /**
  * {@code bench gpu-update MODEL [--rank N] [--steps N] [--gradients bf16|fp32] [--profile N]}: the
- * update of all parameters alone, gradients given, by AdamW, APOLLO, APOLLO-Mini and GaLore (once between
- * refreshes, once with a refresh in every update), in one call on one card. AdamW is also held against the rate of a copy, the others against AdamW.
+ * update of all parameters alone, gradients given, by AdamW, APOLLO, APOLLO-Mini and GaLore (once
+ * between refreshes, once with a refresh in every update), in one call on one card. AdamW is also
+ * held against the rate of a copy, the others against AdamW.
  */
 final class GpuUpdateBench implements Benchmark {
   private static final int WARM_UP = 5;
@@ -99,8 +100,7 @@ final class GpuUpdateBench implements Benchmark {
         "apollo-mini",
         new ApolloMini(1e-4, 0.9, 0.95, 1e-8, 0.1, 0, auto, 200, false, 1.01, 0, same));
     rules.put(
-        "galore-r" + rank,
-        new Galore(1e-4, 0.9, 0.95, 1e-8, 0.1, 0, rank, 0.25, 200, 8, 0, same));
+        "galore-r" + rank, new Galore(1e-4, 0.9, 0.95, 1e-8, 0.1, 0, rank, 0.25, 200, 8, 0, same));
     rules.put(
         "galore-r" + rank + "-refresh",
         new Galore(1e-4, 0.9, 0.95, 1e-8, 0.1, 0, rank, 0.25, 1, 8, 0, same));

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Models that {@code bench gpu-mezo} and {@code bench gpu-adapters} train; {@code 1b} and {@code 8b}
- * are those of the peer in PyTorch, {@code 30b} is LLaMA's, {@code 70b} Llama 3's.
+ * Models that {@code bench gpu-mezo} and {@code bench gpu-adapters} train; {@code 1b} and {@code
+ * 8b} are those of the peer in PyTorch, {@code 30b} is LLaMA's, {@code 70b} Llama 3's.
  */
 record MezoShape(
     String name,

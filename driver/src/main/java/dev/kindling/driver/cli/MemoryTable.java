@@ -128,8 +128,7 @@ final class MemoryTable {
     Optimizer rule = own instanceof Optimizer optimizer ? optimizer : adamW(AdamState.FP32);
     List<String> all = List.of("all-linear");
     List<String> none = List.of();
-    Lora lora =
-        new Lora(8, 8, false, 0, all, none, Map.of(), Map.of(), none, Optional.empty());
+    Lora lora = new Lora(8, 8, false, 0, all, none, Map.of(), Map.of(), none, Optional.empty());
     add("adapter lora, rank 8", () -> descent(lora, rule));
     add("adapter paca, rank 16", () -> descent(new Paca(16, 16, all, none, Map.of(), none), rule));
     if (!(plan.adapter() instanceof Full)) {
@@ -184,8 +183,7 @@ final class MemoryTable {
     Mezo rule = new Mezo(1, 1e-3, 1, 0, 0, false);
     StepShape shape = chosen.shape();
     Projection projection = projection(adapter);
-    return saving(
-        new MezoStep(chosen.model(), projection, rule, shape, plan.ranks(), plan.seed()));
+    return saving(new MezoStep(chosen.model(), projection, rule, shape, plan.ranks(), plan.seed()));
   }
 
   private static void refuse(String why) {

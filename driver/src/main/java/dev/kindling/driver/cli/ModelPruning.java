@@ -64,18 +64,14 @@ final class ModelPruning {
   private void masked(ModelFamily model, PretrainedWeights weights, CompanionFiles files) {
     Optional<MaskPattern> pattern = request.pattern().map(MaskPattern::of);
     double sparsity =
-        request
-            .sparsity()
-            .orElse(pattern.map(MaskPattern::sparsity).orElse(DEFAULT_SPARSITY));
+        request.sparsity().orElse(pattern.map(MaskPattern::sparsity).orElse(DEFAULT_SPARSITY));
     // Words that do not fit must not wait for calibration.
     boolean wanda = request.method() == Criterion.WANDA;
     Criterion cheap = wanda ? Criterion.MAGNITUDE : request.method();
     Pruning plain = new Pruning(cheap, sparsity, pattern, Map.of(), request.seed());
     Map<String, Weight> maps = plain.maps(model);
     Pruning pruning =
-        wanda
-            ? new Pruning(Criterion.WANDA, sparsity, pattern, norms(), request.seed())
-            : plain;
+        wanda ? new Pruning(Criterion.WANDA, sparsity, pattern, norms(), request.seed()) : plain;
     long[] counts = new long[2];
     FirstValues values = pruning.of(model, weights);
     FirstValues counted =

@@ -31,8 +31,7 @@ record PruneRequest(
               + (wanda ? "wanda" : "--pattern " + pattern.orElse("")));
     }
     if (calibration.samples() < 1) {
-      throw new PlanException(
-          "--samples: expected 1 or more, found " + calibration.samples());
+      throw new PlanException("--samples: expected 1 or more, found " + calibration.samples());
     }
   }
 

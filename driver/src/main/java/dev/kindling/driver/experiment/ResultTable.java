@@ -101,7 +101,7 @@ final class ResultTable {
   }
 
   private static Optional<Json.Obj> last(SortedMap<Long, Json.Obj> lines) {
-    return lines.isEmpty() ? Optional.empty() : Optional.of(lines.get(lines.lastKey()));
+    return lines.isEmpty() ? Optional.empty() : Optional.ofNullable(lines.get(lines.lastKey()));
   }
 
   /** Not every step has a line. */

@@ -165,7 +165,8 @@ class MemoryTableTest {
   @Test
   void thePageHasTheTable() {
     String page =
-        new ExplainPage(PlanReader.read(ConfigDocument.parse(CONFIG, "exp.yaml"), List.of())).text();
+        new ExplainPage(PlanReader.read(ConfigDocument.parse(CONFIG, "exp.yaml"), List.of()))
+            .text();
     assertThat(page)
         .contains("memory by method, MiB of one rank")
         .containsPattern("\n  as configured +[0-9.,]+ +[0-9.,]+ +[0-9.,]+ .* W+G+S+A+");

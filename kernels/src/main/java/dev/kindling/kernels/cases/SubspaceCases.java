@@ -37,7 +37,9 @@ final class SubspaceCases {
       lines.rest(new Channels(1024, 512, 1), 128);
       return;
     }
-    int[][] shapes = {{1, 1, 1}, {13, 13, 3}, {13, 207, 4}, {208, 12, 5}, {48, 640, 1}, {80, 72, 5}};
+    int[][] shapes = {
+      {1, 1, 1}, {13, 13, 3}, {13, 207, 4}, {208, 12, 5}, {48, 640, 1}, {80, 72, 5}
+    };
     for (int[] shape : shapes) {
       lines.matrix(new Channels(shape[0], shape[1], 1), shape[2]);
     }
@@ -49,8 +51,8 @@ final class SubspaceCases {
   }
 
   /**
-   * A matrix whose singular values are 1, 1/2, 1/4, ...: cosines of both sides, which are orthogonal
-   * to each other, so that each vector is told well.
+   * A matrix whose singular values are 1, 1/2, 1/4, ...: cosines of both sides, which are
+   * orthogonal to each other, so that each vector is told well.
    */
   private static OpCase.Input separated(Channels channels) {
     int rows = channels.rows();

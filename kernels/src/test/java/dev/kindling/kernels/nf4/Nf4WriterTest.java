@@ -64,7 +64,7 @@ class Nf4WriterTest {
                 new InputStreamReader(Objects.requireNonNull(in), StandardCharsets.US_ASCII))) {
       Map<String, String> present = new LinkedHashMap<>();
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        String[] words = line.split(" ");
+        String[] words = line.split(" ", -1);
         if (words[0].equals("case")) {
           present = new LinkedHashMap<>(Map.of("elements", words[2]));
           cases.put(words[1], present);

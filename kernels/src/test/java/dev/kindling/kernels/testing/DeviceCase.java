@@ -225,8 +225,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
   }
 
   private static Value frozen(GraphBuilder builder, int input, ValueType type) {
-    return builder.param(
-        new Param("in" + input, type.shape(), Demand.none(), Init.zeros(), false));
+    return builder.param(new Param("in" + input, type.shape(), Demand.none(), Init.zeros(), false));
   }
 
   private static boolean isFrozen(Op op, int input) {

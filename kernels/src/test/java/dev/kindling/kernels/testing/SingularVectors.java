@@ -24,8 +24,8 @@ public final class SingularVectors {
   }
 
   /**
-   * Vectors of the largest singular values in falling order: [rank][rows of the matrix]. Their signs
-   * are whatever came out.
+   * Vectors of the largest singular values in falling order: [rank][rows of the matrix]. Their
+   * signs are whatever came out.
    */
   public static double[][] of(double[][] matrix, int rank) {
     SingularVectors jacobi = new SingularVectors(matrix);
@@ -63,8 +63,7 @@ public final class SingularVectors {
       return false;
     }
     double cotangent = (qq - pp) / (2 * pq);
-    double tangent =
-        Math.copySign(1, cotangent) / (Math.abs(cotangent) + Math.hypot(1, cotangent));
+    double tangent = Math.copySign(1, cotangent) / (Math.abs(cotangent) + Math.hypot(1, cotangent));
     double cosine = 1 / Math.hypot(1, tangent);
     double sine = cosine * tangent;
     mix(rows[p], rows[q], cosine, sine);

@@ -16,8 +16,7 @@ final class SubspaceOracle {
     double[][] rows = new double[channels.contracted()][channels.own()];
     for (int i = 0; i < rows.length; i++) {
       for (int j = 0; j < rows[i].length; j++) {
-        int place =
-            channels.areRows() ? j * channels.columns() + i : i * channels.columns() + j;
+        int place = channels.areRows() ? j * channels.columns() + i : i * channels.columns() + j;
         rows[i][j] = gradient[place];
       }
     }

@@ -1,6 +1,6 @@
 /**
- * What a zeroth-order step makes better: the loss, or any number that a model's answers have, whether
- * it has a gradient or not.
+ * What a zeroth-order step makes better: the loss, or any number that a model's answers have,
+ * whether it has a gradient or not.
  *
  * <p>Read first: {@link dev.kindling.optim.objective.Objective}, {@link
  * dev.kindling.optim.objective.Accuracy}, {@link dev.kindling.optim.objective.F1}.

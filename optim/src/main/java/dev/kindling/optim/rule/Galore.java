@@ -32,8 +32,8 @@ import java.util.Optional;
  * gap between two singular values lets them. State: 4 (m rank + 2 rank n + 1) bytes a matrix.
  * Everything that is no hidden matrix gets AdamW, by default with the same numbers.
  *
- * <p>After Zhao et al. 2024 (2403.03507), algorithms 1 and 2. Published presets for pre-training: lr
- * 0.01, scale 0.25, rank a quarter of the width, update_interval 200, no decay, no clipping.
+ * <p>After Zhao et al. 2024 (2403.03507), algorithms 1 and 2. Published presets for pre-training:
+ * lr 0.01, scale 0.25, rank a quarter of the width, update_interval 200, no decay, no clipping.
  *
  * @param rank of the subspace, at most the shorter side of every hidden matrix
  * @param scale of the update that comes back from the subspace

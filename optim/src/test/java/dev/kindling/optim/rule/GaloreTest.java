@@ -307,8 +307,7 @@ class GaloreTest {
     assertThat(rule.ruleOf(matrix(false, 8, 8))).isEqualTo(same);
     assertThat(rule.ruleOf(matrix(true, 8, 8))).isEqualTo(rule);
     AdamW own = new AdamW(1e-3, 0.9, 0.95, 1e-8, 0.1, 0);
-    Galore other =
-        new Galore(LR, 0.9, 0.999, 1e-8, 0, 0, 4, 0.25, 200, 8, 5, Optional.of(own));
+    Galore other = new Galore(LR, 0.9, 0.999, 1e-8, 0, 0, 4, 0.25, 200, 8, 5, Optional.of(own));
     assertThat(other.ruleOf(matrix(false, 8, 8))).isEqualTo(own);
   }
 
@@ -320,8 +319,7 @@ class GaloreTest {
         .hasMessage("optimizer.rank: expected at most 8, the shorter side of w [8, 24], found 9");
     assertThat(galore(4, 0, 8).obstacleToPieces()).isPresent();
     AdamW clips = new AdamW(1e-3, 0.9, 0.95, 1e-8, 0.1, 1);
-    assertThatThrownBy(
-            () -> new Galore(0, 1, 0.9, 0, -1, 0, 0, -1, 0, 0, 0, Optional.of(clips)))
+    assertThatThrownBy(() -> new Galore(0, 1, 0.9, 0, -1, 0, 0, -1, 0, 0, 0, Optional.of(clips)))
         .hasMessage(
             "lr: expected a number above 0, found 0.0\n"
                 + "beta1: expected a number in [0, 1), found 1.0\n"

@@ -79,8 +79,7 @@ class QuantizedApolloTest {
 
   private static double rounded(double theta, double scale, long update, int i) {
     int[] words = new int[4];
-    StochasticRounding.block(
-        words, StochasticRounding.key(RULE_SEED, MatrixBench.NAME), update, i);
+    StochasticRounding.block(words, StochasticRounding.key(RULE_SEED, MatrixBench.NAME), update, i);
     double below = Math.floor(theta / scale);
     boolean up = (theta / scale - below) * 65536 >= StochasticRounding.random(words, i) + 1;
     return (below + (up ? 1 : 0)) * scale;
@@ -105,8 +104,7 @@ class QuantizedApolloTest {
             float[] gradient = ApolloTest.normal(random, count, 0.1 * (1 + update % 5));
             double[] theta = ApolloTest.doubles(bench.weights());
             bench.update(gradient, 0.5f, update, 1);
-            double[] mean =
-                Arrays.stream(ApolloTest.doubles(gradient)).map(x -> 0.5 * x).toArray();
+            double[] mean = Arrays.stream(ApolloTest.doubles(gradient)).map(x -> 0.5 * x).toArray();
             reference.update(theta, mean, 1, true);
             others += others(bench.weights(), theta, update);
           }
@@ -161,8 +159,7 @@ class QuantizedApolloTest {
 
   @Test
   void resumedInTheMiddleOfAWindowItHasTheSameBits() {
-    List<UpdateRule> rules =
-        List.of(apollo(WeightStorage.INT8, Granularity.CHANNEL, 4), mini());
+    List<UpdateRule> rules = List.of(apollo(WeightStorage.INT8, Granularity.CHANNEL, 4), mini());
     for (UpdateRule rule : rules) {
       Random random = new Random(SEED);
       List<float[]> gradients = new ArrayList<>();

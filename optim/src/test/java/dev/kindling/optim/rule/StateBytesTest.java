@@ -70,14 +70,10 @@ class StateBytesTest {
             4 * elements(p)
                 + 4L * (p.equals(GAIN) ? 1 : p.shape().dim(0) / (p.equals(QUERY) ? 16 : 1)));
     formulas.put(muon, p -> p.equals(QUERY) || p.equals(DOWN) ? 4 * elements(p) : 8 * elements(p));
-    Galore galore =
-        new Galore(1e-3, 0.9, 0.999, 1e-6, 0, 0, 16, 0.25, 200, 8, 0, Optional.empty());
+    Galore galore = new Galore(1e-3, 0.9, 0.999, 1e-6, 0, 0, 16, 0.25, 200, 8, 0, Optional.empty());
     formulas.put(
         galore,
-        p ->
-            p.hidden()
-                ? 4L * 16 * (sides(p, true) + 2 * sides(p, false)) + 4
-                : 8 * elements(p));
+        p -> p.hidden() ? 4L * 16 * (sides(p, true) + 2 * sides(p, false)) + 4 : 8 * elements(p));
     formulas.put(
         new Groups(adam(AdamState.BF16), List.of(new Group("*norm*", factored))),
         p -> p.equals(GAIN) ? 4 * 65 : 4 * elements(p));

@@ -78,8 +78,7 @@ class UpdateRuleTest {
 
   /** As many iterations as singular values of random gradients want that lie side by side. */
   private static Galore galore(int rank, double decay) {
-    return new Galore(
-        1e-2, 0.9, 0.999, 1e-6, decay, 1.0, rank, 0.5, 30, 2000, 3, Optional.empty());
+    return new Galore(1e-2, 0.9, 0.999, 1e-6, decay, 1.0, rank, 0.5, 30, 2000, 3, Optional.empty());
   }
 
   private static float[] normal(Random random, double size) {

@@ -6,8 +6,7 @@ import dev.kindling.worker.model.Projection;
 import java.util.List;
 
 /** What {@code adapter:} of a configuration names; {@code type:} picks the record. */
-public sealed interface Adapter
-    permits Full, Frozen, Lora, Dora, Paca, MaskLora, Perp {
+public sealed interface Adapter permits Full, Frozen, Lora, Dora, Paca, MaskLora, Perp {
 
   /**
    * How the parameters of a model take part in its training.

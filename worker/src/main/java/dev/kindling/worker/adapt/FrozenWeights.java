@@ -83,9 +83,7 @@ record FrozenWeights(Set<String> trained, Map<String, Nf4Weight> nf4) implements
    */
   Value apply(GraphBuilder b, Weight weight, Value x, Value matrix, boolean biased) {
     Linear linear = new Linear(weight.layout(), biased);
-    return (biased
-            ? b.add(linear, x, matrix, read(b, weight.offset()))
-            : b.add(linear, x, matrix))
+    return (biased ? b.add(linear, x, matrix, read(b, weight.offset())) : b.add(linear, x, matrix))
         .get(0);
   }
 

@@ -14,16 +14,17 @@ import java.util.stream.Collectors;
 
 /**
  * What little of a pruned model is trained to win back what pruning lost: all biases and gains of
- * norms, and, where their ranks are above 0, a {@link MaskLora} of linear maps and a {@link Lora} of
- * the head. Zeros stay zero, also when it is merged.
+ * norms, and, where their ranks are above 0, a {@link MaskLora} of linear maps and a {@link Lora}
+ * of the head. Zeros stay zero, also when it is merged.
  *
  * <p>After Zimmer et al. 2023 (PERP, 2312.15230).
  *
  * @param rank of the masked factors of linear maps, 0 for none
- * @param headRank of the factors of the head, 0 for none; not for a head that is the embedding table
+ * @param headRank of the factors of the head, 0 for none; not for a head that is the embedding
+ *     table
  * @param alpha scale s = alpha / rank of both, or alpha / sqrt(rank) with {@code rslora}
- * @param targets patterns of the linear maps that get masked factors, {@code all-linear} for all but
- *     the head
+ * @param targets patterns of the linear maps that get masked factors, {@code all-linear} for all
+ *     but the head
  * @param exclude patterns of maps that get none all the same
  */
 public record Perp(

@@ -198,19 +198,16 @@ public final class CheckpointStore {
     }
   }
 
-  /**
-   * Files that vanish while they are written were orphans to a newer owner: that is the reason. A
-   * storage that hangs is not asked for another one.
-   */
+  /** Files that vanish were orphans to a newer owner: that is it, if the storage still tells. */
   private CheckpointException reason(long epoch, CheckpointException failed) {
     AtomicReference<@Nullable CheckpointException> newer = new AtomicReference<>();
     storage.patiently("owner", () -> newer.set(fence(epoch)));
     CheckpointException fenced = newer.get();
-    if (fenced == null || failed.isFenced()) {
-      return failed;
+    if (fenced != null && !failed.isFenced()) {
+      fenced.addSuppressed(failed);
+      return fenced;
     }
-    fenced.addSuppressed(failed);
-    return fenced;
+    return failed;
   }
 
   /** That somebody else owns the root, null where nobody does or the storage does not say. */

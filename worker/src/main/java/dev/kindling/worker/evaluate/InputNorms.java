@@ -24,8 +24,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * L2 norms of the input features of every linear map but the head over calibration tokens: a forward pass a
- * window, squares added over its tokens where it runs and over windows here in fp64.
+ * L2 norms of the input features of every linear map but the head over calibration tokens: a
+ * forward pass a window, squares added over its tokens where it runs and over windows here in fp64.
  */
 public final class InputNorms implements ModelPrograms {
   private static final String TOKENS = "norms/tokens";
@@ -74,8 +74,8 @@ public final class InputNorms implements ModelPrograms {
   }
 
   /**
-   * Column sums of squares beside every map: s / 1 of {@link MagnitudeGradient} with v = dy = x. The
-   * maps of one input share them.
+   * Column sums of squares beside every map: s / 1 of {@link MagnitudeGradient} with v = dy = x.
+   * The maps of one input share them.
    */
   private final class Taps implements Projection {
     private final Full full = new Full();

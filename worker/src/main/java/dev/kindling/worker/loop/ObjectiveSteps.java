@@ -26,11 +26,10 @@ import java.util.Optional;
 
 /**
  * Zeroth-order steps towards an objective that has no gradient: its mean over the questions of a
- * step, at both points of each direction, stands where the loss would stand. Question j of a step is
- * asked by rank j mod W; ranks exchange two sums for each direction, a count and a vote, fp64.
+ * step, at both points of each direction, stands where the loss would stand. Question j of a step
+ * is asked by rank j mod W; ranks exchange two sums for each direction, a count and a vote, fp64.
  */
 final class ObjectiveSteps implements AutoCloseable {
-  private final TrainPlan plan;
   private final Mezo rule;
   private final Objective objective;
   private final List<EncodedQuestion> questions;
@@ -48,7 +47,6 @@ final class ObjectiveSteps implements AutoCloseable {
       Tokenizer tokenizer,
       StepProgram program,
       Communicator data) {
-    this.plan = plan;
     this.rule = rule;
     this.objective = rule.objective();
     this.questions = questions;
@@ -143,8 +141,7 @@ final class ObjectiveSteps implements AutoCloseable {
     program.slopes().apply(skipped, slopes);
     float mean = (float) (total / (2 * slopes.length));
     float scale = skipped ? 0f : (float) (1 / count);
-    done.addLast(
-        new StepOutcome(mean, (float) count, scale, (float) all[all.length - 1], slopes));
+    done.addLast(new StepOutcome(mean, (float) count, scale, (float) all[all.length - 1], slopes));
   }
 
   /** Sums over all ranks, in rank order: the same bits on all of them. */
@@ -186,8 +183,7 @@ final class ObjectiveSteps implements AutoCloseable {
     double[] values = new double[2];
     for (int point = 0; point < 2; point++) {
       boolean finite = Arrays.stream(means[point]).allMatch(Double::isFinite);
-      values[point] =
-          finite ? objective.value(question.answeredBy(means[point])) : Double.NaN;
+      values[point] = finite ? objective.value(question.answeredBy(means[point])) : Double.NaN;
     }
     return values;
   }

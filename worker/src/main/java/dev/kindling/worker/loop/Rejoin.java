@@ -44,7 +44,11 @@ final class Rejoin {
   private final EventSink events;
   private final Pulse pulse;
 
-  Rejoin(WorkerAssignment assignment, TrainPlan plan, StepProgram program, RankContext context,
+  Rejoin(
+      WorkerAssignment assignment,
+      TrainPlan plan,
+      StepProgram program,
+      RankContext context,
       Communicator data) {
     this.plan = plan;
     this.assignment = assignment;
@@ -150,8 +154,7 @@ final class Rejoin {
     }
   }
 
-  private void apply(
-      Progress progress, List<LoggedStep> steps, Optional<Validation> validation) {
+  private void apply(Progress progress, List<LoggedStep> steps, Optional<Validation> validation) {
     SpikeGuard spikes = SpikeGuard.restore(plan.guard(), progress.guards());
     String head = progress.guards().get(LedgerChain.GUARD);
     LedgerChain chain = head == null ? LedgerChain.begin() : LedgerChain.at(head);

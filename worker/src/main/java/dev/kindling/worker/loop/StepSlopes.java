@@ -53,9 +53,7 @@ final class StepSlopes implements AutoCloseable {
         new SlopeHeader(
             progress.step(), program.vocabulary(), begun, trajectory, assignment.configYaml());
     this.writer =
-        keeps && data.rank() == 0
-            ? open(runDir.get(), assignment.epoch(), segment, header)
-            : null;
+        keeps && data.rank() == 0 ? open(runDir.get(), assignment.epoch(), segment, header) : null;
   }
 
   private @Nullable SlopeWriter open(Path runDir, long epoch, int segment, SlopeHeader own) {

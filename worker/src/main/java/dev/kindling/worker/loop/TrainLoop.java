@@ -104,8 +104,7 @@ final class TrainLoop {
         pause = pausesAfter(submitted);
       }
       if (pause || submitted - progress.step() == program.stepsInFlight()) {
-        StepOutcome outcome =
-            objective.map(ObjectiveSteps::outcome).orElseGet(program::outcome);
+        StepOutcome outcome = objective.map(ObjectiveSteps::outcome).orElseGet(program::outcome);
         progress.finished(outcome);
         watch.finished(progress, outcome);
         pulse.done(progress.step());

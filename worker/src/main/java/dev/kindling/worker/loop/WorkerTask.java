@@ -140,8 +140,7 @@ public final class WorkerTask {
                 BatchReader.training(
                     shards, slice(plan, data), plan.seed(), progress.step(), progress.leftOut())) {
           TrainLoop loop =
-              new TrainLoop(
-                  plan, program, batches, objective, data, context, checkpoints, watch);
+              new TrainLoop(plan, program, batches, objective, data, context, checkpoints, watch);
           result = loop.run(progress, validation);
           if (result.isEmpty()) {
             enter(Phase.RESTORE);

@@ -16,8 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param microBatch tokens of a rank in one forward and backward pass
  * @param perRank tokens of a rank in one step
  */
-record GradientConditions(
-    Device device, @Nullable MeshSpec mesh, int microBatch, long perRank) {
+record GradientConditions(Device device, @Nullable MeshSpec mesh, int microBatch, long perRank) {
   private static final String KEY = "memory.gradients";
 
   private boolean several() {
@@ -62,8 +61,7 @@ record GradientConditions(
     return switch (storage) {
       case LAYERWISE -> GradientLife.PASSING;
       case FP32 -> GradientLife.SUMS;
-      case AUTO, BF16 ->
-          obstacleToBf16().isEmpty() ? GradientLife.NARROW_SUMS : GradientLife.SUMS;
+      case AUTO, BF16 -> obstacleToBf16().isEmpty() ? GradientLife.NARROW_SUMS : GradientLife.SUMS;
     };
   }
 

@@ -28,8 +28,7 @@ public record MemorySpec(
     GradientStorage gradients,
     WeightPlace weights) {
   static final MemorySpec DEFAULT =
-      new MemorySpec(
-          Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO);
+      new MemorySpec(Recomputation.AUTO, Optional.empty(), Optional.empty(), GradientStorage.AUTO);
 
   /** With all weights on the device. */
   public MemorySpec(

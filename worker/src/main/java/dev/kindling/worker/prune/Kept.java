@@ -17,8 +17,8 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
- * Which heads and MLP channels of a model are left in a smaller one. A group is a key-value head with
- * the query heads that read it. As many stay in every layer, for the families have one width.
+ * Which heads and MLP channels of a model are left in a smaller one. A group is a key-value head
+ * with the query heads that read it. As many stay in every layer, for the families have one width.
  *
  * @param base the larger model, for people
  * @param sizes of the larger model
@@ -32,8 +32,7 @@ public record Kept(String base, Sizes sizes, List<Layer> layers) {
   private static final int LAYERS_MAX = 1000;
 
   private static final Pattern MAP =
-      Pattern.compile(
-          "model\\.layers\\.(\\d+)\\.(?:self_attn|mlp)\\.(q|k|v|o|gate|up|down)_proj");
+      Pattern.compile("model\\.layers\\.(\\d+)\\.(?:self_attn|mlp)\\.(q|k|v|o|gate|up|down)_proj");
 
   public Kept {
     layers = List.copyOf(layers);
@@ -184,7 +183,9 @@ public record Kept(String base, Sizes sizes, List<Layer> layers) {
       Json.Obj file = JsonReader.read(text, shown).asObject("the text");
       Sizes sizes =
           new Sizes(
-              size(file, "heads"), size(file, "kv_heads"), size(file, "head_dim"),
+              size(file, "heads"),
+              size(file, "kv_heads"),
+              size(file, "head_dim"),
               size(file, "mlp_width"));
       List<Layer> layers = new ArrayList<>();
       for (Json each : file.list("layers")) {

@@ -14,8 +14,7 @@ public record MaskPattern(int kept, int of) {
 
   public MaskPattern {
     if (kept < 1 || of <= kept) {
-      throw new PlanException(
-          "--pattern: expected N:M with 1 <= N < M, found " + kept + ":" + of);
+      throw new PlanException("--pattern: expected N:M with 1 <= N < M, found " + kept + ":" + of);
     }
   }
 

@@ -10,8 +10,8 @@ import java.util.Optional;
 
 /**
  * Low-rank factors that were trained on a smaller model, as those of the larger one: rows of B and
- * columns of A go where the features that were kept stand, everything else is zero, so that (B A) of
- * kept outputs and inputs is as it was and zero elsewhere (Zhang et al. 2025, 2502.13533).
+ * columns of A go where the features that were kept stand, everything else is zero, so that (B A)
+ * of kept outputs and inputs is as it was and zero elsewhere (Zhang et al. 2025, 2502.13533).
  */
 public final class Recovery {
   private static final String DOWN = ".lora_A.weight";
@@ -26,13 +26,15 @@ public final class Recovery {
   /**
    * The parameter in the larger model.
    *
-   * @throws PlanException if it is trained and belongs to a map that lost features, but is no factor
+   * @throws PlanException if it is trained and belongs to a map that lost features, but is no
+   *     factor
    */
   public Param whole(Param small) {
     String name = small.name();
     Shape shape = small.shape();
     if (name.endsWith(DOWN)) {
-      shape = Shape.of(shape.dim(0), width(kept.inputs(map(name, DOWN)), map(name, DOWN), shape, 1));
+      shape =
+          Shape.of(shape.dim(0), width(kept.inputs(map(name, DOWN)), map(name, DOWN), shape, 1));
     } else if (name.endsWith(UP)) {
       shape = Shape.of(width(kept.outputs(map(name, UP)), map(name, UP), shape, 0), shape.dim(1));
     } else {

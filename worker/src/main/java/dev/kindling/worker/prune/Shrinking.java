@@ -18,9 +18,9 @@ import java.util.stream.IntStream;
 
 /**
  * Takes heads and MLP channels out of a model, as LoRAM wants it (Zhang et al. 2025, 2502.13533,
- * section 2): whole key-value groups with rows of q, k, v and columns of o, and channels with rows of
- * gate and up and columns of down. Of each layer those with the largest sums of squares over all of
- * these stay, or random ones; of equal ones the first.
+ * section 2): whole key-value groups with rows of q, k, v and columns of o, and channels with rows
+ * of gate and up and columns of down. Of each layer those with the largest sums of squares over all
+ * of these stay, or random ones; of equal ones the first.
  *
  * @param criterion {@link Criterion#MAGNITUDE} or {@link Criterion#RANDOM}
  * @param share of the groups and of the channels that goes, above 0 and below 1; at least one of

@@ -98,7 +98,11 @@ public final class Replay implements AutoCloseable {
       List<SlopeRecord> records = next.subList(i * directions, (i + 1) * directions);
       if (records.get(0).direction() != 0 || records.get(directions - 1).step() != last + 1) {
         throw new PlanException(
-            "step " + (last + 1) + " of the log: expected " + directions + " directions, found others");
+            "step "
+                + (last + 1)
+                + " of the log: expected "
+                + directions
+                + " directions, found others");
       }
       apply(records);
     }

@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
  *
  * @param start step after which the file begins
  * @param vocabulary rows of the tokenizer, which the configuration need not name
- * @param base {@link FirstWeights} of the weights before step 1; nothing where an attempt began later
- *     and found no file that knew it
+ * @param base {@link FirstWeights} of the weights before step 1; nothing where an attempt began
+ *     later and found no file that knew it
  * @param run hash of everything that decides the steps' bits: the rule's settings, the model, the
  *     data, the seed, and the batches left out. Steps of another hash are of another run
  * @param config the run's resolved configuration

@@ -1,6 +1,5 @@
 package dev.kindling.worker.step;
 
-import dev.kindling.kernels.autodiff.Autodiff;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
@@ -68,8 +67,7 @@ final class LayerwiseStep {
     graphs.rule().check(List.copyOf(gradients.keySet()));
     graphs.rule().declareSteps(b);
     List<Value> norms = new ArrayList<>();
-    gradients.forEach(
-        (param, gradient) -> norms.add(update(param, gradient, lossSum, tokenCount)));
+    gradients.forEach((param, gradient) -> norms.add(update(param, gradient, lossSum, tokenCount)));
     b.rewrite(new UpdateEarly(updates));
     Value norm = b.add(new GlobalNorm(false), norms.toArray(Value[]::new)).get(0);
     Value scale = b.add(new ClipScale(), norm, tokenCount, b.step(), lossSum).get(0);

@@ -57,7 +57,8 @@ public record PointPass(List<Program> programs, Memory memory) {
     once.params().forEach(b::master);
     TwoPoints points = new TwoPoints(once, b, step.rule(), step.seed(), direction);
     Function<GraphBuilder, Value> count = builder -> variable(builder, COUNT, 1);
-    Function<GraphBuilder, Value> losses = builder -> variable(builder, LOSSES, 4 * step.rule().directions());
+    Function<GraphBuilder, Value> losses =
+        builder -> variable(builder, LOSSES, 4 * step.rule().directions());
     points.write(count, losses);
     if (writes) {
       b.output(OUT + "plus", points.at(logits).get(0));

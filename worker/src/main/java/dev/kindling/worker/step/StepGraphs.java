@@ -366,5 +366,4 @@ public record StepGraphs(
     }
     return folded;
   }
-
 }

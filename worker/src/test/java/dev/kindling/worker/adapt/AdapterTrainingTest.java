@@ -104,8 +104,7 @@ class AdapterTrainingTest {
       for (int step = 0; step < 20; step++) {
         rank.step(step);
       }
-      rank.unpacked()
-          .forEach((name, now) -> assertThat(now).as(name).isEqualTo(packed.get(name)));
+      rank.unpacked().forEach((name, now) -> assertThat(now).as(name).isEqualTo(packed.get(name)));
       Map<String, float[]> after = rank.params();
       for (Param param : rank.program().params()) {
         float[] old = Objects.requireNonNull(before.get(param.name()));

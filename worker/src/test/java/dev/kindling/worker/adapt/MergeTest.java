@@ -65,7 +65,8 @@ class MergeTest {
   void mergedWeightsComputeTheSame(ModelFamily model, Adapter adapter) {
     try (AdaptedRank rank = trainedRank(model, adapter);
         AdaptedRank plain = new AdaptedRank(model, new Full())) {
-      FirstValues merged = rank.program().projection().merged(AdaptedRank.base(model, adapter), trained(rank));
+      FirstValues merged =
+          rank.program().projection().merged(AdaptedRank.base(model, adapter), trained(rank));
       for (Param param : plain.program().params()) {
         plain.put(param.name(), read(merged, param));
       }
@@ -103,7 +104,8 @@ class MergeTest {
   @MethodSource("combinations")
   void aPieceOfAMergedWeightIsTheSameAsInTheWhole(ModelFamily model, Adapter adapter) {
     try (AdaptedRank rank = trainedRank(model, adapter)) {
-      FirstValues merged = rank.program().projection().merged(AdaptedRank.base(model, adapter), trained(rank));
+      FirstValues merged =
+          rank.program().projection().merged(AdaptedRank.base(model, adapter), trained(rank));
       for (Param param : model.parameters()) {
         float[] whole = read(merged, param);
         int from = whole.length / 3;

@@ -72,8 +72,7 @@ class ObjectiveStepsTest {
     String objective = "{type: accuracy, questions: " + questions() + ", batch: 5}";
     SmallRun.Outcome alone =
         run("one", 6, 1, objective).run(new ThreadLauncher(), StopSignal.NEVER);
-    SmallRun.Outcome both =
-        run("two", 6, 2, objective).run(new ThreadLauncher(), StopSignal.NEVER);
+    SmallRun.Outcome both = run("two", 6, 2, objective).run(new ThreadLauncher(), StopSignal.NEVER);
     assertThat(both.lossBits()).isEqualTo(alone.lossBits()).hasSize(6);
     SlopeLog log = SlopeLog.read(folder.resolve("one").resolve("run"));
     assertThat(log.records()).hasSize(6);
@@ -102,8 +101,7 @@ class ObjectiveStepsTest {
         .isInstanceOf(AttemptFailedException.class)
         .hasMessageContaining("none.jsonl");
     String tooLong = "{type: f1, questions: " + questions() + ", tokens: 30}";
-    assertThatThrownBy(
-            () -> run("long", 2, 1, tooLong).run(new ThreadLauncher(), StopSignal.NEVER))
+    assertThatThrownBy(() -> run("long", 2, 1, tooLong).run(new ThreadLauncher(), StopSignal.NEVER))
         .isInstanceOf(AttemptFailedException.class)
         .hasMessageContaining("less optimizer.objective.tokens 30");
     assertThatThrownBy(() -> run("key", 2, 1, "{type: accuracy}"))

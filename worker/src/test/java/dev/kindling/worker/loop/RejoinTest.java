@@ -3,7 +3,6 @@ package dev.kindling.worker.loop;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.Generation;
 import dev.kindling.worker.checkpoint.PartKind;
 import dev.kindling.worker.event.LogLine;

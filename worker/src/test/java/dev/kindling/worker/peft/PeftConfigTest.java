@@ -10,8 +10,7 @@ import org.junit.jupiter.api.Test;
 
 class PeftConfigTest {
   private static PeftConfig read(String member) {
-    String text =
-        "{\"peft_type\": \"LORA\", \"target_modules\": [\"q_proj\"], " + member + "}";
+    String text = "{\"peft_type\": \"LORA\", \"target_modules\": [\"q_proj\"], " + member + "}";
     return PeftConfig.of(text.getBytes(StandardCharsets.UTF_8), "adapter_config.json");
   }
 

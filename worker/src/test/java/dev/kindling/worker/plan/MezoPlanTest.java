@@ -46,9 +46,7 @@ class MezoPlanTest {
     assertThat(plan("memory.weights=host").memory().weights()).isEqualTo(WeightPlace.HOST);
     assertThatThrownBy(() -> plan("memory.weights=host", "optimizer.master=true"))
         .hasMessageContaining("memory.weights: expected device without optimizer mezo and its");
-    assertThatThrownBy(
-            () ->
-                plan("memory.weights=host", "optimizer={type: adamw, lr: 0.1}"))
+    assertThatThrownBy(() -> plan("memory.weights=host", "optimizer={type: adamw, lr: 0.1}"))
         .hasMessageContaining("memory.weights: expected device without optimizer mezo");
     assertThatThrownBy(() -> plan("optimizer.clip_norm=1.0"))
         .hasMessageContaining("optimizer.clip_norm");

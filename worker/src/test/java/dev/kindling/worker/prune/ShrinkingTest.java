@@ -56,8 +56,7 @@ class ShrinkingTest {
       (param, from, target) -> {
         // Biases begin at zero, which would tell nothing.
         Param drawn =
-            new Param(
-                param.name(), param.shape(), Demand.none(), Init.normal(0.5), param.decay());
+            new Param(param.name(), param.shape(), Demand.none(), Init.normal(0.5), param.decay());
         Initialization.fill(drawn, 13, from, target);
       };
 

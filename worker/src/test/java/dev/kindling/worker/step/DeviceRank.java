@@ -33,8 +33,7 @@ final class DeviceRank implements AutoCloseable {
   /** A projection that trains less than everything, from its own first values. */
   DeviceRank(ModelFamily model, Projection projection, Backend backend) {
     this(
-        new StepGraphs(
-            model, projection, new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0), shape()),
+        new StepGraphs(model, projection, new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0), shape()),
         backend);
   }
 
@@ -57,8 +56,7 @@ final class DeviceRank implements AutoCloseable {
    */
   static StepGraphs graphs(
       ModelFamily model, boolean maskDocuments, Optimizer rule, int microSteps) {
-    StepShape shape =
-        new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1, microSteps);
+    StepShape shape = new StepShape(SEQUENCES * SEQUENCE, SEQUENCE, maskDocuments, 1, microSteps);
     return new StepGraphs(model, new Full(), rule, shape);
   }
 

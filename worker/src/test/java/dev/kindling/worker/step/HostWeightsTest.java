@@ -27,10 +27,8 @@ class HostWeightsTest {
           new Mezo(1e-3, 1e-3, 1, 0, 0.7, false));
 
   private static MezoStep step(Mezo rule, Projection projection, boolean host, int sequences) {
-    StepGraphs same =
-        StepRank.graphs(sequences, new Sgd(1, 0, false, 0, 0), 8, 1, Sharding.none());
-    MezoStep step =
-        new MezoStep(same.model(), projection, rule, same.shape(), 1, StepRank.SEED);
+    StepGraphs same = StepRank.graphs(sequences, new Sgd(1, 0, false, 0, 0), 8, 1, Sharding.none());
+    MezoStep step = new MezoStep(same.model(), projection, rule, same.shape(), 1, StepRank.SEED);
     return step.with(
         step.shape().with(new MemorySaving(Recompute.Level.NONE, 2, host)).scoring(true));
   }
@@ -75,7 +73,15 @@ class HostWeightsTest {
     Mezo rule = RULES.get(0);
     Projection lora =
         new Lora(
-                4, 8, false, 0, List.of("all-linear"), List.of(), Map.of(), Map.of(), List.of(),
+                4,
+                8,
+                false,
+                0,
+                List.of("all-linear"),
+                List.of(),
+                Map.of(),
+                Map.of(),
+                List.of(),
                 Optional.empty())
             .projection(step(rule, new Full(), true, 4).model(), StepRank.SEED);
     MezoStep step = step(rule, lora, true, 4);

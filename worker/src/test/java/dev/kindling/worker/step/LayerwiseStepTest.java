@@ -94,8 +94,7 @@ class LayerwiseStepTest {
   @ParameterizedTest
   @MethodSource("rules")
   void parametersAndStateHaveTheBitsOfTheStepThatUpdatesBehindBackward(UpdateRule rule) {
-    for (MemorySaving saving :
-        List.of(MemorySaving.NONE, new MemorySaving(Level.BLOCKS, 1))) {
+    for (MemorySaving saving : List.of(MemorySaving.NONE, new MemorySaving(Level.BLOCKS, 1))) {
       StepGraphs behind = graphs(rule, Sharding.none()).with(saving);
       try (StepRank plain = rank(behind);
           StepRank layerwise = rank(behind.with(GradientLife.PASSING))) {
@@ -180,8 +179,7 @@ class LayerwiseStepTest {
     for (UpdateRule rule : rules()) {
       StepGraphs behind = graphs(rule, new Sharding(0, 2));
       ShardedStepTest.Run expected = ShardedStepTest.run(behind, STEPS, 1);
-      ShardedStepTest.Run found =
-          ShardedStepTest.run(behind.with(GradientLife.PASSING), STEPS, 1);
+      ShardedStepTest.Run found = ShardedStepTest.run(behind.with(GradientLife.PASSING), STEPS, 1);
       ShardedStepTest.assertSameBits(found.weights(), expected.weights());
       ShardedStepTest.assertSameBits(found.state(), expected.state());
     }

@@ -54,9 +54,7 @@ class PointPassTest {
     for (int i = 0; i < inputs.tokens().limit(); i++) {
       boolean real = i < stream.length - 1;
       inputs.tokens().put(i, real ? stream[i] : 0);
-      inputs
-          .targets()
-          .put(i, real && i + 1 >= from ? stream[i + 1] : CrossEntropy.IGNORED);
+      inputs.targets().put(i, real && i + 1 >= from ? stream[i + 1] : CrossEntropy.IGNORED);
       inputs.positions().put(i, i);
     }
     return rank.program().score();

@@ -200,6 +200,15 @@ final class CudaDevice implements AutoCloseable {
     return reserved;
   }
 
+  /** Zeroes bytes and waits for that. */
+  void zero(long address, long bytes, String what) {
+    if (bytes > 0) {
+      Address.Device at = Address.Device.at(address);
+      check(JCudaDriver.cuMemsetD8Async(at, (byte) 0, bytes, stream), "cuMemsetD8Async " + what);
+      synchronize("clear " + what);
+    }
+  }
+
   /** Waits for everything on the stream; errors of earlier launches surface here. */
   void synchronize(String what) {
     if (peers.isEmpty()) {

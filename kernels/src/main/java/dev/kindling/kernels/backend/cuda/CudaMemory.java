@@ -164,22 +164,12 @@ final class CudaMemory implements Memory, Addresses {
 
   /** Copies of whole roles that begin every run, of one slot. */
   Command upload(Role role, int slot) {
-    PinnedArena host = slots(role).get(slot);
-    Address.Device to = Address.Device.at(arena(role, arenas));
-    return () ->
-        check(
-            JCudaDriver.cuMemcpyHtoDAsync(to, host.pointer(), host.bytes(), device.stream()),
-            "cuMemcpyHtoDAsync to the device");
+    return slots(role).get(slot).to(arena(role, arenas));
   }
 
   /** Copies of whole roles that end every run, of one slot. */
   Command download(Role role, int slot) {
-    PinnedArena host = slots(role).get(slot);
-    Address.Device from = Address.Device.at(arena(role, arenas));
-    return () ->
-        check(
-            JCudaDriver.cuMemcpyDtoHAsync(host.pointer(), from, host.bytes(), device.stream()),
-            "cuMemcpyDtoHAsync to the host");
+    return slots(role).get(slot).from(arena(role, arenas));
   }
 
   private List<PinnedArena> slots(Role role) {
@@ -373,22 +363,12 @@ final class CudaMemory implements Memory, Addresses {
   public void clear(Role role) {
     device.makeCurrent();
     copyLane.settle();
-    zero(arena(role, arenas), bytes(role), role.name());
+    device.zero(arena(role, arenas), bytes(role), role.name());
     if (role == Role.PARAMETER) {
-      zero(codes, declared.codeBytes(), "codes");
+      device.zero(codes, declared.codeBytes(), "codes");
       hosted.clear();
-      zero(copies, declared.copyBytes(), "copies");
+      device.zero(copies, declared.copyBytes(), "copies");
       staleCopies = staleCopies || copies != 0;
-    }
-  }
-
-  private void zero(long address, long bytes, String what) {
-    if (bytes > 0) {
-      Address.Device at = Address.Device.at(address);
-      check(
-          JCudaDriver.cuMemsetD8Async(at, (byte) 0, bytes, device.stream()),
-          "cuMemsetD8Async " + what);
-      device.synchronize("clear " + what);
     }
   }
 

@@ -25,8 +25,8 @@ import java.util.Set;
 
 /**
  * Offsets of variables: one arena per role, in declaration order. Parameters in codes of 8 bits
- * have an arena of their own. Working copies of weights and
- * gradients that are written once are stored in bf16 themselves where the precision is bf16.
+ * have an arena of their own. Working copies of weights and gradients that are written once are
+ * stored in bf16 themselves where the precision is bf16.
  */
 final class RoleArenas {
   /** What a matrix product wants of an operand, and twice Span.ALIGNMENT. */
@@ -96,11 +96,7 @@ final class RoleArenas {
   /** With masters but for what the programs round; in fp32 alone nothing is rounded away. */
   static RoleArenas of(List<Variable> declared, List<Graph> programs, boolean bf16) {
     return new RoleArenas(
-        declared,
-        bf16,
-        bf16 ? bf16Only(programs) : Set.of(),
-        coded(programs),
-        uploaded(programs));
+        declared, bf16, bf16 ? bf16Only(programs) : Set.of(), coded(programs), uploaded(programs));
   }
 
   /** Parameters that an update puts on grids of 8 bits. */

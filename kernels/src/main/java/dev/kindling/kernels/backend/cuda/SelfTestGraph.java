@@ -56,7 +56,8 @@ import java.util.List;
 
 /**
  * Sentences in which every kernel of ours speaks once, over a few tokens; products are the
- * library's and stay out, unless kernels of ours speak before them alone. All variables hold small numbers that bf16 holds too.
+ * library's and stay out, unless kernels of ours speak before them alone. All variables hold small
+ * numbers that bf16 holds too.
  */
 final class SelfTestGraph {
   static final int TOKENS = 24;

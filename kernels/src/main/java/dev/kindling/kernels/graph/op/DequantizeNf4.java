@@ -6,14 +6,14 @@ import java.util.List;
 
 /**
  * A frozen matrix as products read it: w = level(code) * a, a = number(scale code) * group scale +
- * offset. Inputs codes, scales, statistics as {@link Nf4} stores them -> w of this shape, fp32 (bf16
- * where a device keeps activations in it, rounded once). Each product rounds by itself, so that all
- * devices have the same bits.
+ * offset. Inputs codes, scales, statistics as {@link Nf4} stores them -> w of this shape, fp32
+ * (bf16 where a device keeps activations in it, rounded once). Each product rounds by itself, so
+ * that all devices have the same bits.
  *
  * <p>The output is a temporary of one product: {@link
  * dev.kindling.kernels.graph.rewrite.DequantizeAgain} lets backward make it a second time. No
- * gradient: nobody trains what is packed. After Dettmers et al. 2023 (QLoRA, 2305.14314), eq. 5
- * and 6.
+ * gradient: nobody trains what is packed. After Dettmers et al. 2023 (QLoRA, 2305.14314), eq. 5 and
+ * 6.
  */
 public record DequantizeNf4(Shape shape) implements Op {
   @Override

@@ -5,10 +5,10 @@ import dev.kindling.kernels.graph.ValueType;
 import java.util.List;
 
 /**
- * A gradient in the coordinates of a basis. Inputs gradient [rows, columns], basis [m, r] -> [n, r]:
- * out[j, k] = sum over i of P[i, k] G[j, i], j along the longer side n and i along the shorter one m
- * as {@link Channels} has them. Sums in fp32; a device with a narrow precision rounds the gradient
- * to bf16 first. After Zhao et al. 2024 (2403.03507), equation 5.
+ * A gradient in the coordinates of a basis. Inputs gradient [rows, columns], basis [m, r] -> [n,
+ * r]: out[j, k] = sum over i of P[i, k] G[j, i], j along the longer side n and i along the shorter
+ * one m as {@link Channels} has them. Sums in fp32; a device with a narrow precision rounds the
+ * gradient to bf16 first. After Zhao et al. 2024 (2403.03507), equation 5.
  */
 public record Project(Channels channels, int rank) implements Op {
   @Override

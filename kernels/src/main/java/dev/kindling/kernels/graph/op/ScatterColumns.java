@@ -16,8 +16,8 @@ import java.util.List;
  *
  * <p>Gradient, where W is frozen and the products that read the output are differentiated: ddelta =
  * scale * dW[:, I], of which {@link Linear} computes the columns alone (see {@link Tape#demand}).
- * After Kim et al. 2025 (PaCA, 2503.01905), section 3, in the form of a delta to
- * columns that are kept.
+ * After Kim et al. 2025 (PaCA, 2503.01905), section 3, in the form of a delta to columns that are
+ * kept.
  */
 public record ScatterColumns(WeightLayout layout, Columns columns, float scale) implements Op {
   @Override

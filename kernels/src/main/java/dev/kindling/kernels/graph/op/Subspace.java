@@ -24,8 +24,8 @@ import java.util.List;
  * fp64 (a pivot below 1e-14 of what it was is raised to that), which keeps the order of the
  * columns: column k converges as (value k+1 / value k)^(2 iterations), the subspace as the gap
  * behind its last value. The shift s fills the basis up where the gradient has fewer values than
- * that; a gradient of zeros yields the start, made orthonormal. A scale of 0 leaves basis and age as
- * they are.
+ * that; a gradient of zeros yields the start, made orthonormal. A scale of 0 leaves basis and age
+ * as they are.
  *
  * <p>On the CPU all of it is fp64. On a GPU A, Q and A Q are fp32, every sum in a fixed order, and
  * all kernels are launched in each step but return at once where nothing is due. A value below a

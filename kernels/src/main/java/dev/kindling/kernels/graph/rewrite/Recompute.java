@@ -31,9 +31,10 @@ import org.jspecify.annotations.Nullable;
  * A norm behind a residual sum that is kept is computed again as a norm alone. Equal operations on
  * equal inputs: where values are stored as they are computed, as on the CPU, gradients keep their
  * bits. Weights that follow from parameters are computed again at every level, and anew for each
- * reader, so that one is in memory at a time. Does not fire on a graph without a loss that writes its own gradient, nor for column
- * gathers, which {@link Schedule} moves into forward. Llama, elements of one layer, bytes per token
- * at width D and MLP width F: saves 2 (F + 2 D), moves 2 (3 F + 4 D) more.
+ * reader, so that one is in memory at a time. Does not fire on a graph without a loss that writes
+ * its own gradient, nor for column gathers, which {@link Schedule} moves into forward. Llama,
+ * elements of one layer, bytes per token at width D and MLP width F: saves 2 (F + 2 D), moves 2 (3
+ * F + 4 D) more.
  */
 public final class Recompute implements Rewrite {
   /** What is computed a second time; each level includes those before it. */

@@ -35,8 +35,7 @@ class FactoredCpuTest {
     Value newColumns = moments.get(1);
     Value mean = moments.get(2);
     Value rms = b.add(new FactoredRms(), g, newRows, newColumns, mean, scale).get(0);
-    b.add(
-        new Adafactor(1, 0, false, 0), p, g, newRows, newColumns, mean, rms, scale, b.step());
+    b.add(new Adafactor(1, 0, false, 0), p, g, newRows, newColumns, mean, rms, scale, b.step());
     double[] scalars = new double[StepScalar.values().length];
     scalars[StepScalar.LEARNING_RATE.ordinal()] = LR;
     scalars[StepScalar.BIAS_CORRECTION2.ordinal()] = 1;

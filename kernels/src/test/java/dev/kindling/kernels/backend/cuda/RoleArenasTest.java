@@ -101,7 +101,7 @@ class RoleArenasTest {
       assertThat(narrow.codes()).isEqualTo((64 * 24 + 4 * 12 + 127) / 128 * 128);
       // What a product reads of it: in the precision's type, one at a time.
       int bytes = precision == Precision.BF16 && narrow.copies() > 0 ? 2 : 4;
-      assertThat(narrow.scratch()).isEqualTo(64 * 24 * bytes);
+      assertThat(narrow.scratch()).isEqualTo(64L * 24 * bytes);
       assertThat(narrow.total() - narrow.workspace())
           .isEqualTo(wide.total() - wide.workspace() - lost(wide, narrow));
     }

@@ -71,7 +71,9 @@ class DequantizeAgainTest {
   /** Unpackings, columns written over them, and products, in order. */
   private static List<String> story(GraphBuilder b) {
     Map<Integer, String> names = new HashMap<>();
-    b.graph().contents().forEach((id, variable) -> names.put(id, variable.name().split("\\.")[0]));
+    b.graph()
+        .contents()
+        .forEach((id, variable) -> names.put(id, variable.name().split("\\.", -1)[0]));
     List<String> story = new ArrayList<>();
     for (Node node : b.nodes()) {
       String name = "";

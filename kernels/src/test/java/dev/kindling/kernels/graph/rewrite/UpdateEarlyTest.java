@@ -42,8 +42,7 @@ class UpdateEarlyTest {
     builder.add(new Accumulate(), weight, gradient);
     builder.rewrite(new UpdateEarly(from));
     assertThat(ops())
-        .containsExactly(
-            Add.class, GlobalNorm.class, SwiGlu.class, Accumulate.class, SwiGlu.class);
+        .containsExactly(Add.class, GlobalNorm.class, SwiGlu.class, Accumulate.class, SwiGlu.class);
   }
 
   @Test

@@ -15,11 +15,12 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What runs where, and who waits for whom. Collectives and uploads of weights run on a lane of their
- * own, one after the other; everything else runs on the main stream. The lane starts a collective when all that stands
- * before it has run. The main stream waits for it before the first group that touches what it
- * writes or writes what it reads, and at the end at the latest. Until then its memory is its own.
- * Collectives of one axis that stand side by side and do not need each other start together.
+ * What runs where, and who waits for whom. Collectives and uploads of weights run on a lane of
+ * their own, one after the other; everything else runs on the main stream. The lane starts a
+ * collective when all that stands before it has run. The main stream waits for it before the first
+ * group that touches what it writes or writes what it reads, and at the end at the latest. Until
+ * then its memory is its own. Collectives of one axis that stand side by side and do not need each
+ * other start together.
  *
  * @param entries in the order in which a host issues them
  */

@@ -13,6 +13,9 @@ import java.util.Map;
 final class GpuMezoBench implements Benchmark {
   private static final double GIB = 1L << 30;
 
+  private static final Map<String, String> DEFAULTS =
+      Map.of("directions", "1", "sparsity", "0", "steps", "10", "warmup", "3", "weights", "device");
+
   @Override
   public void run(Results results, List<String> arguments) {
     if (arguments.size() < 3) {
@@ -21,20 +24,7 @@ final class GpuMezoBench implements Benchmark {
     MezoShape shape = MezoShape.named(arguments.get(0));
     int micro = Integer.parseInt(arguments.get(1));
     int sequence = Integer.parseInt(arguments.get(2));
-    BenchOptions options =
-        BenchOptions.of(
-            arguments.subList(3, arguments.size()),
-            Map.of(
-                "directions",
-                "1",
-                "sparsity",
-                "0",
-                "steps",
-                "10",
-                "warmup",
-                "3",
-                "weights",
-                "device"));
+    BenchOptions options = BenchOptions.of(arguments.subList(3, arguments.size()), DEFAULTS);
     boolean host = onHost(options.text("weights"));
     String sparsity = options.text("sparsity");
     String name =

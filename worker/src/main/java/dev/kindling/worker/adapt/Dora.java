@@ -52,7 +52,7 @@ public record Dora(
   }
 
   public static Map<String, Object> defaults() {
-    return LowRank.DEFAULTS;
+    return LowRank.defaultsWithBase();
   }
 
   @Override

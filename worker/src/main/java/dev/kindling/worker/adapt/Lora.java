@@ -79,7 +79,7 @@ public record Lora(
   }
 
   public static Map<String, Object> defaults() {
-    return LowRank.DEFAULTS;
+    return LowRank.defaultsWithBase();
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.kindling.kernels.graph.Expectation;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Weight;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,9 +34,14 @@ record LowRank(Lora spec, BranchKind kind) {
           "alphaPattern",
           Map.of(),
           "modulesToSave",
-          List.of(),
-          "base",
-          Base.PLAIN);
+          List.of());
+
+  /** Of the adapters whose base may be packed; a mask needs zeros, which NF4 does not keep. */
+  static Map<String, Object> defaultsWithBase() {
+    Map<String, Object> all = new HashMap<>(DEFAULTS);
+    all.put("base", Base.PLAIN);
+    return all;
+  }
 
   /** The first pattern that matches counts, so their order is kept. */
   static <T> Map<String, T> ordered(Map<String, T> patterns) {

@@ -93,30 +93,13 @@ public record TrainPlan(
       model.family().ifPresent(family -> adapter.check(family, errors));
     }
     // Null only when the binder has already refused it and looks for further errors.
-    errors.that(
-        mesh == null || mesh.zero() == 0 || determinism != Determinism.EXACT,
-        "mesh.zero",
-        "0 with determinism exact (norms of pieces are summed rank by rank)",
-        mesh == null ? 0 : mesh.zero());
-    errors.that(
-        mesh == null || mesh.zero() == 0 || optimizer == null || keepsMasters(optimizer),
-        "optimizer.master",
-        "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
-        false);
+    if (mesh != null && mesh.zero() > 0) {
+      pieces(errors, mesh, determinism, optimizer);
+    }
     if (optimizer instanceof Mezo mezo) {
-      forwardOnly(errors, adapter, mesh, memory);
-      errors.that(
-          mezo.sparsity() == 0 || adapter == null || !adapter.beginsAtZero(),
-          "optimizer.sparsity",
-          "0 with a fresh adapter (half of its factors begin at 0: so would their threshold)",
-          mezo.sparsity());
+      forwardOnly(errors, mezo, adapter, mesh, memory);
     }
     MemorySpec.check(memory, optimizer, errors);
-    if (mesh != null && mesh.zero() > 0 && optimizer instanceof Optimizer descent) {
-      descent.rules().stream()
-          .flatMap(rule -> rule.obstacleToPieces().stream())
-          .forEach(why -> errors.that(false, "mesh.zero", "0 with " + why, mesh.zero()));
-    }
     if (recovery != null && counts) {
       recovery.check(ranks, errors);
     }
@@ -130,9 +113,30 @@ public record TrainPlan(
     errors.orThrow();
   }
 
+  /** What ranks that spread state must not be asked. */
+  private static void pieces(
+      Expectation errors, MeshSpec mesh, Determinism determinism, @Nullable Descent optimizer) {
+    errors.that(
+        determinism != Determinism.EXACT,
+        "mesh.zero",
+        "0 with determinism exact (norms of pieces are summed rank by rank)",
+        mesh.zero());
+    errors.that(
+        optimizer == null || keepsMasters(optimizer),
+        "optimizer.master",
+        "true with mesh.zero above 0 (pieces are rounded by no rule yet)",
+        false);
+    if (optimizer instanceof Optimizer descent) {
+      descent.rules().stream()
+          .flatMap(rule -> rule.obstacleToPieces().stream())
+          .forEach(why -> errors.that(false, "mesh.zero", "0 with " + why, mesh.zero()));
+    }
+  }
+
   /** What a step without a backward pass cannot follow. A section is null as above. */
   private static void forwardOnly(
       Expectation errors,
+      Mezo mezo,
       @Nullable Adapter adapter,
       @Nullable MeshSpec mesh,
       @Nullable MemorySpec memory) {
@@ -151,6 +155,11 @@ public record TrainPlan(
         "mesh.zero",
         "0 with optimizer mezo (every rank moves all parameters)",
         mesh == null ? 0 : mesh.zero());
+    errors.that(
+        mezo.sparsity() == 0 || adapter == null || !adapter.beginsAtZero(),
+        "optimizer.sparsity",
+        "0 with a fresh adapter (half of its factors begin at 0: so would their threshold)",
+        mezo.sparsity());
     if (memory != null) {
       errors.that(
           memory.recompute() == Recomputation.AUTO || memory.recompute() == Recomputation.NONE,

@@ -68,6 +68,7 @@ class TrainPlanTest {
       memory:
         recompute: auto
         gradients: auto
+        weights: device
       checkpoint:
         every_steps: 200
         keep: 2

@@ -1,6 +1,7 @@
 package dev.kindling.worker.generate;
 
 import dev.kindling.kernels.random.Philox;
+import dev.kindling.worker.checkpoint.CheckpointException;
 import java.util.Comparator;
 import java.util.stream.IntStream;
 
@@ -19,8 +20,15 @@ final class TokenChoice {
   /**
    * @param logits one for each id that may be chosen
    * @param place of the token in the text, from 0
+   * @throws CheckpointException if a logit is no number, which would choose the first id for ever
    */
   int pick(float[] logits, long place) {
+    for (int id = 0; id < logits.length; id++) {
+      if (Float.isNaN(logits[id])) {
+        throw new CheckpointException(
+            "token " + place + ": expected a logit of id " + id + ", found NaN: broken weights");
+      }
+    }
     if (sampling.temperature() == 0) {
       return mostLikely(logits);
     }

@@ -1,9 +1,13 @@
 package dev.kindling.worker.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.worker.checkpoint.CheckpointException;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenChoiceTest {
   private static final int DRAWS = 40_000;
@@ -88,5 +92,14 @@ class TokenChoiceTest {
       assertThat(new TokenChoice(sampling).pick(logits(), place))
           .isEqualTo(new TokenChoice(sampling).pick(logits(), place));
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0, 1})
+  void whatIsNoNumberIsRefused(double temperature) {
+    TokenChoice choice = new TokenChoice(new Sampling(temperature, 0, 1, 1));
+    assertThatThrownBy(() -> choice.pick(new float[] {1, Float.NaN, 2}, 7))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("token 7", "id 1", "NaN");
   }
 }

@@ -33,6 +33,7 @@ final class KernelModule implements AutoCloseable {
           "exposed",
           "factored",
           "hash",
+          "int8",
           "loss",
           "nf4",
           "norm",

@@ -252,7 +252,6 @@ final class SelfTestUpdates {
   private void zerothOrder(Value x, Value scale) {
     Value bound = floats(Role.STATE, 1);
     show(new Perturb(3, 0.5f, 1, true), floats(Role.PARAMETER, 17, 9), bound, b.step());
-    show(new Upload(), floats(Role.PARAMETER, 17, 9));
     show(new Perturb(3, 0.5f, 0, false), floats(Role.PARAMETER, 9), b.step());
     // Read as a master and written as a matrix: what becomes of a bias before a product.
     show(new Perturb(3, 0.5f, 0, false), floats(Role.PARAMETER, 3, 3, 5), b.step());
@@ -260,12 +259,15 @@ final class SelfTestUpdates {
     Value slopes = show(new ProjectedGradient(0.5f, 1, 2), floats(Role.STATE, 12)).get(0);
     Mezo op = new Mezo(3, 1, 0.1f, false, Optional.empty());
     show(op, floats(Role.PARAMETER, 17, 9), slopes, scale, b.step());
+    show(new Upload(), floats(Role.PARAMETER, 17, 9));
   }
 
   private void roundedMezo(Value scale) {
     Value slopes = floats(Role.STATE, 2);
     Mezo op = new Mezo(3, 2, 0.1f, false, Optional.of(5L));
-    Value updated = b.add(op, floats(Role.PARAMETER, ROWS, WIDTH), slopes, scale, b.step()).get(0);
+    Value param = floats(Role.PARAMETER, ROWS, WIDTH);
+    show(new Perturb(3, 0.5f, 0, false), param, b.step());
+    Value updated = b.add(op, param, slopes, scale, b.step()).get(0);
     show(new Embedding(), updated, test.ids());
   }
 }

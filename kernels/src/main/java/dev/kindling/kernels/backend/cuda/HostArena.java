@@ -5,14 +5,20 @@ import static dev.kindling.kernels.backend.cuda.Cuda.check;
 import dev.kindling.kernels.backend.DeviceException;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
+import org.bytedeco.cuda.global.cudart;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerPointer;
 
 /**
  * Page-locked host memory of any size under an address of the device: its copy engines read it at
  * the rate of the bus, and its kernels read and write it through the bus. Zero at first.
+ *
+ * <p>JCuda makes a buffer of Java of what it allocates, whose size is an int: of 60e9 bytes that
+ * threw "capacity < 0", so the other bindings allocate here.
  */
 final class HostArena implements AutoCloseable {
-  private final Address.Host pointer = new Address.Host();
   private final long bytes;
+  private final long number;
   private final long address;
 
   /**
@@ -22,22 +28,32 @@ final class HostArena implements AutoCloseable {
   HostArena(CudaDevice device, long bytes) {
     this.bytes = bytes;
     if (bytes == 0) {
+      number = 0;
       address = 0;
       return;
     }
     device.makeCurrent();
-    int flags = JCudaDriver.CU_MEMHOSTALLOC_PORTABLE | JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP;
-    if (JCudaDriver.cuMemHostAlloc(pointer, bytes, flags) != CUresult.CUDA_SUCCESS) {
-      throw new DeviceException(
-          String.format(
-              "cuda: memory.weights host: expected %,d bytes of page-locked host memory, found"
-                  + " fewer",
-              bytes));
-    }
-    Address.Device mapped = new Address.Device();
-    check(JCudaDriver.cuMemHostGetDevicePointer(mapped, pointer, 0), "cuMemHostGetDevicePointer");
-    address = mapped.number();
+    number = allocate(bytes);
+    long[] mapped = new long[1];
+    check(
+        cudart.cuMemHostGetDevicePointer(mapped, new NativeAddress(number), 0),
+        "cuMemHostGetDevicePointer");
+    address = mapped[0];
     clear();
+  }
+
+  private static long allocate(long bytes) {
+    int flags = JCudaDriver.CU_MEMHOSTALLOC_PORTABLE | JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP;
+    try (PointerPointer<Pointer> out = new PointerPointer<>(1)) {
+      if (cudart.cuMemHostAlloc(out, bytes, flags) != CUresult.CUDA_SUCCESS) {
+        throw new DeviceException(
+            String.format(
+                "cuda: memory.weights host: expected %,d bytes of page-locked host memory, found"
+                    + " fewer",
+                bytes));
+      }
+      return out.get().address();
+    }
   }
 
   /** Of the first byte, for the device; 0 if there is none. */
@@ -57,7 +73,7 @@ final class HostArena implements AutoCloseable {
   @Override
   public void close() {
     if (bytes > 0) {
-      check(JCudaDriver.cuMemFreeHost(pointer), "cuMemFreeHost");
+      check(cudart.cuMemFreeHost(new NativeAddress(number)), "cuMemFreeHost");
     }
   }
 }

@@ -86,6 +86,21 @@ class MemoryTableTest {
     }
   }
 
+  /** Neither codes nor packed matrices lie in the arena of parameters. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "cuda; optimizer={type: apollo, lr: 1, rank: 64, weights: int8}",
+        "cuda; adapter={type: lora, rank: 8, alpha: 8, base: nf4}",
+        "cpu; adapter={type: lora, rank: 8, alpha: 8, base: nf4}"
+      })
+  void narrowWeightsAreCounted(String device, String set) {
+    StepMemory memory = memory("device=" + device, set);
+    assertThat(MemoryTable.of(memory).rows().get(0).total())
+        .isEqualTo(memory.candidates().get(0).bytes());
+  }
+
   /** A row says of a method what a configuration of it says of itself. */
   @ParameterizedTest
   @ValueSource(strings = {"cpu", "cuda"})

@@ -86,6 +86,35 @@ class MemoryTableTest {
     }
   }
 
+  /** No role of variables is left out: codes of 8 bits and matrices of 4 are weights too. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "cuda | optimizer={type: apollo, lr: 1, rank: 64, weights: int8}",
+        "cuda | adapter={type: lora, base: nf4}",
+        "cpu | adapter={type: lora, base: nf4}",
+        "cuda | adapter={type: perp, rank: 4}"
+      })
+  void packedWeightsAreInTheTable(String device, String method) {
+    StepMemory memory = memory("device=" + device, method);
+    MemoryRow row = MemoryTable.of(memory).rows().get(0);
+    assertThat(row.total()).isEqualTo(memory.candidates().get(0).bytes());
+  }
+
+  @Test
+  void layerwiseUpdatesHaveNoRowOfAnAdapter() {
+    List<String> lines =
+        MemoryTable.of(
+                memory(
+                    "global_batch=2048", "memory.gradients=layerwise", "optimizer.clip_norm=0"))
+            .lines();
+    assertThat(lines)
+        .anyMatch(line -> line.startsWith("not adapter lora, rank 8: memory.gradients: "))
+        .anyMatch(line -> line.startsWith("not adapter paca, rank 16: memory.gradients: "))
+        .anyMatch(line -> line.startsWith("galore, rank 64 "));
+  }
+
   /** A row says of a method what a configuration of it says of itself. */
   @ParameterizedTest
   @ValueSource(strings = {"cpu", "cuda"})

@@ -95,6 +95,13 @@ class MezoPlanTest {
       assertThat(plan("adapter={type: " + type + ", path: trained}").adapter().beginsAtZero())
           .isFalse();
     }
+    for (String adapter :
+        List.of("{type: mask_lora}", "{type: perp, rank: 4}", "{type: perp, head_rank: 4}")) {
+      assertThatThrownBy(() -> plan("adapter=" + adapter))
+          .as(adapter)
+          .hasMessageContaining("optimizer.sparsity: expected 0 with a fresh adapter");
+    }
+    assertThat(plan("adapter.type=perp").adapter().beginsAtZero()).isFalse();
     assertThat(plan("adapter={type: frozen, modules_to_save: [q_proj]}").optimizer())
         .isEqualTo(plan().optimizer());
   }

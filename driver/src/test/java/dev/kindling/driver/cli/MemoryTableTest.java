@@ -181,6 +181,8 @@ class MemoryTableTest {
     Map<String, MemoryRow> adapted = rows("adapter={type: lora, rank: 4, alpha: 4}");
     assertThat(row(adapted, "no adapter").parts()).isEqualTo(row(rows(), "adamw").parts());
     assertThat(adapted).containsKeys("as configured", "adapter lora, rank 8", "mezo");
+    // It would be AdamW under another name.
+    assertThat(adapted).doesNotContainKey("apollo_mini");
   }
 
   @Test

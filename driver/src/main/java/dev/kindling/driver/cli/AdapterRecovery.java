@@ -2,6 +2,7 @@ package dev.kindling.driver.cli;
 
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.adapt.Base;
 import dev.kindling.worker.adapt.Lora;
 import dev.kindling.worker.adapt.Paca;
 import dev.kindling.worker.checkpoint.HuggingFaceExport;
@@ -36,6 +37,11 @@ final class AdapterRecovery {
    * @param beside files that the run keeps of the smaller model
    */
   void run(PeftExport.Source small, Optional<CompanionFiles> beside) {
+    if (request.dtype().isPresent() && !request.merge()) {
+      throw new PlanException(
+          "--dtype: expected none for an adapter (it is written in fp32) or --merge, found "
+              + request.dtype().get());
+    }
     Optional<byte[]> text =
         beside.flatMap(files -> Optional.ofNullable(files.others().get(Kept.FILE)));
     if (text.isEmpty()) {
@@ -70,7 +76,9 @@ final class AdapterRecovery {
     params.forEach(recovery::whole);
     FirstValues factors = recovery.values(params, small.form().values());
     try (PretrainedWeights weights = PretrainedWeights.open(directory)) {
-      FirstValues merged = factorsOf(small).projection(model, 0).merged(weights, factors);
+      // The base of 4 bits was the smaller model: over this one, rounded, nothing was trained.
+      Lora plain = factorsOf(small).over(Base.PLAIN);
+      FirstValues merged = plain.projection(model, 0).merged(weights, factors);
       CompanionFiles files = CompanionFiles.of(folder, weights, true);
       try (ValueTensors tensors = new ValueTensors(model.parameters(), "", merged, () -> {})) {
         HuggingFaceExport.write(

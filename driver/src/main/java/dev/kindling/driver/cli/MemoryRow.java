@@ -16,7 +16,7 @@ import java.util.Map;
 /**
  * What a step takes on a device, by what it is for: the bytes that the planner reserves.
  *
- * @param weights masters, copies and pieces of them, codes of 8 bits and packed matrices
+ * @param weights masters, copies and pieces of them, codes of 8 and of 4 bits
  * @param gradients also of logical shards that wait
  * @param state of the optimizer
  * @param activations the largest arena of any program
@@ -36,8 +36,8 @@ record MemoryRow(
       CudaBytes bytes =
           CudaBytes.of(variables, programs, Precision.BF16, CudaBytes.H100_MULTIPROCESSORS);
       long kernels = bytes.scratch() + bytes.workspace() + bytes.ropeTables() + bytes.constants();
-      long narrow = bytes.copies() + bytes.codes();
-      return of(method, bytes.variables(), narrow, bytes.activations(), kernels);
+      long beside = bytes.copies() + bytes.codes();
+      return of(method, bytes.variables(), beside, bytes.activations(), kernels);
     }
     Map<Role, Long> bytes = new EnumMap<>(Role.class);
     variables.forEach(v -> bytes.merge(v.role(), Span.aligned(v.type().bytes()), Long::sum));
@@ -47,10 +47,10 @@ record MemoryRow(
   }
 
   private static MemoryRow of(
-      String method, Map<Role, Long> bytes, long narrow, long activations, long kernels) {
+      String method, Map<Role, Long> bytes, long beside, long activations, long kernels) {
     return new MemoryRow(
         method,
-        narrow + sum(bytes, Role.PARAMETER, Role.SHARD, Role.WORKING, Role.FROZEN),
+        beside + sum(bytes, Role.PARAMETER, Role.SHARD, Role.WORKING, Role.FROZEN),
         sum(bytes, Role.GRADIENT, Role.FRESH_GRADIENT, Role.PARTIAL),
         sum(bytes, Role.STATE, Role.NARROW_STATE),
         activations,

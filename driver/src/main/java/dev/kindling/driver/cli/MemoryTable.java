@@ -19,6 +19,7 @@ import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.adapt.Lora;
 import dev.kindling.worker.adapt.Paca;
 import dev.kindling.worker.model.Projection;
+import dev.kindling.worker.plan.GradientLife;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.step.MemoryFit;
 import dev.kindling.worker.step.MemorySaving;
@@ -165,6 +166,10 @@ final class MemoryTable {
       for (UpdateRule each : rule.rules()) {
         each.obstacleToPieces().ifPresent(MemoryTable::refuse);
       }
+    }
+    if (plan.gradientLife() == GradientLife.PASSING && !(adapter instanceof Full)) {
+      throw new PlanException(
+          "memory.gradients: expected auto, fp32 or bf16 with an adapter, found layerwise");
     }
     return saving(
         new StepGraphs(

@@ -86,19 +86,32 @@ class MemoryTableTest {
     }
   }
 
-  /** Neither codes nor packed matrices lie in the arena of parameters. */
+  /** No role of variables is left out: codes of 8 bits and matrices of 4 are weights too. */
   @ParameterizedTest
   @CsvSource(
-      delimiter = ';',
+      delimiter = '|',
       value = {
-        "cuda; optimizer={type: apollo, lr: 1, rank: 64, weights: int8}",
-        "cuda; adapter={type: lora, rank: 8, alpha: 8, base: nf4}",
-        "cpu; adapter={type: lora, rank: 8, alpha: 8, base: nf4}"
+        "cuda | optimizer={type: apollo, lr: 1, rank: 64, weights: int8}",
+        "cuda | adapter={type: lora, base: nf4}",
+        "cpu | adapter={type: lora, base: nf4}",
+        "cuda | adapter={type: perp, rank: 4}"
       })
-  void narrowWeightsAreCounted(String device, String set) {
-    StepMemory memory = memory("device=" + device, set);
-    assertThat(MemoryTable.of(memory).rows().get(0).total())
-        .isEqualTo(memory.candidates().get(0).bytes());
+  void packedWeightsAreInTheTable(String device, String method) {
+    StepMemory memory = memory("device=" + device, method);
+    MemoryRow row = MemoryTable.of(memory).rows().get(0);
+    assertThat(row.total()).isEqualTo(memory.candidates().get(0).bytes());
+  }
+
+  @Test
+  void layerwiseUpdatesHaveNoRowOfAnAdapter() {
+    List<String> lines =
+        MemoryTable.of(
+                memory("global_batch=2048", "memory.gradients=layerwise", "optimizer.clip_norm=0"))
+            .lines();
+    assertThat(lines)
+        .anyMatch(line -> line.startsWith("not adapter lora, rank 8: memory.gradients: "))
+        .anyMatch(line -> line.startsWith("not adapter paca, rank 16: memory.gradients: "))
+        .anyMatch(line -> line.startsWith("galore, rank 64 "));
   }
 
   /** A row says of a method what a configuration of it says of itself. */
@@ -167,6 +180,8 @@ class MemoryTableTest {
     Map<String, MemoryRow> adapted = rows("adapter={type: lora, rank: 4, alpha: 4}");
     assertThat(row(adapted, "no adapter").parts()).isEqualTo(row(rows(), "adamw").parts());
     assertThat(adapted).containsKeys("as configured", "adapter lora, rank 8", "mezo");
+    // It would be AdamW under another name.
+    assertThat(adapted).doesNotContainKey("apollo_mini");
   }
 
   @Test

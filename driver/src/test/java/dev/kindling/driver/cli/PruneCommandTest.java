@@ -159,6 +159,30 @@ class PruneCommandTest {
     assertThat(validation("whole")).isNotEqualTo(validation("plain"));
   }
 
+  /** Factors of zeros over a base of 4 bits leave the larger model as it is, every byte. */
+  @Test
+  void aPackedBaseOfTheSmallerModelDoesNotRoundTheWholeOne() throws IOException {
+    done("prune", model.toString(), "--to", to("small"), "--structured");
+    train("lora", to("small"), "adapter={type: lora, rank: 4, base: nf4}", STILL);
+    done("export", run("lora"), "--to", to("merged"), "--recover", model.toString(), "--merge");
+    assertThat(Path.of(to("merged"), "model.safetensors"))
+        .hasSameBinaryContentAs(model.resolve("model.safetensors"));
+    String larger = model.toString();
+    String[] typed = {
+      "export", run("lora"), "--to", to("b"), "--recover", larger, "--dtype", "bfloat16"
+    };
+    assertThat(kindling(typed)).isEqualTo(2);
+    assertThat(err.toString()).contains("--dtype: expected none for an adapter");
+    assertThat(Path.of(to("b"))).doesNotExist();
+  }
+
+  @Test
+  void trainedVectorsAloneAreNoFactors() throws IOException {
+    train("vectors", model.toString(), "adapter.type=perp", "steps=1");
+    assertThat(kindling("export", run("vectors"), "--to", to("no"))).as("%s", err).isEqualTo(2);
+    assertThat(err.toString()).contains("found perp; export it with --merge");
+  }
+
   @Test
   void whatDoesNotFitIsSaidByName() throws IOException {
     String from = model.toString();

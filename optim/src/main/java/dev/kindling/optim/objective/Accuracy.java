@@ -29,6 +29,11 @@ public record Accuracy(String questions, int batch) implements Objective {
   }
 
   @Override
+  public Accuracy asking(String other) {
+    return new Accuracy(other, batch);
+  }
+
+  @Override
   public double value(boolean right) {
     return right ? 1 : 0;
   }

@@ -32,6 +32,11 @@ public record ExactMatch(String questions, int batch, int tokens) implements Obj
   }
 
   @Override
+  public ExactMatch asking(String other) {
+    return new ExactMatch(other, batch, tokens);
+  }
+
+  @Override
   public double value(String written, String right) {
     return Words.of(written).equals(Words.of(right)) ? 1 : 0;
   }

@@ -33,6 +33,11 @@ public record F1(String questions, int batch, int tokens) implements Objective {
   }
 
   @Override
+  public F1 asking(String other) {
+    return new F1(other, batch, tokens);
+  }
+
+  @Override
   public double value(String written, String right) {
     return Words.of(written).f1(Words.of(right));
   }

@@ -12,6 +12,11 @@ public sealed interface Objective permits Accuracy, ExactMatch, F1, Loss {
   /** File of questions with choices, one JSON object a line; nothing for the training data. */
   Optional<String> file();
 
+  /** The same with its questions in another place; the loss has none. */
+  default Objective asking(String other) {
+    return this;
+  }
+
   /** Questions of a step, over all ranks; 0 for the training data. */
   int batch();
 

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /**
  * Zeroth-order descent: forward passes alone, no gradients, no state.
@@ -83,6 +84,12 @@ public record Mezo(
         false,
         "objective",
         new Loss());
+  }
+
+  /** The same rule with the file of its questions, if it asks any, in another place. */
+  public Mezo withFile(UnaryOperator<String> place) {
+    Objective moved = objective.file().map(place).map(objective::asking).orElse(objective);
+    return new Mezo(lr, eps, directions, weightDecay, sparsity, master, moved);
   }
 
   /** Whether a parameter moves at all. */

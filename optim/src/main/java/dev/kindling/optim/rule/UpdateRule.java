@@ -2,6 +2,7 @@ package dev.kindling.optim.rule;
 
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.memory.Span;
@@ -37,6 +38,17 @@ public sealed interface UpdateRule extends Optimizer
   @Override
   default UpdateRule ruleOf(Param p) {
     return this;
+  }
+
+  /** Refuses a rule for matrices where all that is trained would go to the rule of the rest. */
+  @Override
+  default void check(List<Param> trained) {
+    if (!trained.isEmpty() && trained.stream().noneMatch(p -> ruleOf(p).equals(this))) {
+      throw new PlanException(
+          "optimizer.type: expected a rule for what is trained, "
+              + trained.get(0).name()
+              + " first, found one for hidden matrices, of which none is trained");
+    }
   }
 
   /**

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Init;
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Shape;
 import java.util.Arrays;
 import java.util.List;
@@ -87,6 +88,34 @@ class UpdateRuleTest {
       values[i] = (float) (size * random.nextGaussian());
     }
     return values;
+  }
+
+  /** Factors of an adapter are no hidden matrices: all of them would silently get the rest. */
+  @Test
+  void aRuleForMatricesIsRefusedWhereNoneIsTrained() {
+    Param factor =
+        new Param("q.lora_A.weight", Shape.of(2, 4), Demand.whole(), Init.zeros(), true, false);
+    Param matrix = new Param("q.weight", Shape.of(4, 4), Demand.whole(), Init.zeros(), true, true);
+    Param gain = new Param("norm.weight", Shape.of(4), Demand.whole(), Init.ones(), false, false);
+    for (UpdateRule rule : RULES) {
+      rule.check(List.of(gain, factor, matrix));
+      boolean projects =
+          rule instanceof Apollo || rule instanceof ApolloMini || rule instanceof Galore;
+      if (projects) {
+        assertThatThrownBy(() -> rule.check(List.of(factor, gain)))
+            .as("%s", rule)
+            .isInstanceOf(PlanException.class)
+            .hasMessageContaining("optimizer.type: expected a rule for what is trained, q.lora_A")
+            .hasMessageContaining("found one for hidden matrices");
+      } else {
+        rule.check(List.of(factor, gain));
+      }
+      if (projects || rule instanceof Muon) {
+        assertThatThrownBy(() -> rule.check(List.of(gain))).hasMessageContaining("norm.weight");
+      } else {
+        rule.check(List.of(gain));
+      }
+    }
   }
 
   @Test

@@ -98,6 +98,22 @@ public record Lora(
         path.map(name -> Path.of(name).toAbsolutePath().normalize().toString()));
   }
 
+  /** The same over a base that is kept otherwise. */
+  public Lora over(Base other) {
+    return new Lora(
+        rank,
+        alpha,
+        rslora,
+        dropout,
+        targets,
+        exclude,
+        rankPattern,
+        alphaPattern,
+        modulesToSave,
+        other,
+        path);
+  }
+
   /** The adapter of every map that gets one. */
   LowRank lowRank(BranchKind kind) {
     return new LowRank(this, kind);

@@ -73,6 +73,11 @@ public record MaskLora(
   }
 
   @Override
+  public boolean beginsAtZero() {
+    return true;
+  }
+
+  @Override
   public Projection projection(ModelFamily model, long seed) {
     return lowRank().projection(model, seed);
   }

@@ -78,6 +78,11 @@ public record Perp(
   }
 
   @Override
+  public boolean beginsAtZero() {
+    return rank > 0 || headRank > 0;
+  }
+
+  @Override
   public Projection projection(ModelFamily model, long seed) {
     Expectation errors = new Expectation();
     check(model, errors);

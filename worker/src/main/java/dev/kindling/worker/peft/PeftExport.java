@@ -45,7 +45,9 @@ public final class PeftExport {
      * @throws PlanException for an adapter without factors: its model can be exported merged
      */
     public LoraForm form() {
+      boolean known = adapter instanceof Lora || adapter instanceof Dora || adapter instanceof Paca;
       return LoraForm.of(projection, trained)
+          .filter(form -> known)
           .orElseThrow(
               () ->
                   new PlanException(

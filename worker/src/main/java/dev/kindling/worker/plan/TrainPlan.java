@@ -15,6 +15,7 @@ import dev.kindling.worker.data.DataSpec;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelSpec;
+import dev.kindling.worker.store.StorageLocation;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -270,12 +271,19 @@ public record TrainPlan(
   public TrainPlan absolute() {
     Inputs absolute =
         new Inputs(
+            absolute(optimizer),
             adapter.absolute(),
             model.absolute(),
             data.absolute(),
             tokenizer.absolute(),
             validation.absolute());
     return with(absolute, ranks, spark);
+  }
+
+  private static Descent absolute(Descent optimizer) {
+    return optimizer instanceof Mezo mezo
+        ? mezo.withFile(file -> StorageLocation.of(file).absolute().toString())
+        : optimizer;
   }
 
   /** The same run as others may see it: what Spark settings hide is a word. */
@@ -309,17 +317,18 @@ public record TrainPlan(
    * @throws IllegalArgumentException if they do not fit the rest, as {@code key: what is wrong}
    */
   public TrainPlan withModel(ModelSpec known, TokenizerSpec fitting) {
-    return with(new Inputs(adapter, known, data, fitting, validation), ranks, spark);
+    return with(new Inputs(optimizer, adapter, known, data, fitting, validation), ranks, spark);
   }
 
   /** The same run with an adapter that is known better. */
   public TrainPlan withAdapter(Adapter known) {
-    Inputs inputs = new Inputs(known, model, data, tokenizer, validation);
+    Inputs inputs = new Inputs(optimizer, known, model, data, tokenizer, validation);
     return known.equals(adapter) ? this : with(inputs, ranks, spark);
   }
 
   /** What a run reads. */
   private record Inputs(
+      Descent optimizer,
       Adapter adapter,
       ModelSpec model,
       DataSpec data,
@@ -327,7 +336,7 @@ public record TrainPlan(
       ValidationSpec validation) {}
 
   private Inputs inputs() {
-    return new Inputs(adapter, model, data, tokenizer, validation);
+    return new Inputs(optimizer, adapter, model, data, tokenizer, validation);
   }
 
   private TrainPlan with(Inputs inputs, int newRanks, SparkSpec newSpark) {
@@ -335,7 +344,7 @@ public record TrainPlan(
         inputs.model(),
         inputs.data(),
         inputs.tokenizer(),
-        optimizer,
+        inputs.optimizer(),
         schedule,
         inputs.adapter(),
         sync,

@@ -31,7 +31,7 @@ public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes
    * @throws CheckpointException if there is no log, a file is damaged or steps are missing
    */
   public static SlopeLog read(Path place) throws IOException {
-    return read(place, header -> true)
+    return read(place, true, header -> true)
         .orElseThrow(
             () ->
                 new CheckpointException(
@@ -39,20 +39,25 @@ public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes
   }
 
   /**
-   * Steps on one trajectory alone, nothing if there is no file of it.
+   * Steps on one trajectory alone, nothing if there is no file of it. Those behind which a later
+   * attempt began on another one do not count either: the weights of that attempt go on from there.
    *
    * @param run as {@link SlopeHeader#run} names it
    */
   public static Optional<SlopeLog> ofRun(Path runDir, String run) throws IOException {
-    return read(runDir, header -> header.run().equals(run));
+    return read(runDir, false, header -> header.run().equals(run));
   }
 
   /** Hash of the weights with which a run began, where a file of its log says so. */
   public static Optional<String> base(Path runDir) throws IOException {
-    return read(runDir, header -> header.base().isPresent()).flatMap(log -> log.header().base());
+    return read(runDir, false, header -> header.base().isPresent())
+        .flatMap(log -> log.header().base());
   }
 
-  private static Optional<SlopeLog> read(Path place, Predicate<SlopeHeader> wanted)
+  /**
+   * @param whole whether all steps are wanted, not those that some files hold
+   */
+  private static Optional<SlopeLog> read(Path place, boolean whole, Predicate<SlopeHeader> wanted)
       throws IOException {
     List<SlopeRecord> records = new ArrayList<>();
     @Nullable SlopeHeader newest = null;
@@ -68,11 +73,16 @@ public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes
                   () ->
                       new CheckpointException(
                           file + ": expected a header \"kindling slopes 2\", found another"));
+      records.removeIf(record -> record.step() > header.start());
       if (!wanted.test(header)) {
         continue;
       }
-      records.removeIf(record -> record.step() > header.start());
-      expectNoGap(file, records, header);
+      if (whole) {
+        expectNoGap(file, records, header);
+      } else if (lastStep(records, header.start()) != header.start()) {
+        // Another trajectory made the steps between.
+        records.clear();
+      }
       records.addAll(records(content, header.bytes().length));
       newest = header;
       bytes += content.length;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.configs.yaml.ConfigDocument;
 import dev.kindling.optim.rule.Mezo;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -52,6 +53,24 @@ class MezoPlanTest {
         .hasMessageContaining("optimizer.clip_norm");
   }
 
+  /** Ranks and later attempts have working folders of their own. */
+  @Test
+  void questionsOfAnObjectiveAreFoundFromAnyFolder() {
+    for (String type : List.of("accuracy", "f1", "exact_match")) {
+      String objective = "{type: " + type + ", questions: some/asked.jsonl, batch: 3}";
+      TrainPlan plan = plan("optimizer={type: mezo, lr: 1, eps: 2, objective: " + objective + "}");
+      Mezo given = (Mezo) plan.optimizer();
+      String expected = Path.of("some/asked.jsonl").toAbsolutePath().toString();
+      Mezo found = (Mezo) plan.absolute().optimizer();
+      assertThat(found.objective().file()).contains(expected);
+      assertThat(found).isEqualTo(given.withFile(file -> expected));
+      assertThat(found.objective().batch()).isEqualTo(3);
+      assertThat(found.objective().tokens()).isEqualTo(given.objective().tokens());
+      assertThat(plan.absolute().absolute()).isEqualTo(plan.absolute());
+    }
+    assertThat(plan().absolute().optimizer()).isEqualTo(plan().optimizer());
+  }
+
   @Test
   void adaptersWithoutDropoutAreTrainedAndOthersRefusedByKey() {
     String all = "optimizer.sparsity=0";
@@ -76,6 +95,13 @@ class MezoPlanTest {
       assertThat(plan("adapter={type: " + type + ", path: trained}").adapter().beginsAtZero())
           .isFalse();
     }
+    for (String adapter :
+        List.of("{type: mask_lora}", "{type: perp, rank: 4}", "{type: perp, head_rank: 4}")) {
+      assertThatThrownBy(() -> plan("adapter=" + adapter))
+          .as(adapter)
+          .hasMessageContaining("optimizer.sparsity: expected 0 with a fresh adapter");
+    }
+    assertThat(plan("adapter.type=perp").adapter().beginsAtZero()).isFalse();
     assertThat(plan("adapter={type: frozen, modules_to_save: [q_proj]}").optimizer())
         .isEqualTo(plan().optimizer());
   }

@@ -20,8 +20,13 @@ class SlopeLogTest {
   @TempDir private Path folder;
 
   private void write(String name, long start, int count, int extraBytes) throws IOException {
+    write(name, start, count, extraBytes, RUN);
+  }
+
+  private void write(String name, long start, int count, int extraBytes, String run)
+      throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    bytes.write(new SlopeHeader(start, 256, Optional.empty(), RUN, "model: ä\n").bytes());
+    bytes.write(new SlopeHeader(start, 256, Optional.empty(), run, "model: ä\n").bytes());
     ByteBuffer records =
         ByteBuffer.allocate(SlopeRecord.BYTES * count).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 1; i <= count; i++) {
@@ -44,6 +49,29 @@ class SlopeLogTest {
     assertThat(log.records().get(4)).isEqualTo(new SlopeRecord(5, 0, 0.5f, 1e-6f, false));
     assertThat(log.header().config()).isEqualTo("model: ä\n");
     assertThat(log.upTo(3).lastStep()).isEqualTo(3);
+  }
+
+  /** With fewer ranks, or batches left out: its weights are where the run goes on from. */
+  @Test
+  void stepsThatAnAttemptOnAnotherTrajectoryMadeAgainDoNotComeBack() throws IOException {
+    String other = "fedcba9876543210".repeat(4);
+    write("e0000000001-s0000.log", 0, 9, 0);
+    write("e0000000002-s0000.log", 6, 2, 0, other);
+    assertThat(SlopeLog.ofRun(folder, RUN).orElseThrow().lastStep()).isEqualTo(6);
+    SlopeLog second = SlopeLog.ofRun(folder, other).orElseThrow();
+    assertThat(second.firstStep()).isEqualTo(7);
+    assertThat(second.lastStep()).isEqualTo(8);
+
+    // A checkpoint of the other one, from which the first trajectory goes on.
+    write("e0000000003-s0000.log", 7, 3, 0);
+    SlopeLog again = SlopeLog.ofRun(folder, RUN).orElseThrow();
+    assertThat(again.firstStep()).isEqualTo(8);
+    assertThat(again.lastStep()).isEqualTo(10);
+    assertThat(SlopeLog.ofRun(folder, other).orElseThrow().lastStep()).isEqualTo(7);
+    SlopeLog all = SlopeLog.read(folder);
+    assertThat(all.records()).hasSize(10);
+    assertThat(all.records().get(6)).isEqualTo(new SlopeRecord(7, 0, 0.5f, 1e-6f, false));
+    assertThat(all.records().get(7)).isEqualTo(new SlopeRecord(8, 0, 0.5f, 1e-6f, false));
   }
 
   @Test

@@ -9,6 +9,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
 
 /**
  * A storage of which one can tell that it no longer answers. A file system that hangs throws
@@ -21,14 +22,24 @@ public final class WatchedStorage implements Storage {
   private final Storage storage;
   private final Duration patience;
   private final AtomicInteger running = new AtomicInteger();
-  private volatile long lastNanos = System.nanoTime();
+  private final LongSupplier clock;
+  private volatile long lastNanos;
 
   /**
    * @param patience how long an operation may take before the storage counts as hung
    */
   public WatchedStorage(Storage storage, Duration patience) {
+    this(storage, patience, System::nanoTime);
+  }
+
+  /**
+   * @param clock in nanoseconds
+   */
+  WatchedStorage(Storage storage, Duration patience, LongSupplier clock) {
     this.storage = storage;
     this.patience = patience;
+    this.clock = clock;
+    lastNanos = clock.getAsLong();
   }
 
   /**
@@ -36,7 +47,7 @@ public final class WatchedStorage implements Storage {
    * none has ended. That another begins beside them is no sign of life.
    */
   public Optional<String> hung() {
-    boolean silent = System.nanoTime() - lastNanos > patience.toNanos();
+    boolean silent = clock.getAsLong() - lastNanos > patience.toNanos();
     return running.get() > 0 && silent
         ? Optional.of(location() + ": no answer for " + patience.toSeconds() + " s")
         : Optional.empty();
@@ -83,13 +94,13 @@ public final class WatchedStorage implements Storage {
 
   private <T> T watched(Operation<T> operation) throws IOException {
     if (running.get() == 0) {
-      lastNanos = System.nanoTime();
+      lastNanos = clock.getAsLong();
     }
     running.incrementAndGet();
     try {
       return operation.run();
     } finally {
-      lastNanos = System.nanoTime();
+      lastNanos = clock.getAsLong();
       running.decrementAndGet();
     }
   }

@@ -8,9 +8,13 @@ import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,6 +28,10 @@ class WatchedStorageTest extends StorageCases {
 
   /** A storage whose deletions wait for the latch. */
   private static Storage hanging(Path folder, CountDownLatch release) {
+    return hanging(folder, release, new Semaphore(0));
+  }
+
+  private static Storage hanging(Path folder, CountDownLatch release, Semaphore entered) {
     Storage local = new LocalStorage(folder);
     return (Storage)
         Proxy.newProxyInstance(
@@ -31,6 +39,7 @@ class WatchedStorageTest extends StorageCases {
             new Class<?>[] {Storage.class},
             (proxy, method, arguments) -> {
               if (method.getName().equals("delete")) {
+                entered.release();
                 release.await();
               }
               return method.invoke(local, arguments);
@@ -80,6 +89,49 @@ class WatchedStorageTest extends StorageCases {
         answered.countDown();
       }
     };
+  }
+
+  /** Whoever asks a storage that hangs only joins those who wait. */
+  @Test
+  void anOperationThatBeginsBesideOneThatHangsIsNoSignOfLife() throws Exception {
+    CountDownLatch release = new CountDownLatch(1);
+    Duration patience = Duration.ofHours(1);
+    Semaphore entered = new Semaphore(0);
+    Storage hanging = hanging(folder, release, entered);
+    AtomicLong nanos = new AtomicLong();
+    WatchedStorage storage = new WatchedStorage(hanging, patience, nanos::get);
+    List<Thread> waiting = new ArrayList<>();
+    try {
+      waiting.add(deleting(storage));
+      entered.acquire();
+      assertThat(storage.hung()).isEmpty();
+      nanos.addAndGet(patience.toNanos() + 1);
+      assertThat(storage.hung()).isPresent();
+      waiting.add(deleting(storage));
+      entered.acquire();
+      assertThat(storage.hung()).isPresent();
+    } finally {
+      release.countDown();
+    }
+    for (Thread each : waiting) {
+      each.join();
+    }
+    assertThat(storage.hung()).isEmpty();
+    assertThat(storage.isBusy()).isFalse();
+  }
+
+  private static Thread deleting(Storage storage) {
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                storage.delete("x");
+              } catch (IOException failed) {
+                throw new java.io.UncheckedIOException(failed);
+              }
+            });
+    thread.start();
+    return thread;
   }
 
   @Test

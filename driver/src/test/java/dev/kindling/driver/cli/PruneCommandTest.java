@@ -3,21 +3,13 @@ package dev.kindling.driver.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.kindling.worker.event.report.MetricsLog;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Pruned model directories through the whole command: prune, train, merge, recover. */
-class PruneCommandTest {
+class PruneCommandTest extends SmallModelCase {
   private static final String MODEL =
       """
       model:
@@ -31,77 +23,17 @@ class PruneCommandTest {
         context: 64
       """;
 
-  private static final String REST =
-      """
-      data: {type: text, paths: ["%s"], validation_fraction: 0.3}
-      optimizer: {type: adamw, lr: 1e-2}
-      validation: {every_steps: 1, batches: 2}
-      steps: 3
-      sequence_length: 32
-      micro_batch: 64
-      global_batch: 64
-      threads: 1
-      matmul: java
-      launcher: threads
-      """;
-
-  /** lr of a run that shall only be validated. */
-  private static final String STILL = "optimizer.lr=1e-30";
-
-  @TempDir private Path folder;
-  private final StringWriter out = new StringWriter();
-  private final StringWriter err = new StringWriter();
-  private Path model = Path.of("");
-  private Path texts = Path.of("");
-
-  @BeforeEach
-  void write() throws IOException {
-    texts = Files.createDirectory(folder.resolve("texts"));
-    for (int file = 0; file < 10; file++) {
-      Files.writeString(
-          texts.resolve(file + ".txt"), ("line " + file + " of the words in it\n").repeat(60));
-    }
-    model = folder.resolve("model");
-    Path base = Files.writeString(folder.resolve("base.yaml"), MODEL + REST.formatted(texts));
-    done("train", base.toString(), "--run-dir", run("base"));
-    done("export", run("base"), "--to", model.toString());
-  }
-
-  private int kindling(String... words) {
-    out.getBuffer().setLength(0);
-    err.getBuffer().setLength(0);
-    return Kindling.execute(
-        new Bodies(), new PrintWriter(out, true), new PrintWriter(err, true), words);
-  }
-
-  private void done(String... words) {
-    assertThat(kindling(words)).as("%s\n%s", err, out).isZero();
-  }
-
-  private String run(String name) {
-    return folder.resolve("runs").resolve(name).toString();
-  }
-
-  private String to(String name) {
-    return folder.resolve(name).toString();
+  @Override
+  String shape() {
+    return MODEL;
   }
 
   private void train(String name, String directory, String... sets) throws IOException {
-    String pretrained = "model: {type: huggingface, path: " + directory + "}\n";
-    Path config = folder.resolve(name + ".yaml");
-    Files.writeString(config, pretrained + REST.formatted(texts));
-    List<String> words =
-        new ArrayList<>(List.of("train", config.toString(), "--run-dir", run(name)));
-    for (String set : sets) {
-      words.addAll(List.of("--set", set));
-    }
-    done(words.toArray(String[]::new));
+    done(words(name, Path.of(directory), sets));
   }
 
   private float validation(String name) throws IOException {
-    MetricsLog log = MetricsLog.read(Path.of(run(name), "metrics.jsonl"));
-    String text = MetricsLog.text(Objects.requireNonNull(log.validation().get(3L)), "val_loss");
-    return Float.parseFloat(text);
+    return validation(name, 3);
   }
 
   @Test

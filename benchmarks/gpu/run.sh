@@ -7,9 +7,10 @@
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
 #           3 on two GPUs), mezo-link (zeroth-order steps of an 8B model on one GPU and on two over 1 Mbit/s), collectives (two GPUs
 #           against the CPU, a kill, a hang, speed), kills (kill -9 of executors), checkpoints (what one every ten steps costs),
-#           experiment (whole experiments over the pinned corpus, one run a GPU)
+#           experiment (whole experiments over the pinned corpus, one run a GPU), qapollo (a 7B shape in 11.0e9 bytes of the GPU)
 # Environment:
 #           mezo (zeroth-order steps of a 30B model with its weights on the GPU and on the host) needs no prepared data
+#   MEZO    of the stage mezo, as SPARSITY:WEIGHTS; default 0:device 0:host 0.8:device 0.8:host
 #   TC      of the stage mezo-link: the command tc, as root; README of the kit's maker says where it comes from
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
 #   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
@@ -22,6 +23,7 @@
 #   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none
 #   EXPERIMENTS of the stage experiment, files below cluster-configs; default apollo/tune.yaml. KIT holds the corpus as corpus.tar.xz,
 #           whole or in pieces (corpus.tar.xz.0, ...; members corpus/... and apollo/tokenizer.json); called again it goes on
+#   QAPOLLO learning rates of the stage qapollo; default 0.01. It wants the corpus as the stage experiment does
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
 #   LIMIT   seconds after which a command is stopped; default 540
 set -uo pipefail
@@ -189,15 +191,19 @@ PYTHON
   rm -rf "$work/works"
 }
 
+corpus() { # corpus: the pinned corpus, a tokenizer and the recipes in /dev/shm/kindling-experiments, as a user has them
+  local work=/dev/shm/kindling-experiments
+  chmod +x "$kit/kindling/bin/kindling"
+  [ ! -d "$work/runs/corpus" ] || return 0
+  mkdir -p "$work/runs"
+  find "$kit" -name 'corpus.tar.xz*' | sort | xargs cat | xz -dc | tar x -C "$work/runs" || return 1
+  cp -r "$kit/recipes" "$work/cluster-configs"
+}
+
 experiment() { # experiment FILE: a whole experiment, its tables, pictures and metrics
   local file=$1 work=/dev/shm/kindling-experiments name
   name=$(basename "$file" .yaml)
-  if [ ! -d "$work/runs/corpus" ]; then
-    mkdir -p "$work/runs"
-    find "$kit" -name 'corpus.tar.xz*' | sort | xargs cat | xz -dc | tar x -C "$work/runs" || return 1
-    cp -r "$kit/recipes" "$work/cluster-configs"
-  fi
-  chmod +x "$kit/kindling/bin/kindling"
+  corpus || return 1
   cd "$work" || return 1
   # First, since runs side by side would each prepare.
   JAVA_HOME=$jre attempt "experiment-$name-data" "$kit/kindling/bin/kindling" data prepare \
@@ -207,6 +213,44 @@ experiment() { # experiment FILE: a whole experiment, its tables, pictures and m
     tar cJf "$out/experiment-$name.tar.xz" -T -
   find runs -name table.md -exec cat {} +
   cd - >/dev/null || return 1
+}
+
+qapollo() { # qapollo LR: 300 steps of a 7B shape beside a ballast that leaves 11.0e9 bytes; killed when the last is validated, since a save is 27 GB
+  local lr=$1 work=/dev/shm/kindling-experiments ballast pid start=$SECONDS
+  corpus || return 1
+  rm -rf "$work/qapollo"
+  echo "=== qapollo-$lr: 7B shape in 11.0e9 bytes"
+  # shellcheck disable=SC2086
+  setsid "$jre/bin/java" $flags -cp "$jars" dev.kindling.benchmarks.Bench gpu-ballast --leave 11000000000 --seconds 500 >"$out/ballast-$lr.log" 2>&1 &
+  ballast=$!
+  while kill -0 "$ballast" 2>/dev/null && ! grep -q 'gpu-ballast.left' "$out/ballast-$lr.log"; do sleep 0.5; done
+  grep -a '^RESULT ' "$out/ballast-$lr.log" | tee -a "$out/results.txt"
+  cd "$work" || return 1
+  JAVA_HOME=$jre setsid "$kit/kindling/bin/kindling" train cluster-configs/llama-7b-qapollo.yaml --set log.every_steps=1 \
+    --set "optimizer.lr=$lr" --run-dir "$work/qapollo" --progress plain >"$out/qapollo-$lr.log" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null && [ $((SECONDS - start)) -lt "${LIMIT:-540}" ] &&
+    ! grep -q '"step":300,.*val_loss' "$work/qapollo/metrics.jsonl" 2>/dev/null; do
+    sleep 1
+  done
+  nvidia-smi --query-gpu=memory.used --format=csv,noheader
+  kill -KILL -- "-$pid" "-$ballast" 2>/dev/null
+  wait "$pid" "$ballast" 2>/dev/null
+  cd - >/dev/null || return 1
+  cp "$work/qapollo/metrics.jsonl" "$out/qapollo-$lr.jsonl" 2>/dev/null || { tail -n 30 "$out/qapollo-$lr.log"; failed=$((failed + 1)); return 1; }
+  rm -rf "$work/qapollo"
+  python3 - "qapollo.$lr" "$out/qapollo-$lr.jsonl" <<'PYTHON' | tee -a "$out/results.txt"
+import json, statistics, sys
+name, lines = sys.argv[1], [json.loads(line) for line in open(sys.argv[2])]
+print(f"RESULT {name}.steps {lines[-1]['step']} count")
+print(f"RESULT {name}.loss.first {lines[0]['loss']:.4f} nats")
+for line in lines:
+    if line.get("val_loss"):
+        print(f"RESULT {name}.val_loss.{line['step']} {line['val_loss']:.4f} nats")
+print(f"RESULT {name}.tokens {statistics.median(line['tokens_per_s'] for line in lines[10:]):.0f} tokens/s")
+print(f"RESULT {name}.step {statistics.median(line['step_ms'] for line in lines[10:]):.2f} ms")
+print(f"RESULT {name}.reserved {lines[-1]['device_bytes_peak']} B")
+PYTHON
 }
 
 for stage in $stages; do
@@ -223,10 +267,9 @@ for stage in $stages; do
       done
       ;;
     mezo)
-      for sparsity in 0 0.8; do
-        for weights in device host; do
-          bench "mezo-30b-$sparsity-$weights" gpu-mezo 30b 4 1024 --sparsity "$sparsity" --weights "$weights"
-        done
+      for row in ${MEZO:-0:device 0:host 0.8:device 0.8:host}; do
+        IFS=: read -r sparsity weights <<<"$row"
+        bench "mezo-30b-$sparsity-$weights" gpu-mezo 30b 4 1024 --sparsity "$sparsity" --weights "$weights"
       done
       ;;
     mezo-link)
@@ -260,6 +303,11 @@ for stage in $stages; do
     experiment)
       for file in ${EXPERIMENTS:-apollo/tune.yaml}; do
         experiment "$file"
+      done
+      ;;
+    qapollo)
+      for lr in ${QAPOLLO:-0.01}; do
+        qapollo "$lr"
       done
       ;;
     kills)

@@ -45,7 +45,7 @@ fi
 jars=$(find "$kit" -name '*.jar' | sort | paste -sd:)
 # No phantom references, no false "out of memory" from JavaCPP's count of the process's bytes.
 flags="--add-modules=jdk.incubator.vector -XX:+UseZGC -XX:+IgnoreUnrecognizedVMOptions -XX:MaxDirectMemorySize=1t -XX:-UsePerfData -Xmx8g"
-flags="$flags -Dorg.bytedeco.javacpp.noPointerGC=true -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0"
+flags="$flags -XX:ErrorFile=$out/hs_err_%p.log -Dorg.bytedeco.javacpp.noPointerGC=true -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0"
 
 : >"$out/results.txt"
 attempt() { # attempt NAME COMMAND...: runs it with a limit, keeps its log and its results

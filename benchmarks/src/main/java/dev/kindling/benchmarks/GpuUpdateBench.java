@@ -41,6 +41,7 @@ import java.util.Optional;
 final class GpuUpdateBench implements Benchmark {
   private static final int WARM_UP = 5;
   private static final int BLOCKS = 5;
+  private static final double BLOCK_MILLIS = 1000;
 
   @Override
   public void run(Results results, List<String> arguments) {
@@ -173,8 +174,11 @@ final class GpuUpdateBench implements Benchmark {
     }
   }
 
-  private static double median(Program program, Memory memory, int steps) {
-    millis(program, memory, WARM_UP);
+  /** Fewer than wished where a few take seconds. */
+  private static double median(Program program, Memory memory, int wished) {
+    millis(program, memory, 1);
+    int steps = (int) Math.max(1, Math.min(wished, BLOCK_MILLIS / millis(program, memory, 1)));
+    millis(program, memory, Math.min(steps, WARM_UP));
     double[] blocks = new double[BLOCKS];
     for (int block = 0; block < BLOCKS; block++) {
       blocks[block] = millis(program, memory, steps);

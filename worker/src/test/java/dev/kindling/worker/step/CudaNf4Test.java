@@ -56,8 +56,8 @@ class CudaNf4Test {
     return new DeviceRank(model(), adapter.projection(model(), 7), backend);
   }
 
-  private static Backend gpu(Precision precision, boolean captured) {
-    return Backend.cuda(new CudaOptions(0, precision, captured, false));
+  private static Backend gpu(boolean captured) {
+    return Backend.cuda(new CudaOptions(0, Precision.BF16, captured, false));
   }
 
   private static Backend cpu() {
@@ -68,8 +68,8 @@ class CudaNf4Test {
   @ParameterizedTest
   @MethodSource("adapters")
   void aCapturedStepHasTheBitsOfAnEagerOneAndTheBaseKeepsItsOwn(Adapter adapter) {
-    try (DeviceRank captured = rank(adapter, gpu(Precision.BF16, true));
-        DeviceRank eager = rank(adapter, gpu(Precision.BF16, false))) {
+    try (DeviceRank captured = rank(adapter, gpu(true));
+        DeviceRank eager = rank(adapter, gpu(false))) {
       List<String> packed =
           captured.program().projection().packed().stream()
               .map(Nf4Weight::variables)
@@ -88,13 +88,12 @@ class CudaNf4Test {
   @ParameterizedTest
   @MethodSource("adapters")
   void lossesAreThoseOfTheCpu(Adapter adapter) {
-    try (DeviceRank wide = rank(adapter, gpu(Precision.FP32, true));
-        DeviceRank narrow = rank(adapter, gpu(Precision.BF16, true));
+    // Not in fp32, whose attention is none on a GPU.
+    try (DeviceRank gpu = rank(adapter, gpu(true));
         DeviceRank cpu = rank(adapter, cpu())) {
       double[] expected = cpu.train(STEPS);
       assertThat(expected[STEPS - 1]).as("it learns").isLessThan(expected[0]);
-      assertThat(worst(wide.train(STEPS), expected)).as("fp32").isLessThan(1e-4);
-      assertThat(worst(narrow.train(STEPS), expected)).as("bf16").isLessThan(1e-3);
+      assertThat(worst(gpu.train(STEPS), expected)).isLessThan(1e-3);
     }
   }
 

@@ -111,8 +111,7 @@ class MezoGpuTest {
       List<StepOutcome> outcomes = new ArrayList<>();
       List<int[]> weights;
       float loss;
-      try (Backend backend = gpu(true);
-          StepRank device = rank(plain, backend)) {
+      try (StepRank device = rank(plain, gpu(true))) {
         for (int step = 0; step < STEPS; step++) {
           outcomes.add(device.step(8 * step, 8).copy());
         }
@@ -121,8 +120,7 @@ class MezoGpuTest {
         loss = device.program().evaluate().lossSum();
       }
       for (boolean captured : new boolean[] {true, false}) {
-        try (Backend backend = gpu(captured);
-            StepRank host = rank(hosted, backend)) {
+        try (StepRank host = rank(hosted, gpu(captured))) {
           for (int step = 0; step < STEPS; step++) {
             assertThat(host.step(8 * step, 8)).isEqualTo(outcomes.get(step));
           }

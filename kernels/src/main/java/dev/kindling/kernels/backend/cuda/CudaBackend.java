@@ -29,6 +29,7 @@ public final class CudaBackend implements Backend {
   private final CudaOptions options;
   private final CudaDevice device;
   private final Engine engine;
+  private boolean closed;
 
   /**
    * Opens the device and has every kernel compute something small.
@@ -148,6 +149,11 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void close() {
+    // A stream that is destroyed twice is a segmentation fault of the driver.
+    if (closed) {
+      return;
+    }
+    closed = true;
     if (device.peers().givenUp()) {
       throw new BusyDeviceException(
           "cuda: GPU "

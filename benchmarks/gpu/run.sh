@@ -20,7 +20,7 @@
 #   ADAPTERS of the stage adapters, as MODEL:BATCH:ADAPTER:RANK:BASE:RECOMPUTE; default the rows of large models
 #   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
 #   KILLS   of the stage kills; default 10
-#   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none
+#   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none (SETTINGS also of qapollo)
 #   EXPERIMENTS of the stage experiment, files below cluster-configs; default apollo/tune.yaml. KIT holds the corpus as corpus.tar.xz,
 #           whole or in pieces (corpus.tar.xz.0, ...; members corpus/... and apollo/tokenizer.json); called again it goes on
 #   QAPOLLO learning rates of the stage qapollo; default 0.01. It wants the corpus as the stage experiment does
@@ -227,7 +227,7 @@ qapollo() { # qapollo LR: 300 steps of a 7B shape beside a ballast that leaves 1
   grep -a '^RESULT ' "$out/ballast-$lr.log" | tee -a "$out/results.txt"
   cd "$work" || return 1
   JAVA_HOME=$jre setsid "$kit/kindling/bin/kindling" train cluster-configs/llama-7b-qapollo.yaml --set log.every_steps=1 \
-    --set "optimizer.lr=$lr" --run-dir "$work/qapollo" --progress plain >"$out/qapollo-$lr.log" 2>&1 &
+    --set "optimizer.lr=$lr" ${SETTINGS:-} --run-dir "$work/qapollo" --progress plain >"$out/qapollo-$lr.log" 2>&1 &
   pid=$!
   while kill -0 "$pid" 2>/dev/null && [ $((SECONDS - start)) -lt "${LIMIT:-540}" ] &&
     ! grep -q '"step":300,.*val_loss' "$work/qapollo/metrics.jsonl" 2>/dev/null; do

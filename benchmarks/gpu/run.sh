@@ -7,7 +7,8 @@
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
 #           3 on two GPUs), mezo-link (zeroth-order steps of an 8B model on one GPU and on two over 1 Mbit/s), collectives (two GPUs
 #           against the CPU, a kill, a hang, speed), kills (kill -9 of executors), checkpoints (what one every ten steps costs),
-#           experiment (whole experiments over the pinned corpus, one run a GPU)
+#           experiment (whole experiments over the pinned corpus, one run a GPU), javadoc (docs/javadoc.md and docs/prune.md: a small model
+#           pre-trained, half of it pruned and healed, and tuned by several methods)
 # Environment:
 #           mezo (zeroth-order steps of a 30B model with its weights on the GPU and on the host) needs no prepared data
 #   TC      of the stage mezo-link: the command tc, as root; README of the kit's maker says where it comes from
@@ -19,9 +20,14 @@
 #   ADAPTERS of the stage adapters, as MODEL:BATCH:ADAPTER:RANK:BASE:RECOMPUTE; default the rows of large models
 #   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
 #   KILLS   of the stage kills; default 10
-#   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none
+#   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none. The stage javadoc
+#           gives the words of SETTINGS (--set PATH=VALUE ...) to every run
 #   EXPERIMENTS of the stage experiment, files below cluster-configs; default apollo/tune.yaml. KIT holds the corpus as corpus.tar.xz,
 #           whole or in pieces (corpus.tar.xz.0, ...; members corpus/... and apollo/tokenizer.json); called again it goes on
+#   JAVADOC parts of the stage javadoc, in this order; default pretrain prune pruned merge methods. KIT holds corpus.tar.xz (see above) and
+#           javadoc-pairs.tar.xz (javadoc/{train,validation,questions}.jsonl of JavadocPairs.java); called again it goes on. OUT gets
+#           javadoc.tar.xz (tables, pictures, metrics) and the base model as javadoc-base.tar.xz.0, .1: cat them together
+#   WORK    folder of the stages experiment and javadoc; default /dev/shm/kindling-experiments
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
 #   LIMIT   seconds after which a command is stopped; default 540
 set -uo pipefail
@@ -189,24 +195,92 @@ PYTHON
   rm -rf "$work/works"
 }
 
-experiment() { # experiment FILE: a whole experiment, its tables, pictures and metrics
-  local file=$1 work=/dev/shm/kindling-experiments name
-  name=$(basename "$file" .yaml)
+corpus() { # corpus: the pinned corpus and the recipes where experiments run
   if [ ! -d "$work/runs/corpus" ]; then
     mkdir -p "$work/runs"
     find "$kit" -name 'corpus.tar.xz*' | sort | xargs cat | xz -dc | tar x -C "$work/runs" || return 1
-    cp -r "$kit/recipes" "$work/cluster-configs"
   fi
+  mkdir -p "$work/cluster-configs" && cp -r "$kit/recipes/." "$work/cluster-configs/"
   chmod +x "$kit/kindling/bin/kindling"
-  cd "$work" || return 1
+}
+
+small_files() { # small_files NAME: tables, pictures, metrics and settings of all runs
+  find runs -path '*prepared*' -prune -o \( -name 'table.*' -o -name 'costs.*' -o -name '*.svg' -o -name metrics.jsonl -o -name config.yaml \
+    -o -name 'eval-*.json' \) -print | tar cJf "$out/$1.tar.xz" -T -
+}
+
+experiment() { # experiment FILE: a whole experiment, its tables, pictures and metrics
+  local file=$1 work=${WORK:-/dev/shm/kindling-experiments} name
+  name=$(basename "$file" .yaml)
+  corpus && cd "$work" || return 1
   # First, since runs side by side would each prepare.
   JAVA_HOME=$jre attempt "experiment-$name-data" "$kit/kindling/bin/kindling" data prepare \
     "cluster-configs/$(dirname "$file")/$(sed -n 's/^config: *//p' "cluster-configs/$file")" &&
     JAVA_HOME=$jre attempt "experiment-$name" "$kit/kindling/bin/kindling" experiment "cluster-configs/$file"
-  find runs -path '*prepared*' -prune -o \( -name 'table.*' -o -name '*.svg' -o -name metrics.jsonl -o -name config.yaml \) -print |
-    tar cJf "$out/experiment-$name.tar.xz" -T -
+  small_files "experiment-$name"
   find runs -name table.md -exec cat {} +
   cd - >/dev/null || return 1
+}
+
+kindling() { JAVA_HOME=$jre attempt "javadoc-$1" "$kit/kindling/bin/kindling" "${@:2}"; } # kindling NAME WORD...
+
+results() { attempt "javadoc-results-$1" python3 "$kit/small_model.py" runs "javadoc.$1" "runs/javadoc-$1"; }
+
+varied() { # varied NAME: the experiment with the words of SETTINGS in each of its runs, over what is prepared already
+  local file=cluster-configs/javadoc/$1.yaml word more=
+  for word in ${SETTINGS:-}; do
+    [ "$word" = --set ] || more="$more, \"$word\""
+  done
+  [ -z "$more" ] || sed -i -e "s/^\( *- {name: .*\)\]}\$/\1$more]}/" -e "s/^\( *- {name: [^,]*\)}\$/\1, set: [${more#, }]}/" "$file"
+  mkdir -p runs/prepared "runs/javadoc-$1/runs"
+  ln -sfn ../../prepared "runs/javadoc-$1/runs/prepared"
+  kindling "$1" experiment "$file"
+  cat "runs/javadoc-$1/table.md" "runs/javadoc-$1/costs.md"
+  results "$1"
+}
+
+javadoc() { # javadoc PART: one part of the stage, in its folder
+  local name part=$1
+  case $part in
+    pretrain)
+      if [ ! -d runs/javadoc-base ]; then
+        if [ -f runs/javadoc-pretrain/metrics.jsonl ]; then
+          kindling pretrain resume runs/javadoc-pretrain --progress plain || return 1
+        else
+          # shellcheck disable=SC2086
+          kindling pretrain train cluster-configs/javadoc/pretrain.yaml ${SETTINGS:-} --run-dir runs/javadoc-pretrain --progress plain || return 1
+        fi
+        kindling base export runs/javadoc-pretrain --to runs/javadoc-base --dtype float32 || return 1
+      fi
+      tail -n 1 runs/javadoc-pretrain/metrics.jsonl
+      # Numbers that look random: compressing them more than that only takes time.
+      tar c -C runs javadoc-base | xz -1 -T0 | split -b 14900000 -d -a 1 - "$out/javadoc-base.tar.xz."
+      ;;
+    prune)
+      head -q -n 20 runs/corpus/train/*.jsonl >runs/calibration.jsonl
+      head -q -n 20 runs/corpus/validation/*.jsonl >runs/held.jsonl
+      [ -d runs/javadoc-50 ] || kindling prune prune runs/javadoc-base --to runs/javadoc-50 --sparsity 0.5 || return 1
+      [ -d runs/javadoc-wanda ] || kindling wanda prune runs/javadoc-base --to runs/javadoc-wanda --sparsity 0.5 --method wanda \
+        --calibration runs/calibration.jsonl --samples 32
+      ;;
+    pruned) varied pruned ;;
+    merge)
+      name=$(python3 "$kit/small_model.py" best runs/javadoc-pruned perp-) || return 1
+      echo "best: $name"
+      rm -rf runs/javadoc-merged
+      kindling merge export "runs/javadoc-pruned/runs/$name" --to runs/javadoc-merged --merge || return 1
+      attempt javadoc-zeros python3 "$kit/small_model.py" zeros runs/javadoc-50 runs/javadoc-merged
+      for name in base 50 merged; do
+        kindling "eval-$name" eval "runs/javadoc-$name" --data runs/held.jsonl --json "runs/eval-$name.json"
+        grep -a '^loss' "$out/javadoc-eval-$name.log"
+      done
+      ;;
+    methods)
+      [ -d runs/javadoc ] || find "$kit" -name javadoc-pairs.tar.xz -exec cat {} + | xz -dc | tar x -C runs || return 1
+      varied methods
+      ;;
+    *) echo "run: unknown part $part of javadoc" >&2 && return 1 ;;
+  esac
 }
 
 for stage in $stages; do
@@ -261,6 +335,20 @@ for stage in $stages; do
       for file in ${EXPERIMENTS:-apollo/tune.yaml}; do
         experiment "$file"
       done
+      ;;
+    javadoc)
+      work=${WORK:-/dev/shm/kindling-experiments}
+      if corpus && cd "$work"; then
+        for part in ${JAVADOC:-pretrain prune pruned merge methods}; do
+          begun=$SECONDS
+          javadoc "$part" || failed=$((failed + 1))
+          echo "RESULT javadoc.$part.seconds $((SECONDS - begun)) s" | tee -a "$out/results.txt"
+          small_files javadoc
+        done
+        cd - >/dev/null || exit 1
+      else
+        failed=$((failed + 1))
+      fi
       ;;
     kills)
       mkdir -p "$out/runs" && [ -d "$out/runs/prepared" ] || cp -r "$kit/prepared" "$out/runs/"

@@ -204,9 +204,9 @@ corpus() { # corpus: the pinned corpus and the recipes where experiments run
   chmod +x "$kit/kindling/bin/kindling"
 }
 
-small_files() { # small_files NAME: tables, pictures, metrics and settings of all runs
+small_files() { # small_files NAME: tables, pictures, metrics, settings and short logs of all runs
   find runs -path '*prepared*' -prune -o \( -name 'table.*' -o -name 'costs.*' -o -name '*.svg' -o -name metrics.jsonl -o -name config.yaml \
-    -o -name 'eval-*.json' \) -print | tar cJf "$out/$1.tar.xz" -T -
+    -o -name 'eval-*.json' -o -path '*/logs/*' -size -100k -type f \) -print | tar cJf "$out/$1.tar.xz" -T -
 }
 
 experiment() { # experiment FILE: a whole experiment, its tables, pictures and metrics
@@ -272,7 +272,7 @@ javadoc() { # javadoc PART: one part of the stage, in its folder
       attempt javadoc-zeros python3 "$kit/small_model.py" zeros runs/javadoc-50 runs/javadoc-merged
       for name in base 50 merged; do
         kindling "eval-$name" eval "runs/javadoc-$name" --data runs/held.jsonl --json "runs/eval-$name.json"
-        grep -a '^loss' "$out/javadoc-eval-$name.log"
+        sed -n "s/^loss \\([0-9.]*\\) nats.*/RESULT javadoc.eval.$name \\1 nats/p" "$out/javadoc-eval-$name.log" | tee -a "$out/results.txt"
       done
       ;;
     methods)

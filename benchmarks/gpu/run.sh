@@ -261,9 +261,13 @@ javadoc() { # javadoc PART: one part of the stage, in its folder
       head -q -n 20 runs/corpus/validation/*.jsonl >runs/held.jsonl
       [ -d runs/javadoc-50 ] || kindling prune prune runs/javadoc-base --to runs/javadoc-50 --sparsity 0.5 || return 1
       [ -d runs/javadoc-wanda ] || kindling wanda prune runs/javadoc-base --to runs/javadoc-wanda --sparsity 0.5 --method wanda \
-        --calibration runs/calibration.jsonl --samples 32
+        --calibration runs/calibration.jsonl --samples 16
       ;;
-    pruned) varied pruned ;;
+    pruned)
+      # An experiment with a run that cannot start starts none.
+      [ -d runs/javadoc-wanda ] || sed -i '/name: wanda/d' cluster-configs/javadoc/pruned.yaml
+      varied pruned
+      ;;
     merge)
       name=$(python3 "$kit/small_model.py" best runs/javadoc-pruned perp-) || return 1
       echo "best: $name"

@@ -347,6 +347,7 @@ for stage in $stages; do
           begun=$SECONDS
           javadoc "$part" || failed=$((failed + 1))
           echo "RESULT javadoc.$part.seconds $((SECONDS - begun)) s" | tee -a "$out/results.txt"
+          mkdir -p runs/logs && mv "$out"/javadoc-*.log runs/logs/
           small_files javadoc
         done
         cd - >/dev/null || exit 1

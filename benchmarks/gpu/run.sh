@@ -7,7 +7,8 @@
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
 #           3 on two GPUs), mezo-link (zeroth-order steps of an 8B model on one GPU and on two over 1 Mbit/s), collectives (two GPUs
 #           against the CPU, a kill, a hang, speed), kills (kill -9 of executors), checkpoints (what one every ten steps costs),
-#           experiment (whole experiments over the pinned corpus, one run a GPU), qapollo (a 7B shape in 11.0e9 bytes of the GPU)
+#           experiment (whole experiments over the pinned corpus, one run a GPU), qapollo (a 7B shape in 11.0e9 bytes of the GPU),
+#           javadoc (docs/javadoc.md and docs/prune.md: a small model pre-trained, half of it pruned and healed, and tuned by several methods)
 # Environment:
 #           mezo (zeroth-order steps of a 30B model with its weights on the GPU and on the host) needs no prepared data
 #   MEZO    of the stage mezo, as SPARSITY:WEIGHTS; default 0:device 0:host 0.8:device 0.8:host
@@ -20,10 +21,15 @@
 #   ADAPTERS of the stage adapters, as MODEL:BATCH:ADAPTER:RANK:BASE:RECOMPUTE; default the rows of large models
 #   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
 #   KILLS   of the stage kills; default 10
-#   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none (SETTINGS also of qapollo)
+#   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none. The stages
+#           javadoc and qapollo give the words of SETTINGS (--set PATH=VALUE ...) to every run
 #   EXPERIMENTS of the stage experiment, files below cluster-configs; default apollo/tune.yaml. KIT holds the corpus as corpus.tar.xz,
 #           whole or in pieces (corpus.tar.xz.0, ...; members corpus/... and apollo/tokenizer.json); called again it goes on
+#   JAVADOC parts of the stage javadoc, in this order; default pretrain prune pruned merge methods. KIT holds corpus.tar.xz (see above) and
+#           javadoc-pairs.tar.xz (javadoc/{train,validation,questions}.jsonl of JavadocPairs.java); called again it goes on. OUT gets
+#           javadoc.tar.xz (tables, pictures, metrics) and the base model as javadoc-base.tar.xz.0, .1: cat them together
 #   QAPOLLO learning rates of the stage qapollo; default 0.01. It wants the corpus as the stage experiment does
+#   WORK    folder of the stages experiment, qapollo and javadoc; default /dev/shm/kindling-experiments
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
 #   LIMIT   seconds after which a command is stopped; default 540
 set -uo pipefail
@@ -191,32 +197,35 @@ PYTHON
   rm -rf "$work/works"
 }
 
-corpus() { # corpus: the pinned corpus, a tokenizer and the recipes in /dev/shm/kindling-experiments, as a user has them
-  local work=/dev/shm/kindling-experiments
+corpus() { # corpus: the pinned corpus and the recipes where experiments run
+  if [ ! -d "$work/runs/corpus" ]; then
+    mkdir -p "$work/runs"
+    find "$kit" -name 'corpus.tar.xz*' | sort | xargs cat | xz -dc | tar x -C "$work/runs" || return 1
+  fi
+  mkdir -p "$work/cluster-configs" && cp -r "$kit/recipes/." "$work/cluster-configs/"
   chmod +x "$kit/kindling/bin/kindling"
-  [ ! -d "$work/runs/corpus" ] || return 0
-  mkdir -p "$work/runs"
-  find "$kit" -name 'corpus.tar.xz*' | sort | xargs cat | xz -dc | tar x -C "$work/runs" || return 1
-  cp -r "$kit/recipes" "$work/cluster-configs"
+}
+
+small_files() { # small_files NAME: tables, pictures, metrics, settings and short logs of all runs
+  find runs -path '*prepared*' -prune -o \( -name 'table.*' -o -name 'costs.*' -o -name '*.svg' -o -name metrics.jsonl -o -name config.yaml \
+    -o -name 'eval-*.json' -o -path '*/logs/*' -size -100k -type f \) -print | tar cJf "$out/$1.tar.xz" -T -
 }
 
 experiment() { # experiment FILE: a whole experiment, its tables, pictures and metrics
-  local file=$1 work=/dev/shm/kindling-experiments name
+  local file=$1 work=${WORK:-/dev/shm/kindling-experiments} name
   name=$(basename "$file" .yaml)
-  corpus || return 1
-  cd "$work" || return 1
+  corpus && cd "$work" || return 1
   # First, since runs side by side would each prepare.
   JAVA_HOME=$jre attempt "experiment-$name-data" "$kit/kindling/bin/kindling" data prepare \
     "cluster-configs/$(dirname "$file")/$(sed -n 's/^config: *//p' "cluster-configs/$file")" &&
     JAVA_HOME=$jre attempt "experiment-$name" "$kit/kindling/bin/kindling" experiment "cluster-configs/$file"
-  find runs -path '*prepared*' -prune -o \( -name 'table.*' -o -name '*.svg' -o -name metrics.jsonl -o -name config.yaml \) -print |
-    tar cJf "$out/experiment-$name.tar.xz" -T -
+  small_files "experiment-$name"
   find runs -name table.md -exec cat {} +
   cd - >/dev/null || return 1
 }
 
 qapollo() { # qapollo LR: 300 steps of a 7B shape beside a ballast that leaves 11.0e9 bytes; killed when the last is validated, since a save is 27 GB
-  local lr=$1 work=/dev/shm/kindling-experiments ballast pid start=$SECONDS
+  local lr=$1 work=${WORK:-/dev/shm/kindling-experiments} ballast pid start=$SECONDS
   corpus || return 1
   rm -rf "$work/qapollo"
   echo "=== qapollo-$lr: 7B shape in 11.0e9 bytes"
@@ -251,6 +260,71 @@ print(f"RESULT {name}.tokens {statistics.median(line['tokens_per_s'] for line in
 print(f"RESULT {name}.step {statistics.median(line['step_ms'] for line in lines[10:]):.2f} ms")
 print(f"RESULT {name}.reserved {lines[-1]['device_bytes_peak']} B")
 PYTHON
+}
+
+kindling() { JAVA_HOME=$jre attempt "javadoc-$1" "$kit/kindling/bin/kindling" "${@:2}"; } # kindling NAME WORD...
+
+results() { attempt "javadoc-results-$1" python3 "$kit/small_model.py" runs "javadoc.$1" "runs/javadoc-$1"; }
+
+varied() { # varied NAME: the experiment with the words of SETTINGS in each of its runs, over what is prepared already
+  local file=cluster-configs/javadoc/$1.yaml word more=
+  for word in ${SETTINGS:-}; do
+    [ "$word" = --set ] || more="$more, \"$word\""
+  done
+  [ -z "$more" ] || sed -i -e "s/^\( *- {name: .*\)\]}\$/\1$more]}/" -e "s/^\( *- {name: [^,]*\)}\$/\1, set: [${more#, }]}/" "$file"
+  mkdir -p runs/prepared "runs/javadoc-$1/runs"
+  ln -sfn ../../prepared "runs/javadoc-$1/runs/prepared"
+  kindling "$1" experiment "$file"
+  cat "runs/javadoc-$1/table.md" "runs/javadoc-$1/costs.md"
+  results "$1"
+}
+
+javadoc() { # javadoc PART: one part of the stage, in its folder
+  local name part=$1
+  case $part in
+    pretrain)
+      if [ ! -d runs/javadoc-base ]; then
+        if [ -f runs/javadoc-pretrain/metrics.jsonl ]; then
+          kindling pretrain resume runs/javadoc-pretrain --progress plain || return 1
+        else
+          # shellcheck disable=SC2086
+          kindling pretrain train cluster-configs/javadoc/pretrain.yaml ${SETTINGS:-} --run-dir runs/javadoc-pretrain --progress plain || return 1
+        fi
+        kindling base export runs/javadoc-pretrain --to runs/javadoc-base --dtype float32 || return 1
+      fi
+      attempt javadoc-results-pretrain python3 "$kit/small_model.py" runs javadoc .
+      # Numbers that look random: compressing them more than that only takes time.
+      tar c -C runs javadoc-base | xz -1 -T0 | split -b 14900000 -d -a 1 - "$out/javadoc-base.tar.xz."
+      ;;
+    prune)
+      head -q -n 20 runs/corpus/train/*.jsonl >runs/calibration.jsonl
+      head -q -n 20 runs/corpus/validation/*.jsonl >runs/held.jsonl
+      [ -d runs/javadoc-50 ] || kindling prune prune runs/javadoc-base --to runs/javadoc-50 --sparsity 0.5 || return 1
+      [ -d runs/javadoc-wanda ] || kindling wanda prune runs/javadoc-base --to runs/javadoc-wanda --sparsity 0.5 --method wanda \
+        --calibration runs/calibration.jsonl --samples 16
+      ;;
+    pruned)
+      # An experiment with a run that cannot start starts none.
+      [ -d runs/javadoc-wanda ] || sed -i '/name: wanda/d' cluster-configs/javadoc/pruned.yaml
+      varied pruned
+      ;;
+    merge)
+      name=$(python3 "$kit/small_model.py" best runs/javadoc-pruned perp-) || return 1
+      echo "best: $name"
+      rm -rf runs/javadoc-merged
+      kindling merge export "runs/javadoc-pruned/runs/$name" --to runs/javadoc-merged --merge || return 1
+      attempt javadoc-zeros python3 "$kit/small_model.py" zeros runs/javadoc-50 runs/javadoc-merged
+      for name in base 50 merged; do
+        kindling "eval-$name" eval "runs/javadoc-$name" --data runs/held.jsonl --json "runs/eval-$name.json"
+        sed -n "s/^loss \\([0-9.]*\\) nats.*/RESULT javadoc.eval.$name \\1 nats/p" "$out/javadoc-eval-$name.log" | tee -a "$out/results.txt"
+      done
+      ;;
+    methods)
+      [ -d runs/javadoc ] || find "$kit" -name javadoc-pairs.tar.xz -exec cat {} + | xz -dc | tar x -C runs || return 1
+      varied methods
+      ;;
+    *) echo "run: unknown part $part of javadoc" >&2 && return 1 ;;
+  esac
 }
 
 for stage in $stages; do
@@ -309,6 +383,21 @@ for stage in $stages; do
       for lr in ${QAPOLLO:-0.01}; do
         qapollo "$lr"
       done
+      ;;
+    javadoc)
+      work=${WORK:-/dev/shm/kindling-experiments}
+      if corpus && cd "$work"; then
+        for part in ${JAVADOC:-pretrain prune pruned merge methods}; do
+          begun=$SECONDS
+          javadoc "$part" || failed=$((failed + 1))
+          echo "RESULT javadoc.$part.seconds $((SECONDS - begun)) s" | tee -a "$out/results.txt"
+          mkdir -p runs/logs && mv "$out"/javadoc-*.log runs/logs/
+          small_files javadoc
+        done
+        cd - >/dev/null || exit 1
+      else
+        failed=$((failed + 1))
+      fi
       ;;
     kills)
       mkdir -p "$out/runs" && [ -d "$out/runs/prepared" ] || cp -r "$kit/prepared" "$out/runs/"

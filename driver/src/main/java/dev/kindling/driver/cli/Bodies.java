@@ -74,7 +74,7 @@ public final class Bodies implements CommandBodies {
                             progress,
                             stop)
                         .run());
-    if (code == ExitCodes.DONE) {
+    if (code == ExitCodes.DONE && request.progress() != ProgressMode.STEPS) {
       sample.show();
     }
     String next = code == 0 ? "done: " : "stopped; go on with: kindling resume ";
@@ -85,7 +85,7 @@ public final class Bodies implements CommandBodies {
   private static Progress.Style style(ProgressMode mode) {
     return switch (mode) {
       case AUTO -> System.console() == null ? Progress.Style.PLAIN : Progress.Style.LIVE;
-      case PLAIN -> Progress.Style.PLAIN;
+      case PLAIN, STEPS -> Progress.Style.PLAIN;
       case OFF -> Progress.Style.OFF;
     };
   }

@@ -5,5 +5,7 @@ public enum ProgressMode {
   /** One live line on a terminal, plain lines elsewhere. */
   AUTO,
   PLAIN,
+  /** Plain lines, and no sample of text at the end. */
+  STEPS,
   OFF
 }

@@ -13,7 +13,10 @@ final class RunOptions {
 
   @Mixin private SetOptions sets = new SetOptions();
 
-  @Option(names = "--progress", paramLabel = "MODE", description = "auto (default), plain or off.")
+  @Option(
+      names = "--progress",
+      paramLabel = "MODE",
+      description = "auto (default), plain, steps (plain, no sample of text at the end) or off.")
   private ProgressMode progress = ProgressMode.AUTO;
 
   List<String> assignments() {

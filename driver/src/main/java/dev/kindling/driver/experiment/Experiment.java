@@ -213,19 +213,20 @@ public final class Experiment {
 
   /**
    * A run that made a step goes on, in its own folder: what is left of its killed ranks is fenced
-   * there by the next attempt's epoch, which a fresh folder would not know.
+   * there by the next attempt's epoch, which a fresh folder would not know. None writes a sample:
+   * it would take longer than the steps of a small run.
    */
   private List<String> command(PlannedRun run) {
     Path runDir = runDir(run);
     if (RunHistory.trace(runDir).isPresent()) {
-      return List.of("resume", runDir.toString(), "--progress", "plain");
+      return List.of("resume", runDir.toString(), "--progress", "steps");
     }
     List<String> words = new ArrayList<>(List.of("train", config.toString()));
     for (String assignment : run.sets()) {
       words.add("--set");
       words.add(assignment);
     }
-    words.addAll(List.of("--run-dir", runDir.toString(), "--progress", "plain"));
+    words.addAll(List.of("--run-dir", runDir.toString(), "--progress", "steps"));
     return words;
   }
 

@@ -128,6 +128,7 @@ class ExperimentKillTest {
     Path log = folder.resolve("killed/logs/00%d-seed=%d.log".formatted(seed, seed));
     String text = Files.readString(log, StandardCharsets.ISO_8859_1);
     assertThat(count(text, "run folder ")).as(text).isEqualTo(starts);
+    assertThat(text).contains("step " + STEPS).doesNotContain("sample");
     try (Stream<Path> epochs = Files.list(run("killed", seed).resolve("checkpoints/epochs"))) {
       assertThat(epochs).as("attempts of run " + seed).hasSize(starts);
     }

@@ -162,7 +162,7 @@ class ExperimentTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"apollo/tune.yaml", "javadoc/methods.yaml"})
+  @ValueSource(strings = {"apollo/tune.yaml", "javadoc/methods.yaml", "javadoc/pruned.yaml"})
   void theExperimentsOfTheRecipesAreWhole(String file) {
     Path path = Path.of("..", "cluster-configs", file);
     assertThat(Experiment.read(path, new PrintWriter(text)).folder())

@@ -181,8 +181,7 @@ record PeftConfig(
     UNUSED.forEach(
         (key, values) ->
             members.put(
-                key,
-                values.get(0).equals("false") ? Json.of(false) : new Json.Null(Json.NOWHERE)));
+                key, values.get(0).equals("false") ? Json.of(false) : new Json.Null(Json.NOWHERE)));
     members.put("alpha_pattern", numbers(alphaPattern));
     members.put("base_model_name_or_path", Json.of(base));
     members.put("bias", Json.of("none"));

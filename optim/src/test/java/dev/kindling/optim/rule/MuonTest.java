@@ -43,7 +43,7 @@ class MuonTest {
       List<Param> params = List.of(matrix("w", shape[0], shape[1]));
       try (UpdateBench bench = new UpdateBench(muon, params)) {
         bench.start(start);
-        for (int update = 1; update <= 50; update++) {
+        for (int update = 1; update <= 100; update++) {
           float[] gradient = normal(random, count);
           double[] g = new double[count];
           for (int i = 0; i < count; i++) {

@@ -35,17 +35,21 @@ record PeftConfig(
     String base) {
   static final String FILE = "adapter_config.json";
 
-  /** What this reader does not know, by the value that means that it is not used. */
+  /**
+   * What this reader does not know, by the values that mean that it is not used; the first is what
+   * peft writes. Others may not load: peft 0.21 refuses a directory whose {@code use_bdlora} is
+   * false.
+   */
   private static final Map<String, List<String>> UNUSED =
       Map.of(
           "alora_invocation_tokens", List.of("null"),
           "layer_replication", List.of("null"),
           "layers_to_transform", List.of("null"),
-          "lora_bias", List.of("null", "false"),
+          "lora_bias", List.of("false", "null"),
           "target_parameters", List.of("null", "[]"),
           "trainable_token_indices", List.of("null"),
           "use_bdlora", List.of("null", "false"),
-          "use_qalora", List.of("null", "false"));
+          "use_qalora", List.of("false", "null"));
 
   /** First factors that leave the base as it is; others (pissa, olora, loftq, ...) change it. */
   private static final List<String> KEEPING_THE_BASE =
@@ -177,7 +181,7 @@ record PeftConfig(
     UNUSED.forEach(
         (key, values) ->
             members.put(
-                key, values.contains("false") ? Json.of(false) : new Json.Null(Json.NOWHERE)));
+                key, values.get(0).equals("false") ? Json.of(false) : new Json.Null(Json.NOWHERE)));
     members.put("alpha_pattern", numbers(alphaPattern));
     members.put("base_model_name_or_path", Json.of(base));
     members.put("bias", Json.of("none"));

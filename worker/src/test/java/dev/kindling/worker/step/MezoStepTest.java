@@ -50,7 +50,7 @@ class MezoStepTest {
     }
   }
 
-  private static MezoStep step(Mezo rule, int sequences, int localShards, int ranks) {
+  static MezoStep step(Mezo rule, int sequences, int localShards, int ranks) {
     StepGraphs same = StepRank.graphs(16, new Sgd(1, 0, false, 0, 0), sequences, localShards);
     return new MezoStep(same.model(), new Full(), rule, same.shape(), ranks, StepRank.SEED);
   }
@@ -61,14 +61,14 @@ class MezoStepTest {
         whole.model(), new Partly(trained, demand), rule, whole.shape(), 1, StepRank.SEED);
   }
 
-  private static StepRank rank(MezoStep step) {
+  static StepRank rank(MezoStep step) {
     StepRank rank = new StepRank(step, LoopbackCommunicator.create(1).get(0));
     rank.program().dryRun();
     rank.fill();
     return rank;
   }
 
-  private static float[] normals(String name, int count, int step, int direction) {
+  static float[] normals(String name, int count, int step, int direction) {
     float[] all = new float[(count + 7) / 8 * 8];
     float[] z = new float[8];
     for (int block = 0; block < all.length / 8; block++) {
@@ -90,7 +90,7 @@ class MezoStepTest {
     }
   }
 
-  private static double meanLoss(StepRank rank) {
+  static double meanLoss(StepRank rank) {
     rank.write(0);
     StepOutcome outcome = rank.program().evaluate();
     return (double) outcome.lossSum() / outcome.tokenCount();

@@ -84,6 +84,7 @@ record AdapterShape(
             Map.of(),
             List.of(),
             base,
+            Optional.empty(),
             Optional.empty());
     return switch (type) {
       case "lora" -> lora;

@@ -12,6 +12,7 @@ import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.evaluate.Continuation;
 import dev.kindling.worker.evaluate.EncodedQuestion;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.PinnedInputs;
 import dev.kindling.worker.step.PointPass;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
@@ -60,13 +61,15 @@ final class ObjectiveSteps implements AutoCloseable {
   /**
    * Nothing where the loss of the training data is the objective.
    *
-   * @throws DataException if the file of questions is missing, bad, or a prompt leaves no room
+   * @throws DataException if the file of questions is missing, bad, another one than at the start
+   *     of the run, or a prompt leaves no room
    */
   static Optional<ObjectiveSteps> open(
       TrainPlan plan, TokenShards shards, StepProgram program, Communicator data) {
     if (!(plan.optimizer() instanceof Mezo rule) || rule.objective().file().isEmpty()) {
       return Optional.empty();
     }
+    PinnedInputs.requireQuestions(plan);
     StorageLocation file = StorageLocation.of(rule.objective().file().get());
     Map<String, String> settings = plan.spark().withSecrets(Map.of()).conf();
     Tokenizer tokenizer = shards.tokenizer();

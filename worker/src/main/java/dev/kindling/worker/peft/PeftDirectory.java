@@ -4,7 +4,6 @@ import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Whole;
-import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.adapt.Adapter;
 import dev.kindling.worker.adapt.Dora;
 import dev.kindling.worker.adapt.Lora;
@@ -193,12 +192,7 @@ public final class PeftDirectory implements AutoCloseable {
         others.fill(param, from, target);
         return;
       }
-      try (Span whole = Span.allocate(param.type().bytes())) {
-        weights.readFloats(name, whole);
-        for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
-          target.putFloat(i, whole.getFloat(from + i));
-        }
-      }
+      weights.readFloats(name, from, target);
     };
   }
 

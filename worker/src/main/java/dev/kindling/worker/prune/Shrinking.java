@@ -109,8 +109,7 @@ public record Shrinking(Criterion criterion, double share, long seed) {
     boolean columns = map.equals("o") || map.equals("down");
     int width = matrix.shape().dim(1);
     int unit = matrix.shape().dim(columns ? 1 : 0) / scores.length;
-    try (Span values = Span.allocate(matrix.type().bytes())) {
-      weights.fill(matrix, 0, values);
+    try (Span values = weights.whole(matrix)) {
       for (long i = 0; i < matrix.shape().elements(); i++) {
         float value = values.getFloat(i);
         int feature = (int) (columns ? i % width : i / width);
@@ -159,8 +158,7 @@ public record Shrinking(Criterion criterion, double share, long seed) {
         return;
       }
       Places places = Places.of(kept, param.name(), whole);
-      try (Span values = Span.allocate(whole.type().bytes())) {
-        weights.fill(whole, 0, values);
+      try (Span values = weights.whole(whole)) {
         for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
           target.putFloat(i, values.getFloat(places.of(from + i)));
         }

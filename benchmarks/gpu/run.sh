@@ -18,7 +18,7 @@
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
 #   GENERATE models of the stage generate; default gpt2 llama1b. With prepared data it also trains RECIPES' first one for 20 steps and
 #           puts the run to work on GPU and CPU
-#   ADAPTERS of the stage adapters, as MODEL:BATCH:ADAPTER:RANK:BASE:RECOMPUTE; default the rows of large models
+#   ADAPTERS of the stage adapters, as MODEL:BATCH:ADAPTER:RANK:BASE:RECOMPUTE[:PRUNED]; default the rows of large models
 #   RECIPES of the stage train; default gpt2-124m llama-130m llama-350m llama-1b
 #   KILLS   of the stage kills; default 10
 #   SNAPSHOTS, STEPS, SETTINGS recipe, steps and more words of the stage checkpoints; default gpt2-124m, 211, none. The stages
@@ -434,11 +434,11 @@ for stage in $stages; do
       ;;
     update) bench update gpu-update llama1b ;;
     adapters)
-      for row in ${ADAPTERS:-8b:4:lora:8:bf16:none 8b:4:paca:16:bf16:none 8b:4:lora:8:bf16:blocks 8b:4:paca:16:bf16:blocks \
+      for row in ${ADAPTERS:-8b:4:lora:8:bf16:none 8b:4:lora:8:bf16:none:0.5 8b:4:paca:16:bf16:none 8b:4:lora:8:bf16:blocks 8b:4:paca:16:bf16:blocks \
         8b:4:lora:8:nf4:blocks 70b:1:paca:64:nf4:blocks}; do
-        IFS=: read -r name micro adapter rank base recompute <<<"$row"
+        IFS=: read -r name micro adapter rank base recompute pruned <<<"$row"
         bench "adapters-${row//:/-}" gpu-adapters "$name" "$micro" 1024 --adapter "$adapter" --rank "$rank" --base "$base" \
-          --recompute "$recompute"
+          --recompute "$recompute" --pruned "${pruned:-0}"
       done
       ;;
     losses)

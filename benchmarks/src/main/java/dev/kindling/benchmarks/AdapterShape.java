@@ -11,6 +11,8 @@ import dev.kindling.worker.adapt.Dora;
 import dev.kindling.worker.adapt.Lora;
 import dev.kindling.worker.adapt.Paca;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.prune.Criterion;
+import dev.kindling.worker.prune.Shrinking;
 import dev.kindling.worker.step.MemorySaving;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepShape;
@@ -27,9 +29,24 @@ import java.util.Optional;
  * @param base how the frozen matrices are kept
  * @param recompute what backward computes a second time
  * @param lossChunks of the head and the loss
+ * @param pruned share of the key-value groups and MLP channels that {@code prune --structured} took
+ *     out before; 0 for the whole model
  */
 record AdapterShape(
-    MezoShape model, String type, int rank, Base base, Recompute.Level recompute, int lossChunks) {
+    MezoShape model,
+    String type,
+    int rank,
+    Base base,
+    Recompute.Level recompute,
+    int lossChunks,
+    double pruned) {
+
+  AdapterShape {
+    if (!(pruned >= 0 && pruned < 1)) {
+      throw new IllegalArgumentException(
+          "--pruned: expected a share from 0 to below 1, found " + pruned);
+    }
+  }
 
   static AdapterShape of(MezoShape model, BenchOptions options) {
     return new AdapterShape(
@@ -38,7 +55,8 @@ record AdapterShape(
         options.count("rank"),
         options.text("base").equals("nf4") ? Base.NF4 : plain(options.text("base")),
         Recompute.Level.valueOf(options.text("recompute").toUpperCase(Locale.ROOT)),
-        options.count("chunks"));
+        options.count("chunks"),
+        options.share("pruned"));
   }
 
   private static Base plain(String base) {
@@ -66,6 +84,7 @@ record AdapterShape(
             Map.of(),
             List.of(),
             base,
+            Optional.empty(),
             Optional.empty());
     return switch (type) {
       case "lora" -> lora;
@@ -76,9 +95,16 @@ record AdapterShape(
     };
   }
 
+  /** The model whose maps are adapted. */
+  ModelFamily family(int context) {
+    ModelFamily whole = model.family(context);
+    // Which ones go by magnitude takes weights to say; how many go does not.
+    return pruned == 0 ? whole : new Shrinking(Criterion.MAGNITUDE, pruned, 0).smaller(whole);
+  }
+
   /** The sentences of a step of {@code batch} sequences, as a run on a GPU takes them. */
   StepGraphs graphs(int batch, int sequence) {
-    ModelFamily family = model.family(sequence);
+    ModelFamily family = family(sequence);
     AdamW rule = new AdamW(1e-4, 0.9, 0.95, 1e-8, 0, 1.0);
     int tokens = Math.multiplyExact(batch, sequence);
     MemorySaving saving = new MemorySaving(recompute, lossChunks);

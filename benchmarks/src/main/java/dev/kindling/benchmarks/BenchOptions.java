@@ -50,4 +50,14 @@ record BenchOptions(Map<String, String> values) {
           "--" + name + ": expected an integer, found " + text(name), e);
     }
   }
+
+  /** Of a decimal number. */
+  double share(String name) {
+    try {
+      return Double.parseDouble(text(name));
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(
+          "--" + name + ": expected a number, found " + text(name), e);
+    }
+  }
 }

@@ -12,10 +12,11 @@ import java.util.Map;
 
 /**
  * {@code bench gpu-adapters MODEL BATCH SEQ [--adapter lora|dora|paca] [--rank R] [--base bf16|nf4]
- * [--recompute [LEVEL]] [--chunks N] [--steps N] [--warmup N] [--plan]}: seconds per step, tokens
- * per second and bytes of fine-tuning on random weights and tokens. MODEL is tiny, 1b, 8b, 30b or
- * 70b; {@code --recompute} alone means blocks. With {@code --plan} no GPU is asked: the bytes that
- * an H100 would reserve, by kind.
+ * [--recompute [LEVEL]] [--pruned SHARE] [--chunks N] [--steps N] [--warmup N] [--plan]}: seconds
+ * per step, tokens per second and bytes of fine-tuning on random weights and tokens. MODEL is tiny,
+ * 1b, 8b, 30b or 70b; {@code --recompute} alone means blocks. With {@code --pruned} the model is
+ * what {@code prune --structured --sparsity SHARE} leaves of MODEL. With {@code --plan} no GPU is
+ * asked: the bytes that an H100 would reserve, by kind.
  */
 final class GpuAdaptersBench implements Benchmark {
   private static final double GIB = 1L << 30;
@@ -29,6 +30,8 @@ final class GpuAdaptersBench implements Benchmark {
           "bf16",
           "recompute",
           "none",
+          "pruned",
+          "0",
           "chunks",
           "8",
           "steps",
@@ -51,11 +54,13 @@ final class GpuAdaptersBench implements Benchmark {
     int sequence = Integer.parseInt(words.get(2));
     BenchOptions options = BenchOptions.of(words.subList(3, words.size()), DEFAULTS);
     AdapterShape shape = AdapterShape.of(MezoShape.named(words.get(0)), options);
+    String left = shape.pruned() == 0 ? "" : "-pruned" + options.text("pruned");
     String name =
         String.format(
             Locale.ROOT,
-            "gpu-adapters.%s.%dx%d.%s%d.%s.%s.",
+            "gpu-adapters.%s%s.%dx%d.%s%d.%s.%s.",
             shape.model().name(),
+            left,
             batch,
             sequence,
             shape.type(),
@@ -63,6 +68,7 @@ final class GpuAdaptersBench implements Benchmark {
             options.text("base"),
             options.text("recompute"));
     StepGraphs graphs = shape.graphs(batch, sequence);
+    results.add(name + "parameters", graphs.model().parameterCount(), "count");
     CudaBytes planned = AdapterShape.planned(graphs);
     plan(results, name, planned);
     if (!plan) {

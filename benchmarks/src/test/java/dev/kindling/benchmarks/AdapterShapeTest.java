@@ -7,6 +7,7 @@ import dev.kindling.kernels.backend.cuda.CudaBytes;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.worker.adapt.Base;
+import dev.kindling.worker.model.Llama;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -18,8 +19,26 @@ class AdapterShapeTest {
 
   private static CudaBytes bytes(
       String model, int batch, String type, int rank, Base base, Recompute.Level level) {
-    AdapterShape shape = new AdapterShape(MezoShape.named(model), type, rank, base, level, 8);
+    AdapterShape shape = new AdapterShape(MezoShape.named(model), type, rank, base, level, 8, 0);
     return AdapterShape.planned(shape.graphs(batch, 1024));
+  }
+
+  @Test
+  void halfOfTheGroupsAndChannelsOf8BillionWeightsTakesThreeTenthsOffLora() {
+    AdapterShape half =
+        new AdapterShape(MezoShape.named("8b"), "lora", 8, Base.PLAIN, NONE, 8, 0.5);
+    Llama left = (Llama) half.family(1024);
+    assertThat(left.heads()).isEqualTo(16);
+    assertThat(left.kvHeads()).contains(4);
+    assertThat(left.headDim()).contains(128);
+    assertThat(left.mlpWidth()).contains(7168);
+    assertThat(left.width()).isEqualTo(4096);
+    long embeddings = 2L * 128_256 * 4096;
+    long maps = 32L * 4096 * (2 * 16 * 128 + 2 * 4 * 128 + 3 * 7168);
+    assertThat(left.parameterCount()).isEqualTo(embeddings + maps + 65L * 4096);
+    long whole = bytes("8b", 4, "lora", 8, Base.PLAIN, NONE).total();
+    long pruned = AdapterShape.planned(half.graphs(4, 1024)).total();
+    assertThat((double) pruned / whole).isLessThan(0.7);
   }
 
   @Test
@@ -54,8 +73,10 @@ class AdapterShapeTest {
     MezoShape tiny = MezoShape.named("tiny");
     assertThatThrownBy(() -> AdapterShape.of(tiny, BenchOptions.of(List.of(), words)))
         .hasMessageContaining("--base: expected bf16 or nf4, found int4");
-    AdapterShape unknown = new AdapterShape(tiny, "loha", 8, Base.PLAIN, NONE, 1);
+    AdapterShape unknown = new AdapterShape(tiny, "loha", 8, Base.PLAIN, NONE, 1, 0);
     assertThatThrownBy(() -> unknown.graphs(1, 64))
         .hasMessageContaining("--adapter: expected lora, dora or paca, found loha");
+    assertThatThrownBy(() -> new AdapterShape(tiny, "lora", 8, Base.PLAIN, NONE, 1, 1))
+        .hasMessageContaining("--pruned: expected a share from 0 to below 1, found 1.0");
   }
 }

@@ -7,17 +7,15 @@ import dev.kindling.driver.experiment.RunHistory;
 import dev.kindling.driver.launch.RunMirror;
 import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.kernels.graph.PlanException;
-import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.checkpoint.CheckpointStore;
 import dev.kindling.worker.loop.WorkerTask;
-import dev.kindling.worker.model.Huggingface;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.peft.PeftDirectory;
 import dev.kindling.worker.plan.PlanChange;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.CompanionFiles;
-import dev.kindling.worker.pretrained.PretrainedPlan;
+import dev.kindling.worker.pretrained.PinnedInputs;
 import dev.kindling.worker.store.OwnerLock;
 import dev.kindling.worker.store.Storage;
 import dev.kindling.worker.store.StorageLocation;
@@ -175,7 +173,7 @@ public final class RunFolder implements AutoCloseable {
               + String.join(", ", lost)
               + ", found the words that a run folder has in their places");
     }
-    TrainPlan plan = PretrainedPlan.pin(given.absolute());
+    TrainPlan plan = PinnedInputs.pin(given.absolute());
     requireAdapter(plan);
     CompanionFiles.keep(plan, folder, plan.spark().conf());
     write(plan);
@@ -204,21 +202,9 @@ public final class RunFolder implements AutoCloseable {
     if (older) {
       protect(); // That version kept them here.
     }
-    requireSource(after);
+    PinnedInputs.require(after, CheckpointStore.open(checkpoints(after), 2).neverCommitted());
     Runnable firstStep = before.equals(after) && !older ? () -> {} : () -> write(after);
     return new RunRequest(after, folder, files, true, progress, warnings, firstStep);
-  }
-
-  /**
-   * A run that starts afresh must find its model directory as it was; one with an adapter always,
-   * because its checkpoints hold what is trained alone.
-   */
-  private void requireSource(TrainPlan plan) {
-    boolean adapts = !(plan.adapter() instanceof Full);
-    if (plan.model() instanceof Huggingface
-        && (adapts || CheckpointStore.open(checkpoints(plan), 2).neverCommitted())) {
-      PretrainedPlan.pin(plan);
-    }
   }
 
   /** An adapter that the run begins at must be one of its model. */

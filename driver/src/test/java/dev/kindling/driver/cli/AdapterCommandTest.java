@@ -18,6 +18,8 @@ class AdapterCommandTest extends SmallModelCase {
 
   private static final String LORA = "adapter={type: lora, rank: 4, alpha: 16, dropout: 0.1}";
 
+  private static final String MEZO = "optimizer={type: mezo, lr: 1e-4}";
+
   @Override
   String shape() {
     return RUN;
@@ -78,7 +80,49 @@ class AdapterCommandTest extends SmallModelCase {
         folder.resolve("merged/model.safetensors"),
         model.resolve("model.safetensors"),
         StandardCopyOption.REPLACE_EXISTING);
+    assertThat(kindling(words("mezo", model, "adapter={type: lora, " + path + "}", MEZO)))
+        .isEqualTo(2);
+    assertThat(err.toString()).contains("adapter.dropout: expected 0 with optimizer mezo");
     assertThat(kindling("resume", run("lora"), "--set", "steps=4")).isEqualTo(4);
     assertThat(err.toString()).contains("the directory changed since");
+  }
+
+  /** What a run reads once it goes on must be what it began with. */
+  @Test
+  void aChangedAdapterAndChangedQuestionsAreRefused() throws IOException {
+    done(words("lora", model, LORA, "adapter.dropout=0", "steps=1"));
+    Path adapter = folder.resolve("adapter");
+    done("export", run("lora"), "--to", adapter.toString());
+    Path questions = folder.resolve("questions.jsonl");
+    String good = "{\"prompt\": \"line\", \"choices\": [\" 1\", \" 2\"], \"answer\": 0}\n";
+    Files.writeString(questions, "no question");
+    String[] asked =
+        words(
+            "asked",
+            model,
+            "adapter={type: lora, path: " + adapter + "}",
+            "optimizer={type: mezo, lr: 1e-4, objective: {type: accuracy, questions: "
+                + questions
+                + ", batch: 2}}");
+    assertThat(kindling(asked)).as("%s", err).isEqualTo(3);
+    assertThat(Path.of(run("asked"), "config.yaml")).content().contains("sha256");
+
+    Path config = adapter.resolve("adapter_config.json");
+    String before = Files.readString(config);
+    Files.writeString(config, before + "\n");
+    assertThat(kindling("resume", run("asked"))).as(err.toString()).isEqualTo(4);
+    assertThat(err.toString()).contains("adapter.sha256").contains("the directory changed");
+    Files.writeString(config, before);
+    Files.writeString(questions, good);
+    assertThat(kindling("resume", run("asked"))).as(err.toString()).isEqualTo(3);
+    assertThat(err.toString()).contains("optimizer.objective.sha256").contains("the file changed");
+
+    // What ended before its first step is replaced; then a checkpoint stands for the adapter.
+    done(asked);
+    Files.writeString(config, before + "\n");
+    done("resume", run("asked"), "--set", "steps=4");
+    Files.writeString(questions, good + good);
+    assertThat(kindling("resume", run("asked"), "--set", "steps=5")).isEqualTo(3);
+    assertThat(err.toString()).contains("optimizer.objective.sha256");
   }
 }

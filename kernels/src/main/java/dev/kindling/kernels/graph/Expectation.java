@@ -2,6 +2,7 @@ package dev.kindling.kernels.graph;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Collects what is wrong with the components of a record, one line {@code component: expected X,
@@ -42,6 +43,12 @@ public final class Expectation {
 
   public Expectation notEmpty(String component, List<?> list, String expected) {
     return that(!list.isEmpty(), component, expected, "an empty list");
+  }
+
+  /** Refuses a hash that is none. */
+  public Expectation sha256(String component, Optional<String> hash) {
+    String text = hash.orElse("0".repeat(64));
+    return that(text.matches("[0-9a-f]{64}"), component, "64 hexadecimal digits", text);
   }
 
   /**

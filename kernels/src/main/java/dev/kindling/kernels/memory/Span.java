@@ -15,6 +15,9 @@ public final class Span implements AutoCloseable {
   /** Alignment of allocated spans, arenas and variables: one cache line, one 512-bit vector. */
   public static final int ALIGNMENT = 64;
 
+  /** What an allocated span stays below. */
+  public static final long BYTES_LIMIT = Integer.MAX_VALUE - 2L * ALIGNMENT + 1;
+
   private final ByteBuffer buffer;
   private @Nullable ByteBuffer owned;
 
@@ -25,7 +28,7 @@ public final class Span implements AutoCloseable {
 
   /** Zeroed memory aligned to {@link #ALIGNMENT}. */
   public static Span allocate(long bytes) {
-    if (bytes < 0 || bytes > Integer.MAX_VALUE - 2L * ALIGNMENT) {
+    if (bytes < 0 || bytes >= BYTES_LIMIT) {
       throw new IllegalArgumentException("bytes: expected 0 to just below 2 GiB, found " + bytes);
     }
     ByteBuffer whole = ByteBuffer.allocateDirect((int) aligned(bytes) + ALIGNMENT);

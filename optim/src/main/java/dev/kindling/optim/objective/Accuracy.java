@@ -10,12 +10,19 @@ import java.util.Optional;
  *
  * @param questions file as {@code validation.choices} reads it
  * @param batch questions of a step
+ * @param sha256 of the file; filled in when a run starts
  */
-public record Accuracy(String questions, int batch) implements Objective {
+public record Accuracy(String questions, int batch, Optional<String> sha256) implements Objective {
+  /** Of questions that nobody read yet. */
+  public Accuracy(String questions, int batch) {
+    this(questions, batch, Optional.empty());
+  }
+
   public Accuracy {
     new Expectation()
         .notEmpty("questions", questions, "a file of questions")
         .atLeast("batch", batch, 1)
+        .sha256("sha256", sha256)
         .orThrow();
   }
 
@@ -30,7 +37,12 @@ public record Accuracy(String questions, int batch) implements Objective {
 
   @Override
   public Accuracy asking(String other) {
-    return new Accuracy(other, batch);
+    return new Accuracy(other, batch, sha256);
+  }
+
+  @Override
+  public Accuracy holding(String hash) {
+    return new Accuracy(questions, batch, Optional.of(hash));
   }
 
   @Override

@@ -12,13 +12,21 @@ import java.util.Optional;
  *     counts
  * @param batch questions of a step
  * @param tokens that an answer is written in at most, greedily, up to an end of text
+ * @param sha256 of the file; filled in when a run starts
  */
-public record ExactMatch(String questions, int batch, int tokens) implements Objective {
+public record ExactMatch(String questions, int batch, int tokens, Optional<String> sha256)
+    implements Objective {
+  /** Of questions that nobody read yet. */
+  public ExactMatch(String questions, int batch, int tokens) {
+    this(questions, batch, tokens, Optional.empty());
+  }
+
   public ExactMatch {
     new Expectation()
         .notEmpty("questions", questions, "a file of questions")
         .atLeast("batch", batch, 1)
         .atLeast("tokens", tokens, 1)
+        .sha256("sha256", sha256)
         .orThrow();
   }
 
@@ -33,7 +41,12 @@ public record ExactMatch(String questions, int batch, int tokens) implements Obj
 
   @Override
   public ExactMatch asking(String other) {
-    return new ExactMatch(other, batch, tokens);
+    return new ExactMatch(other, batch, tokens, sha256);
+  }
+
+  @Override
+  public ExactMatch holding(String hash) {
+    return new ExactMatch(questions, batch, tokens, Optional.of(hash));
   }
 
   @Override

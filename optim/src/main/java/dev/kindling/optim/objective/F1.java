@@ -13,13 +13,21 @@ import java.util.Optional;
  *     counts
  * @param batch questions of a step
  * @param tokens that an answer is written in at most, greedily, up to an end of text
+ * @param sha256 of the file; filled in when a run starts
  */
-public record F1(String questions, int batch, int tokens) implements Objective {
+public record F1(String questions, int batch, int tokens, Optional<String> sha256)
+    implements Objective {
+  /** Of questions that nobody read yet. */
+  public F1(String questions, int batch, int tokens) {
+    this(questions, batch, tokens, Optional.empty());
+  }
+
   public F1 {
     new Expectation()
         .notEmpty("questions", questions, "a file of questions")
         .atLeast("batch", batch, 1)
         .atLeast("tokens", tokens, 1)
+        .sha256("sha256", sha256)
         .orThrow();
   }
 
@@ -34,7 +42,12 @@ public record F1(String questions, int batch, int tokens) implements Objective {
 
   @Override
   public F1 asking(String other) {
-    return new F1(other, batch, tokens);
+    return new F1(other, batch, tokens, sha256);
+  }
+
+  @Override
+  public F1 holding(String hash) {
+    return new F1(questions, batch, tokens, Optional.of(hash));
   }
 
   @Override

@@ -17,6 +17,16 @@ public sealed interface Objective permits Accuracy, ExactMatch, F1, Loss {
     return this;
   }
 
+  /** Hash of that file's contents, 64 hexadecimal digits, where somebody read it. */
+  default Optional<String> sha256() {
+    return Optional.empty();
+  }
+
+  /** The same with its questions known by their hash; the loss has none. */
+  default Objective holding(String sha256) {
+    return this;
+  }
+
   /** Questions of a step, over all ranks; 0 for the training data. */
   int batch();
 

@@ -6,6 +6,7 @@ import dev.kindling.kernels.graph.PlanException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -53,13 +54,17 @@ public record Groups(UpdateRule rest, List<Group> groups) implements Optimizer {
         .ruleOf(p);
   }
 
-  /** A group whose parameters all belong to groups before it is refused too. */
+  /**
+   * A group whose parameters all belong to groups before it is refused too, and a rule for matrices
+   * that gets none: it would hand all of its parameters to another rule without a word.
+   */
   @Override
   public void check(List<Param> trained) {
     List<String> names = trained.stream().map(Param::name).toList();
     List<String> errors = new ArrayList<>();
-    List<String> left = new ArrayList<>(names);
+    List<Param> left = new ArrayList<>(trained);
     for (int i = 0; i < groups.size(); i++) {
+      int number = i;
       String key = "optimizer.groups." + i + ".match: ";
       NamePattern pattern = groups.get(i).pattern();
       List<String> unmatched = pattern.unmatched(names);
@@ -71,7 +76,11 @@ public record Groups(UpdateRule rest, List<Group> groups) implements Optimizer {
                 + "\" matches none; nearest: "
                 + String.join(", ", NamePattern.nearest(each, names)));
       }
-      if (!left.removeIf(pattern::matches) && unmatched.isEmpty()) {
+      List<Param> own = left.stream().filter(p -> pattern.matches(p.name())).toList();
+      left.removeAll(own);
+      idle(groups.get(i).rule(), own)
+          .ifPresent(why -> errors.add("optimizer.groups." + number + ".rule: " + why));
+      if (own.isEmpty() && unmatched.isEmpty()) {
         errors.add(
             key
                 + "expected a parameter that no group before has, \""
@@ -79,8 +88,18 @@ public record Groups(UpdateRule rest, List<Group> groups) implements Optimizer {
                 + "\" matches none");
       }
     }
+    idle(rest, left).ifPresent(why -> errors.add("optimizer.rest: " + why));
     if (!errors.isEmpty()) {
       throw new PlanException(String.join("\n", errors));
     }
+  }
+
+  private static Optional<String> idle(UpdateRule rule, List<Param> own) {
+    return own.isEmpty() || own.stream().anyMatch(p -> rule.ruleOf(p).equals(rule))
+        ? Optional.empty()
+        : Optional.of(
+            "expected a rule for its parameters, "
+                + own.get(0).name()
+                + " first, found one for hidden matrices, of which it has none");
   }
 }

@@ -88,8 +88,12 @@ public record Mezo(
 
   /** The same rule with the file of its questions, if it asks any, in another place. */
   public Mezo withFile(UnaryOperator<String> place) {
-    Objective moved = objective.file().map(place).map(objective::asking).orElse(objective);
-    return new Mezo(lr, eps, directions, weightDecay, sparsity, master, moved);
+    return with(objective.file().map(place).map(objective::asking).orElse(objective));
+  }
+
+  /** The same rule towards another objective. */
+  public Mezo with(Objective other) {
+    return new Mezo(lr, eps, directions, weightDecay, sparsity, master, other);
   }
 
   /** Whether a parameter moves at all. */

@@ -10,6 +10,7 @@ import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Shape;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -97,6 +98,36 @@ class GroupsTest {
                 + "optimizer.groups.2.match: expected a pattern of trained parameters, \"heads\""
                 + " matches none; nearest: head, model.embed_tokens.weight, model.norm.weight");
     new Groups(ADAM, List.of(new Group("*embed*", SGD), new Group("*", SLOW))).check(params);
+  }
+
+  /** Its matrix rule would hand all that it has to AdamW, and nobody would know. */
+  @Test
+  void aRuleForHiddenMatricesThatGetsNoneIsNamed() {
+    Param table = param("embed");
+    Param gain = new Param("norm", Shape.of(2), Demand.whole(), Init.zeros(), false);
+    Param hidden = new Param("map", Shape.of(2, 2), Demand.whole(), Init.zeros(), true, true);
+    List<Param> params = List.of(table, gain, hidden);
+    Galore galore = new Galore(1e-2, 0.9, 0.999, 1e-8, 0, 1.0, 1, 0.25, 10, 2, 5, Optional.empty());
+    assertThatThrownBy(
+            () -> new Groups(ADAM, List.of(new Group("embed|norm", galore))).check(params))
+        .isInstanceOf(PlanException.class)
+        .hasMessage(
+            "optimizer.groups.0.rule: expected a rule for its parameters, embed first, found one"
+                + " for hidden matrices, of which it has none");
+    assertThatThrownBy(
+            () ->
+                new Groups(
+                        galore,
+                        List.of(new Group("m*", SGD), new Group("*", SLOW), new Group("x", galore)))
+                    .check(List.of(table, gain, hidden, param("x"))))
+        .hasMessageContaining("optimizer.groups.2.match: expected a parameter that no group before")
+        .hasMessageNotContaining(".rule:");
+    assertThatThrownBy(() -> new Groups(galore, List.of(new Group("map", SGD))).check(params))
+        .hasMessageStartingWith("optimizer.rest: expected a rule for its parameters, embed first");
+    // One hidden matrix is enough; a rest without parameters says nothing.
+    new Groups(ADAM, List.of(new Group("embed|map", galore))).check(params);
+    new Groups(galore, List.of(new Group("embed|norm", SGD))).check(params);
+    new Groups(galore, List.of(new Group("*", SGD))).check(params);
   }
 
   @Test

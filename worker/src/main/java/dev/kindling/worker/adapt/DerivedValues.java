@@ -1,14 +1,13 @@
 package dev.kindling.worker.adapt;
 
 import dev.kindling.kernels.graph.Columns;
-import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.Weight;
 import java.util.List;
 
-/** First values that follow from those of a weight, which are read as a whole. */
+/** First values that follow from those of a weight, of which some rows are in memory at a time. */
 final class DerivedValues {
   private DerivedValues() {}
 
@@ -18,16 +17,19 @@ final class DerivedValues {
    * @param from first row
    */
   static void lengths(Weight weight, FirstValues first, long from, Span target) {
-    boolean outIn = weight.layout() == WeightLayout.OUT_IN;
-    try (Span whole = whole(weight, first)) {
-      for (int i = 0; i < target.bytes() / Float.BYTES; i++) {
-        long out = from + i;
-        double squares = 0;
-        for (long in = 0; in < weight.in(); in++) {
-          float x = whole.getFloat(outIn ? out * weight.in() + in : in * weight.out() + out);
-          squares += (double) x * x;
+    long end = from + target.bytes() / Float.BYTES;
+    long batch = MatrixRows.batch(weight);
+    for (long begin = from; begin < end; begin += batch) {
+      long stop = Math.min(end, begin + batch);
+      try (MatrixRows rows = MatrixRows.read(weight, first, begin, stop)) {
+        for (long out = begin; out < stop; out++) {
+          double squares = 0;
+          for (long in = 0; in < weight.in(); in++) {
+            float x = rows.get(out, in);
+            squares += (double) x * x;
+          }
+          target.putFloat(out - from, (float) Math.sqrt(squares));
         }
-        target.putFloat(i, (float) Math.sqrt(squares));
       }
     }
   }
@@ -38,24 +40,26 @@ final class DerivedValues {
    * @param from first element
    */
   static void columns(Weight weight, Columns columns, FirstValues first, long from, Span target) {
-    boolean outIn = weight.layout() == WeightLayout.OUT_IN;
     List<Integer> indices = columns.indices();
-    try (Span whole = whole(weight, first)) {
-      for (int i = 0; i < target.bytes() / Float.BYTES; i++) {
-        long at = from + i;
-        long source =
-            outIn
-                ? at / indices.size() * weight.in() + indices.get((int) (at % indices.size()))
-                : indices.get((int) (at / weight.out())) * (long) weight.out() + at % weight.out();
-        target.putFloat(i, whole.getFloat(source));
+    int count = indices.size();
+    long end = from + target.bytes() / Float.BYTES;
+    if (weight.layout() == WeightLayout.IN_OUT) {
+      try (MatrixRows whole = MatrixRows.read(weight, first, 0, weight.out())) {
+        for (long at = from; at < end; at++) {
+          int in = indices.get((int) (at / weight.out()));
+          target.putFloat(at - from, whole.get(at % weight.out(), in));
+        }
+      }
+      return;
+    }
+    long batch = MatrixRows.batch(weight) * count;
+    for (long begin = from / count * count; begin < end; begin += batch) {
+      long stop = Math.min((end + count - 1) / count * count, begin + batch);
+      try (MatrixRows rows = MatrixRows.read(weight, first, begin / count, stop / count)) {
+        for (long at = Math.max(from, begin); at < Math.min(end, stop); at++) {
+          target.putFloat(at - from, rows.get(at / count, indices.get((int) (at % count))));
+        }
       }
     }
-  }
-
-  private static Span whole(Weight weight, FirstValues first) {
-    Param matrix = weight.matrix();
-    Span whole = Span.allocate(matrix.type().bytes());
-    first.fill(matrix, 0, whole);
-    return whole;
   }
 }

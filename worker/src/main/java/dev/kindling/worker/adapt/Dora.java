@@ -28,7 +28,8 @@ public record Dora(
     Map<String, Double> alphaPattern,
     List<String> modulesToSave,
     Base base,
-    Optional<String> path)
+    Optional<String> path,
+    Optional<String> sha256)
     implements Adapter {
   public Dora {
     Lora same =
@@ -43,7 +44,8 @@ public record Dora(
             alphaPattern,
             modulesToSave,
             base,
-            path);
+            path,
+            sha256);
     targets = same.targets();
     exclude = same.exclude();
     rankPattern = same.rankPattern();
@@ -73,7 +75,8 @@ public record Dora(
         same.alphaPattern(),
         same.modulesToSave(),
         same.base(),
-        same.path());
+        same.path(),
+        same.sha256());
   }
 
   /** The same without magnitudes. */
@@ -89,7 +92,8 @@ public record Dora(
         alphaPattern,
         modulesToSave,
         base,
-        path);
+        path,
+        sha256);
   }
 
   @Override

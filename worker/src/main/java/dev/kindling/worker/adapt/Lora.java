@@ -25,6 +25,7 @@ import java.util.Optional;
  * @param base how the hidden matrices are kept that nobody trains
  * @param path PEFT directory at whose adapter the run begins; its adapter_config.json must say what
  *     this section says
+ * @param sha256 of that directory's files; filled in when a run starts
  */
 public record Lora(
     int rank,
@@ -37,7 +38,8 @@ public record Lora(
     Map<String, Double> alphaPattern,
     List<String> modulesToSave,
     Base base,
-    Optional<String> path)
+    Optional<String> path,
+    Optional<String> sha256)
     implements Adapter {
   /** Over a base in the precision of the device. */
   public Lora(
@@ -62,7 +64,8 @@ public record Lora(
         alphaPattern,
         modulesToSave,
         Base.PLAIN,
-        path);
+        path,
+        Optional.empty());
   }
 
   public Lora {
@@ -75,6 +78,7 @@ public record Lora(
     e.fraction("dropout", dropout).notEmpty("targets", targets, "a linear map or all-linear");
     rankPattern.forEach((key, value) -> e.atLeast("rank_pattern." + key, value, 1));
     alphaPattern.forEach((key, value) -> e.positive("alpha_pattern." + key, value));
+    e.sha256("sha256", sha256);
     e.orThrow();
   }
 
@@ -84,22 +88,22 @@ public record Lora(
 
   @Override
   public Lora absolute() {
-    return new Lora(
-        rank,
-        alpha,
-        rslora,
-        dropout,
-        targets,
-        exclude,
-        rankPattern,
-        alphaPattern,
-        modulesToSave,
-        base,
-        path.map(name -> Path.of(name).toAbsolutePath().normalize().toString()));
+    Optional<String> place =
+        path.map(name -> Path.of(name).toAbsolutePath().normalize().toString());
+    return with(base, place, sha256);
   }
 
   /** The same over a base that is kept otherwise. */
   public Lora over(Base other) {
+    return with(other, path, sha256);
+  }
+
+  /** The same with its directory known by its hash. */
+  public Lora holding(String hash) {
+    return with(base, path, Optional.of(hash));
+  }
+
+  private Lora with(Base otherBase, Optional<String> place, Optional<String> hash) {
     return new Lora(
         rank,
         alpha,
@@ -110,8 +114,9 @@ public record Lora(
         rankPattern,
         alphaPattern,
         modulesToSave,
-        other,
-        path);
+        otherBase,
+        place,
+        hash);
   }
 
   /** The adapter of every map that gets one. */

@@ -51,7 +51,8 @@ public record LoraForm(
         branches.put(weight.name(), new Branch(weight, rank, part.scale(), BranchKind.BESIDE));
       }
       LowRankProjection low = new LowRankProjection(paca.base(), branches, 0f, 0);
-      return Optional.of(form(low, (param, from, target) -> fill(paca, trained, param, target)));
+      return Optional.of(
+          form(low, (param, from, target) -> fill(paca, trained, param, from, target)));
     }
     return Optional.empty();
   }
@@ -64,34 +65,34 @@ public record LoraForm(
     return new LoraForm(low, values, targets, low.base().trained(), transposed);
   }
 
-  /** Whole factors: nobody asks for pieces of them. */
-  private static void fill(PacaProjection paca, FirstValues trained, Param param, Span target) {
+  private static void fill(
+      PacaProjection paca, FirstValues trained, Param param, long from, Span target) {
     String map = param.name().replaceFirst("\\.lora_[AB]\\.weight$", "");
     PartialWeight part = paca.partial().get(map + ".weight");
     if (part == null || map.equals(param.name())) {
-      trained.fill(param, 0, target);
+      trained.fill(param, from, target);
     } else if (param.name().endsWith(Branch.DOWN)) {
       List<Integer> columns = part.columns().indices();
-      for (int k = 0; k < columns.size(); k++) {
-        for (int in = 0; in < part.weight().in(); in++) {
-          target.putFloat((long) k * part.weight().in() + in, columns.get(k) == in ? 1f : 0f);
-        }
+      for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
+        int row = (int) ((from + i) / part.weight().in());
+        int in = (int) ((from + i) % part.weight().in());
+        target.putFloat(i, columns.get(row) == in ? 1f : 0f);
       }
     } else {
-      delta(Objects.requireNonNull(part), trained, target);
+      delta(Objects.requireNonNull(part), trained, from, target);
     }
   }
 
-  private static void delta(PartialWeight part, FirstValues trained, Span target) {
+  private static void delta(PartialWeight part, FirstValues trained, long from, Span target) {
     Param delta = part.trained().delta();
     int rank = part.columns().indices().size();
     int outs = part.weight().out();
     boolean outIn = part.weight().layout() == WeightLayout.OUT_IN;
-    try (Span whole = Span.allocate(delta.type().bytes())) {
-      trained.fill(delta, 0, whole);
-      for (long at = 0; at < (long) rank * outs; at++) {
+    try (Span whole = trained.whole(delta)) {
+      for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
+        long at = from + i;
         long source = outIn ? at : at % rank * outs + at / rank;
-        target.putFloat(at, whole.getFloat(source));
+        target.putFloat(i, whole.getFloat(source));
       }
     }
   }

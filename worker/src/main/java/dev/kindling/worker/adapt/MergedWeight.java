@@ -1,6 +1,5 @@
 package dev.kindling.worker.adapt;
 
-import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.model.FirstValues;
@@ -14,26 +13,25 @@ import dev.kindling.worker.model.Weight;
  * @param trained values of A, B and the lengths
  */
 record MergedWeight(Branch branch, FirstValues first, FirstValues trained) {
-  /** As {@link FirstValues#fill}; reads W as a whole. */
+  /** As {@link FirstValues#fill}; reads those rows of W that the target has a part of. */
   void fill(long from, Span target) {
     Weight weight = branch.weight();
     boolean outIn = weight.layout() == WeightLayout.OUT_IN;
-    try (Span whole = read(first, weight.matrix());
-        Span down = read(trained, branch.down());
-        Span up = read(trained, branch.up());
+    long end = from + target.bytes() / Float.BYTES;
+    long firstRow = outIn ? from / weight.in() : 0;
+    long endRow = outIn ? (end + weight.in() - 1) / weight.in() : weight.out();
+    try (MatrixRows rows = MatrixRows.read(weight, first, firstRow, endRow);
+        Span down = trained.whole(branch.down());
+        Span up = trained.whole(branch.up());
         Span lengths =
-            branch.magnitude() ? read(trained, branch.length()) : Span.allocate(Float.BYTES)) {
+            branch.magnitude() ? trained.whole(branch.length()) : Span.allocate(Float.BYTES)) {
       double[] row = new double[weight.in()];
-      for (int out = 0; out < weight.out(); out++) {
-        double factor = row(whole, down, up, out, row);
-        if (branch.magnitude()) {
-          factor = lengths.getFloat(out) / factor;
-        } else {
-          factor = 1;
-        }
+      for (long out = firstRow; out < endRow; out++) {
+        double factor = row(rows, down, up, out, row);
+        factor = branch.magnitude() ? lengths.getFloat(out) / factor : 1;
         for (int in = 0; in < row.length; in++) {
-          long at = outIn ? (long) out * row.length + in : (long) in * weight.out() + out;
-          if (at >= from && at < from + target.bytes() / Float.BYTES) {
+          long at = outIn ? out * row.length + in : (long) in * weight.out() + out;
+          if (at >= from && at < end) {
             target.putFloat(at - from, (float) (factor * row[in]));
           }
         }
@@ -42,19 +40,17 @@ record MergedWeight(Branch branch, FirstValues first, FirstValues trained) {
   }
 
   /** Writes an output row of W + s B A and returns its length. */
-  private double row(Span whole, Span down, Span up, int out, double[] row) {
-    Weight weight = branch.weight();
-    boolean outIn = weight.layout() == WeightLayout.OUT_IN;
+  private double row(MatrixRows rows, Span down, Span up, long out, double[] row) {
     int ins = row.length;
     for (int in = 0; in < ins; in++) {
-      row[in] = whole.getFloat(outIn ? (long) out * ins + in : (long) in * weight.out() + out);
+      row[in] = rows.get(out, in);
     }
     boolean[] pruned = new boolean[ins];
     for (int in = 0; in < ins; in++) {
       pruned[in] = branch.masked() && row[in] == 0;
     }
     for (int k = 0; k < branch.rank(); k++) {
-      double factor = (double) branch.scale() * up.getFloat((long) out * branch.rank() + k);
+      double factor = (double) branch.scale() * up.getFloat(out * branch.rank() + k);
       for (int in = 0; in < ins; in++) {
         row[in] += pruned[in] ? 0 : factor * down.getFloat((long) k * ins + in);
       }
@@ -64,11 +60,5 @@ record MergedWeight(Branch branch, FirstValues first, FirstValues trained) {
       squares += x * x;
     }
     return Math.sqrt(squares);
-  }
-
-  private static Span read(FirstValues values, Param param) {
-    Span span = Span.allocate(param.type().bytes());
-    values.fill(param, 0, span);
-    return span;
   }
 }

@@ -88,6 +88,7 @@ public record Paca(
         Map.of(),
         modulesToSave,
         base,
+        Optional.empty(),
         Optional.empty());
   }
 

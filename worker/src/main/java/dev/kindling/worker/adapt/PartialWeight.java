@@ -58,8 +58,7 @@ record PartialWeight(Weight weight, Columns columns, float scale) {
     boolean outIn = weight.layout() == WeightLayout.OUT_IN;
     int count = columns.indices().size();
     int width = outIn ? weight.in() : weight.out();
-    try (Span deltas = Span.allocate(delta.type().bytes())) {
-      trained.fill(delta, 0, deltas);
+    try (Span deltas = trained.whole(delta)) {
       for (long at = from; at < from + target.bytes() / Float.BYTES; at++) {
         int in = (int) (outIn ? at % width : at / width);
         long out = outIn ? at / width : at % width;

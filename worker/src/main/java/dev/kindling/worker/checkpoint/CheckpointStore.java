@@ -387,11 +387,11 @@ public final class CheckpointStore {
   }
 
   /**
-   * One stored tensor as new memory, which the caller closes; blocks are verified as they are read.
+   * A run of a stored tensor's bytes, from byte {@code from}; blocks are verified as they are read.
    */
-  public Span read(Generation generation, PartKind kind, String tensor) {
+  public void read(Generation generation, PartKind kind, String tensor, long from, Span target) {
     try {
-      return reader.read(generation, kind, tensor);
+      reader.read(generation, kind, tensor, from, target);
     } catch (IOException failed) {
       throw CheckpointException.of(storage, generation.id(), failed);
     }

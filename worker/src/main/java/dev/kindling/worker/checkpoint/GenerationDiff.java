@@ -16,6 +16,8 @@ import java.util.TreeSet;
  */
 public record GenerationDiff(
     int tensors, int differing, boolean stateDiffers, Optional<Difference> first) {
+  /** A multiple of an element; a tensor may be larger than any span. */
+  private static final long PIECE_BYTES = 16L << 20;
 
   /**
    * One place.
@@ -88,13 +90,23 @@ public record GenerationDiff(
     if (ours.sha256().equals(theirs.sha256())) {
       return Optional.empty();
     }
-    try (Span a = left.store().read(left.generation(), kind, name);
-        Span b = right.store().read(right.generation(), kind, name)) {
-      long element = 0;
-      while (element < a.bytes() / Integer.BYTES - 1 && a.getInt(element) == b.getInt(element)) {
-        element++;
+    long piece = Math.min(ours.bytes(), PIECE_BYTES);
+    try (Span a = Span.allocate(piece);
+        Span b = Span.allocate(piece)) {
+      for (long at = 0; ; at += piece) {
+        // Every piece is as long; the last one begins earlier.
+        long from = Math.min(at, ours.bytes() - piece);
+        left.store().read(left.generation(), kind, name, from, a);
+        right.store().read(right.generation(), kind, name, from, b);
+        long i = 0;
+        while (i < piece / Integer.BYTES - 1 && a.getInt(i) == b.getInt(i)) {
+          i++;
+        }
+        if (a.getInt(i) != b.getInt(i) || from + piece == ours.bytes()) {
+          long element = from / Integer.BYTES + i;
+          return Optional.of(new Difference(kind, name, element, a.getInt(i), b.getInt(i)));
+        }
       }
-      return Optional.of(new Difference(kind, name, element, a.getInt(element), b.getInt(element)));
     }
   }
 }

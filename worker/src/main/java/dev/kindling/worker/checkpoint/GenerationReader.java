@@ -146,18 +146,23 @@ final class GenerationReader {
     return SafetensorsFile.of(openInput(part), part.path());
   }
 
-  /** One whole tensor as new memory; the caller closes it. */
-  Span read(Generation generation, PartKind kind, String name) throws IOException {
+  /** A run of a tensor's bytes: it may be larger than any span. */
+  void read(Generation generation, PartKind kind, String name, long from, Span target)
+      throws IOException {
     for (PartDescriptor part : generation.manifest().parts(kind)) {
       for (StoredTensor tensor : part.tensors()) {
         if (tensor.name().equals(name)) {
-          Span span = Span.allocate(tensor.bytes());
+          if (from < 0 || from + target.bytes() > tensor.bytes()) {
+            throw new IllegalArgumentException(
+                name
+                    + ": expected a run of its "
+                    + tensor.bytes()
+                    + " bytes, found one at "
+                    + from);
+          }
           try (SafetensorsFile file = open(part)) {
-            file.read(name, span);
-            return span;
-          } catch (IOException | RuntimeException broken) {
-            span.close();
-            throw broken;
+            file.readBytes(file.entry(name), from, target.buffer());
+            return;
           }
         }
       }

@@ -89,10 +89,27 @@ public final class SafetensorsFile implements Closeable {
    */
   public void readFloats(String tensor, Span target) {
     TensorEntry entry = entry(tensor);
-    if (entry.dtype() == SafetensorsType.F32) {
-      read(tensor, target);
-      return;
+    long elements = entry.bytes() / entry.dtype().bytes();
+    if (elements * Float.BYTES != target.bytes()) {
+      throw new CheckpointException(
+          header.file()
+              + ": tensor "
+              + tensor
+              + ": expected "
+              + target.bytes() / Float.BYTES
+              + " elements, found "
+              + elements);
     }
+    readFloats(tensor, 0, target);
+  }
+
+  /**
+   * As above, of a run of the tensor's elements, as many as the target holds.
+   *
+   * @param from first element
+   */
+  public void readFloats(String tensor, long from, Span target) {
+    TensorEntry entry = entry(tensor);
     if (!FloatCast.knows(entry.dtype())) {
       throw new CheckpointException(
           header.file()
@@ -101,23 +118,14 @@ public final class SafetensorsFile implements Closeable {
               + ": expected F32, BF16 or F16, found "
               + entry.dtype());
     }
-    if (entry.bytes() * 2 != target.bytes()) {
-      throw new CheckpointException(
-          header.file()
-              + ": tensor "
-              + tensor
-              + ": expected "
-              + target.bytes() / 4
-              + " elements, found "
-              + entry.bytes() / 2);
-    }
-    ByteBuffer out = target.buffer().duplicate().order(ByteOrder.LITTLE_ENDIAN);
+    int size = entry.dtype().bytes();
+    long end = (from + target.bytes() / Float.BYTES) * size;
+    ByteBuffer out = target.buffer();
     ByteBuffer piece = ByteBuffer.allocate(COPY_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    for (long at = 0; at < entry.bytes(); at += COPY_BYTES) {
-      piece.clear().limit((int) Math.min(COPY_BYTES, entry.bytes() - at));
+    for (long at = from * size; at < end; at += COPY_BYTES) {
+      piece.clear().limit((int) Math.min(COPY_BYTES, end - at));
       readBytes(entry, at, piece);
-      piece.flip();
-      FloatCast.cast(entry.dtype(), piece, SafetensorsType.F32, out);
+      FloatCast.cast(entry.dtype(), piece.flip(), SafetensorsType.F32, out);
     }
   }
 

@@ -12,6 +12,7 @@ import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.evaluate.Continuation;
 import dev.kindling.worker.evaluate.EncodedQuestion;
 import dev.kindling.worker.plan.TrainPlan;
+import dev.kindling.worker.pretrained.PinnedInputs;
 import dev.kindling.worker.step.PointPass;
 import dev.kindling.worker.step.StepOutcome;
 import dev.kindling.worker.step.StepProgram;
@@ -60,13 +61,15 @@ final class ObjectiveSteps implements AutoCloseable {
   /**
    * Nothing where the loss of the training data is the objective.
    *
-   * @throws DataException if the file of questions is missing, bad, or a prompt leaves no room
+   * @throws DataException if the file of questions is missing, bad, another one than at the start
+   *     of the run, or a prompt leaves no room
    */
   static Optional<ObjectiveSteps> open(
       TrainPlan plan, TokenShards shards, StepProgram program, Communicator data) {
     if (!(plan.optimizer() instanceof Mezo rule) || rule.objective().file().isEmpty()) {
       return Optional.empty();
     }
+    PinnedInputs.requireQuestions(plan);
     StorageLocation file = StorageLocation.of(rule.objective().file().get());
     Map<String, String> settings = plan.spark().withSecrets(Map.of()).conf();
     Tokenizer tokenizer = shards.tokenizer();
@@ -161,14 +164,20 @@ final class ObjectiveSteps implements AutoCloseable {
     return all;
   }
 
-  /** At plus and at minus; NaN where a loss is not finite. */
+  /** At plus and at minus; NaN where a loss or a logit is not finite. */
   private double[] values(PointPass points, EncodedQuestion question, int direction) {
-    return objective.tokens() > 0
-        ? new double[] {
-          objective.value(written(points, question, direction, 0), answer(question)),
-          objective.value(written(points, question, direction, 1), answer(question))
-        }
-        : chosen(points, question, direction);
+    if (objective.tokens() == 0) {
+      return chosen(points, question, direction);
+    }
+    String right = answer(question);
+    double[] values = new double[2];
+    for (int point = 0; point < 2; point++) {
+      values[point] =
+          written(points, question, direction, point)
+              .map(text -> objective.value(text, right))
+              .orElse(Double.NaN);
+    }
+    return values;
   }
 
   private double[] chosen(PointPass points, EncodedQuestion question, int direction) {
@@ -194,19 +203,26 @@ final class ObjectiveSteps implements AutoCloseable {
         Arrays.copyOfRange(right.stream(), right.from(), right.stream().length));
   }
 
-  /** Greedily, each token from a pass over all before it: two points have no cache to share. */
-  private String written(PointPass points, EncodedQuestion question, int direction, int point) {
+  /**
+   * Greedily, each token from a pass over all before it: two points have no cache to share. Nothing
+   * where a logit is not finite: a broken point is no wrong answer, it skips the step.
+   */
+  private Optional<String> written(
+      PointPass points, EncodedQuestion question, int direction, int point) {
     int prompt = question.right().from();
     int[] tokens = Arrays.copyOf(question.right().stream(), prompt + objective.tokens());
     int count = prompt;
     while (count < tokens.length) {
       int next = points.next(direction, tokens, count)[point];
+      if (next == PointPass.NONE) {
+        return Optional.empty();
+      }
       if (tokenizer.ends().contains(next)) {
         break;
       }
       tokens[count++] = next;
     }
-    return tokenizer.decode(Arrays.copyOfRange(tokens, prompt, count));
+    return Optional.of(tokenizer.decode(Arrays.copyOfRange(tokens, prompt, count)));
   }
 
   /** Of the oldest step whose outcome was not asked for yet. */

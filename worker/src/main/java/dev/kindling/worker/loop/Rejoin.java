@@ -137,7 +137,7 @@ final class Rejoin {
   }
 
   private void expectBase(Path runDir) {
-    String found = FirstWeights.of(program.memory(), program.weights());
+    String found = FirstWeights.of(program);
     Optional<String> expected;
     try {
       expected = SlopeLog.base(runDir);

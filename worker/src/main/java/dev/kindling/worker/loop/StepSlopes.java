@@ -45,9 +45,7 @@ final class StepSlopes implements AutoCloseable {
     boolean keeps = plan.optimizer() instanceof Mezo && runDir.isPresent();
     // Every rank makes the hash, since none may keep the others waiting in the first step.
     Optional<String> begun =
-        keeps && progress.step() == 0
-            ? Optional.of(FirstWeights.of(program.memory(), program.weights()))
-            : Optional.empty();
+        keeps && progress.step() == 0 ? Optional.of(FirstWeights.of(program)) : Optional.empty();
     String trajectory = Rejoin.trajectory(plan, progress);
     SlopeHeader header =
         new SlopeHeader(

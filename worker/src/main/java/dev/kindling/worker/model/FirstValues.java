@@ -1,6 +1,7 @@
 package dev.kindling.worker.model;
 
 import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.memory.Span;
 
 /** Where the weights of a run begin: at random numbers, or at those of a model that exists. */
@@ -13,4 +14,29 @@ public interface FirstValues {
    * @param target fp32, as many elements as are wanted
    */
   void fill(Param param, long from, Span target);
+
+  /**
+   * All elements of a parameter as new memory, which the caller closes.
+   *
+   * @throws PlanException naming a parameter that no span can hold
+   */
+  default Span whole(Param param) {
+    long bytes = param.type().bytes();
+    if (bytes >= Span.BYTES_LIMIT) {
+      throw new PlanException(
+          param.name()
+              + ": expected less than 2 GiB in fp32, to be read as a whole, found "
+              + bytes
+              + " bytes "
+              + param.shape());
+    }
+    Span whole = Span.allocate(bytes);
+    try {
+      fill(param, 0, whole);
+      return whole;
+    } catch (RuntimeException | Error failure) {
+      whole.close();
+      throw failure;
+    }
+  }
 }

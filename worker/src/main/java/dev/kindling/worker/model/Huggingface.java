@@ -19,9 +19,7 @@ public record Huggingface(String path, Optional<String> sha256, Optional<ModelFa
     implements ModelSpec {
   public Huggingface {
     Expectation e = new Expectation().notEmpty("path", path, "a model directory");
-    String hash = sha256.orElse("0".repeat(64));
-    e.that(hash.matches("[0-9a-f]{64}"), "sha256", "64 hexadecimal digits", hash);
-    e.orThrow();
+    e.sha256("sha256", sha256).orThrow();
   }
 
   @Override

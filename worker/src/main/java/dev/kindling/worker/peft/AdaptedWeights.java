@@ -1,6 +1,5 @@
 package dev.kindling.worker.peft;
 
-import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
 import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.checkpoint.CheckpointStore;
@@ -54,13 +53,8 @@ public final class AdaptedWeights implements AutoCloseable {
 
   /** What a checkpoint holds of the parameters that are trained. */
   public static FirstValues trained(CheckpointStore store, Generation generation) {
-    return (param, from, target) -> {
-      try (Span whole = store.read(generation, PartKind.MODEL, param.name())) {
-        for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
-          target.putFloat(i, whole.getFloat(from + i));
-        }
-      }
-    };
+    return (param, from, target) ->
+        store.read(generation, PartKind.MODEL, param.name(), from * Float.BYTES, target);
   }
 
   /** Of the model's own parameters. */

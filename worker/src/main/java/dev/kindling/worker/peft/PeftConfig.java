@@ -165,7 +165,8 @@ record PeftConfig(
         chosen(told.alphaPattern(), defaults.get("alphaPattern"), alphaPattern),
         chosen(told.modulesToSave(), defaults.get("modulesToSave"), savedPatterns()),
         told.base(),
-        told.path());
+        told.path(),
+        told.sha256());
   }
 
   private static <T> T chosen(T told, @Nullable Object otherwise, T own) {

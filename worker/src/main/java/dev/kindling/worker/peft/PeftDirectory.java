@@ -4,7 +4,6 @@ import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Whole;
-import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.adapt.Adapter;
 import dev.kindling.worker.adapt.Dora;
 import dev.kindling.worker.adapt.Lora;
@@ -15,6 +14,8 @@ import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelInputs;
 import dev.kindling.worker.model.Projection;
+import dev.kindling.worker.store.FileHash;
+import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.LocalStorage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -97,9 +98,46 @@ public final class PeftDirectory implements AutoCloseable {
               + ", found "
               + (config.dora() ? "lora" : "dora"));
     }
-    Lora told = adapter instanceof Dora dora ? dora.lora() : (Lora) adapter;
-    Lora own = config.over(told);
-    return adapter instanceof Dora ? Dora.of(own) : own;
+    return asTold(adapter, config.over(lora(adapter)));
+  }
+
+  /**
+   * The adapter with the hash of its directory filled in; others stay as they are. Reads every
+   * byte.
+   *
+   * @throws CheckpointException if the directory is not the one of the configuration
+   */
+  public static Adapter pinned(Adapter adapter) {
+    Optional<Path> path = of(adapter);
+    if (path.isEmpty()) {
+      return adapter;
+    }
+    Lora told = lora(adapter);
+    String found;
+    try {
+      found = FileHash.of(InputFolder.local(path.get()), List.of(PeftConfig.FILE, WEIGHTS));
+    } catch (IOException unreadable) {
+      throw new CheckpointException(unreadable.getMessage(), unreadable);
+    }
+    String expected = told.sha256().orElse(found);
+    if (!expected.equals(found)) {
+      throw new CheckpointException(
+          path.get()
+              + ": expected the adapter of adapter.sha256 "
+              + expected
+              + ", found "
+              + found
+              + ": the directory changed since this configuration was resolved");
+    }
+    return asTold(adapter, told.holding(found));
+  }
+
+  private static Lora lora(Adapter adapter) {
+    return adapter instanceof Dora dora ? dora.lora() : (Lora) adapter;
+  }
+
+  private static Adapter asTold(Adapter told, Lora factors) {
+    return told instanceof Dora ? Dora.of(factors) : factors;
   }
 
   /**
@@ -154,12 +192,7 @@ public final class PeftDirectory implements AutoCloseable {
         others.fill(param, from, target);
         return;
       }
-      try (Span whole = Span.allocate(param.type().bytes())) {
-        weights.readFloats(name, whole);
-        for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
-          target.putFloat(i, whole.getFloat(from + i));
-        }
-      }
+      weights.readFloats(name, from, target);
     };
   }
 

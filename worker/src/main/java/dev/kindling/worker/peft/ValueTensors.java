@@ -15,13 +15,21 @@ import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Tensors whose values follow from others, as an export reads them: one is in memory at a time. */
+/**
+ * Tensors whose values follow from others, as an export reads them: one is in memory at a time, of
+ * a larger one than {@value #WINDOW_BYTES} bytes a window of as many.
+ */
 public final class ValueTensors implements ExportedTensors {
+  /** Few tensors are larger, and none is whose values follow from the whole of another. */
+  static final long WINDOW_BYTES = 1 << 30;
+
   private final FirstValues values;
   private final Runnable closing;
   private final Map<String, Param> params = new LinkedHashMap<>();
   private @Nullable String name;
   private @Nullable Span content;
+  private long contentFrom;
+  private final long windowBytes;
 
   /**
    * @param params in any order
@@ -29,8 +37,17 @@ public final class ValueTensors implements ExportedTensors {
    * @param closing runs when this is closed
    */
   public ValueTensors(List<Param> params, String prefix, FirstValues values, Runnable closing) {
+    this(params, prefix, values, closing, WINDOW_BYTES);
+  }
+
+  /**
+   * @param windowBytes of a tensor that are in memory at a time, a multiple of an element's
+   */
+  ValueTensors(
+      List<Param> params, String prefix, FirstValues values, Runnable closing, long windowBytes) {
     this.values = values;
     this.closing = closing;
+    this.windowBytes = windowBytes;
     params.stream()
         .sorted(Comparator.comparing(Param::name))
         .forEach(param -> this.params.put(prefix + param.name(), param));
@@ -49,16 +66,30 @@ public final class ValueTensors implements ExportedTensors {
 
   @Override
   public void read(Stored tensor, long offset, ByteBuffer target) {
-    Span whole = content;
-    if (whole == null || !tensor.name().equals(name)) {
-      release();
-      Param param = Objects.requireNonNull(params.get(tensor.name()), tensor.name());
-      whole = Span.allocate(param.type().bytes());
-      values.fill(param, 0, whole);
-      content = whole;
-      name = tensor.name();
+    while (target.hasRemaining()) {
+      Span window = window(tensor.name(), offset);
+      long at = offset - contentFrom;
+      long bytes = Math.min(target.remaining(), window.bytes() - at);
+      target.put(window.slice(at, bytes).buffer());
+      offset += bytes;
     }
-    target.put(whole.slice(offset, target.remaining()).buffer().duplicate());
+  }
+
+  /** The window with that byte. */
+  private Span window(String tensor, long byteOffset) {
+    long from = byteOffset / windowBytes * windowBytes;
+    Span window = content;
+    if (window == null || !tensor.equals(name) || from != contentFrom) {
+      release();
+      Param param = Objects.requireNonNull(params.get(tensor), tensor);
+      window = Span.allocate(Math.min(windowBytes, param.type().bytes() - from));
+      content = window;
+      name = null;
+      values.fill(param, from / Float.BYTES, window);
+      name = tensor;
+      contentFrom = from;
+    }
+    return window;
   }
 
   private void release() {

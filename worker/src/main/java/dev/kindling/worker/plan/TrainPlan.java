@@ -320,10 +320,10 @@ public record TrainPlan(
     return with(new Inputs(optimizer, adapter, known, data, fitting, validation), ranks, spark);
   }
 
-  /** The same run with an adapter that is known better. */
-  public TrainPlan withAdapter(Adapter known) {
-    Inputs inputs = new Inputs(optimizer, known, model, data, tokenizer, validation);
-    return known.equals(adapter) ? this : with(inputs, ranks, spark);
+  /** The same run with an adapter and a rule that are known better. */
+  public TrainPlan with(Adapter known, Descent rule) {
+    Inputs inputs = new Inputs(rule, known, model, data, tokenizer, validation);
+    return inputs.equals(inputs()) ? this : with(inputs, ranks, spark);
   }
 
   /** What a run reads. */

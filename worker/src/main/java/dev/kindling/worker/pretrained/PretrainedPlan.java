@@ -4,6 +4,7 @@ import dev.kindling.configs.yaml.Bound;
 import dev.kindling.configs.yaml.Position;
 import dev.kindling.configs.yaml.ValueOrigin;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.worker.adapt.Adapter;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.data.TokenizerSpec;
@@ -31,12 +32,21 @@ public final class PretrainedPlan {
    * resolved before is not changed, and its directory not looked at.
    *
    * @throws CheckpointException if the directory holds no model of a known family
-   * @throws PlanException if the model does not fit the rest of the plan
+   * @throws PlanException if the model or the adapter does not fit the rest of the plan
    */
   public static Bound<TrainPlan> describe(Bound<TrainPlan> told) {
-    TrainPlan adapted = told.value().withAdapter(PeftDirectory.described(told.value().adapter()));
+    TrainPlan adapted = adapted(told.value());
     boolean same = adapted.equals(told.value());
     return describeModel(same ? told : new Bound<>(adapted, told.origins()));
+  }
+
+  private static TrainPlan adapted(TrainPlan plan) {
+    Adapter adapter = PeftDirectory.described(plan.adapter());
+    try {
+      return plan.with(adapter, plan.optimizer());
+    } catch (IllegalArgumentException unfit) {
+      throw new PlanException(String.valueOf(unfit.getMessage()));
+    }
   }
 
   private static Bound<TrainPlan> describeModel(Bound<TrainPlan> read) {

@@ -3,19 +3,14 @@ package dev.kindling.worker.pretrained;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.SafetensorsFile;
 import dev.kindling.worker.checkpoint.TensorEntry;
+import dev.kindling.worker.store.FileHash;
 import dev.kindling.worker.store.InputFolder;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonReader;
-import dev.kindling.worker.store.StorageInput;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -31,7 +26,6 @@ final class WeightFiles {
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
   private static final int INDEX_BYTES_MAX = 100_000_000;
-  private static final int PIECE_BYTES = 1 << 20;
 
   /** A file beside the index: whoever wrote the index must not choose what else is opened. */
   private static final Pattern FILE =
@@ -182,30 +176,10 @@ final class WeightFiles {
    * Hash of names, lengths and contents of all files, as 64 hexadecimal digits. Reads every byte.
    */
   String sha256() {
-    MessageDigest digest = digest();
-    ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES);
-    for (String file : files) {
-      try (StorageInput input = folder.open(file)) {
-        String head = file + ' ' + input.length() + '\n';
-        digest.update(head.getBytes(StandardCharsets.UTF_8));
-        for (long at = 0; at < input.length(); at += PIECE_BYTES) {
-          piece.clear().limit((int) Math.min(PIECE_BYTES, input.length() - at));
-          input.readFully(at, piece);
-          digest.update(piece.flip());
-        }
-      } catch (IOException unreadable) {
-        throw new CheckpointException(
-            folder.shown(file) + ": cannot be read: " + unreadable, unreadable);
-      }
-    }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  private static MessageDigest digest() {
     try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException impossible) {
-      throw new IllegalStateException("every Java platform has SHA-256", impossible);
+      return FileHash.of(folder, files);
+    } catch (IOException unreadable) {
+      throw new CheckpointException(unreadable.getMessage(), unreadable);
     }
   }
 }

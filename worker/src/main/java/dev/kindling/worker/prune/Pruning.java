@@ -1,7 +1,6 @@
 package dev.kindling.worker.prune;
 
 import dev.kindling.kernels.graph.Expectation;
-import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import dev.kindling.kernels.memory.Span;
@@ -96,19 +95,13 @@ public record Pruning(
         dense.fill(param, from, target);
         return;
       }
-      try (Span whole = whole(dense, param)) {
+      try (Span whole = dense.whole(param)) {
         apply(map, whole);
         for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
           target.putFloat(i, whole.getFloat(from + i));
         }
       }
     };
-  }
-
-  private static Span whole(FirstValues values, Param param) {
-    Span span = Span.allocate(param.type().bytes());
-    values.fill(param, 0, span);
-    return span;
   }
 
   /** Writes zeros into a matrix. */

@@ -74,7 +74,7 @@ public final class Recovery {
   }
 
   /**
-   * Values of the parameters of the larger model, of which whole ones are asked for.
+   * Values of the parameters of the larger model.
    *
    * @param smalls parameters of the smaller model, in any order
    */
@@ -82,9 +82,12 @@ public final class Recovery {
     return (param, from, target) -> {
       Param small =
           smalls.stream().filter(p -> p.name().equals(param.name())).findFirst().orElseThrow();
-      try (Span values = Span.allocate(small.type().bytes());
+      if (small.shape().equals(param.shape())) {
+        trained.fill(small, from, target);
+        return;
+      }
+      try (Span values = trained.whole(small);
           Span whole = Span.allocate(param.type().bytes())) {
-        trained.fill(small, 0, values);
         scatter(small, values, param, whole);
         for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
           target.putFloat(i, whole.getFloat(from + i));

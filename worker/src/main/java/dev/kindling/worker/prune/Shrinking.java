@@ -8,6 +8,8 @@ import dev.kindling.kernels.random.Philox;
 import dev.kindling.worker.model.FirstValues;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonReader;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -46,11 +48,7 @@ public record Shrinking(Criterion criterion, double share, long seed) {
     Kept.Sizes sizes = Kept.Sizes.of(model);
     Map<String, Param> params = new HashMap<>();
     model.parameters().forEach(param -> params.put(param.name(), param));
-    int groups = Math.max(1, (int) Math.round((1 - share) * sizes.kvHeads()));
-    int channels = Math.max(1, (int) Math.round((1 - share) * sizes.mlpWidth()));
-    if (sizes.mlpWidth() % CHANNELS_UNIT == 0) {
-      channels = (channels + CHANNELS_UNIT - 1) / CHANNELS_UNIT * CHANNELS_UNIT;
-    }
+    Kept.Sizes left = left(sizes);
     List<Kept.Layer> layers = new ArrayList<>();
     for (int layer = 0; layer < model.layers(); layer++) {
       String name = "model.layers." + layer;
@@ -64,9 +62,32 @@ public record Shrinking(Criterion criterion, double share, long seed) {
           add(ofChannels, weights, matrix(params, name + ".mlp." + map), map);
         }
       }
-      layers.add(new Kept.Layer(largest(ofGroups, groups), largest(ofChannels, channels)));
+      layers.add(
+          new Kept.Layer(largest(ofGroups, left.kvHeads()), largest(ofChannels, left.mlpWidth())));
     }
     return new Kept(base, sizes, layers);
+  }
+
+  /** Widths that stay of those of a model. */
+  private Kept.Sizes left(Kept.Sizes sizes) {
+    int groups = Math.max(1, (int) Math.round((1 - share) * sizes.kvHeads()));
+    int channels = Math.max(1, (int) Math.round((1 - share) * sizes.mlpWidth()));
+    if (sizes.mlpWidth() % CHANNELS_UNIT == 0) {
+      channels = (channels + CHANNELS_UNIT - 1) / CHANNELS_UNIT * CHANNELS_UNIT;
+    }
+    return new Kept.Sizes(groups * sizes.group(), groups, sizes.headDim(), channels);
+  }
+
+  /**
+   * What {@link #choose} and {@link #config} would leave of a model, without its weights: which
+   * groups and channels stay does not change how many do.
+   *
+   * @throws PlanException for a family whose heads cannot be taken out
+   */
+  public ModelFamily smaller(ModelFamily model) {
+    byte[] text = model.huggingFaceConfig().getBytes(StandardCharsets.UTF_8);
+    Json.Obj whole = JsonReader.read(text, "config.json").asObject("the model");
+    return ModelFamily.ofHuggingFace(config(whole, left(Kept.Sizes.of(model))));
   }
 
   private static Param matrix(Map<String, Param> params, String map) {
@@ -88,8 +109,7 @@ public record Shrinking(Criterion criterion, double share, long seed) {
     boolean columns = map.equals("o") || map.equals("down");
     int width = matrix.shape().dim(1);
     int unit = matrix.shape().dim(columns ? 1 : 0) / scores.length;
-    try (Span values = Span.allocate(matrix.type().bytes())) {
-      weights.fill(matrix, 0, values);
+    try (Span values = weights.whole(matrix)) {
       for (long i = 0; i < matrix.shape().elements(); i++) {
         float value = values.getFloat(i);
         int feature = (int) (columns ? i % width : i / width);
@@ -109,7 +129,10 @@ public record Shrinking(Criterion criterion, double share, long seed) {
 
   /** The config.json of the smaller model, all other members as they are. */
   public static Json.Obj config(Json.Obj whole, Kept kept) {
-    Kept.Sizes sizes = kept.smaller();
+    return config(whole, kept.smaller());
+  }
+
+  private static Json.Obj config(Json.Obj whole, Kept.Sizes sizes) {
     Map<String, Json> members = new LinkedHashMap<>(whole.members());
     members.put("num_attention_heads", Json.of((long) sizes.heads()));
     members.put("num_key_value_heads", Json.of((long) sizes.kvHeads()));
@@ -135,8 +158,7 @@ public record Shrinking(Criterion criterion, double share, long seed) {
         return;
       }
       Places places = Places.of(kept, param.name(), whole);
-      try (Span values = Span.allocate(whole.type().bytes())) {
-        weights.fill(whole, 0, values);
+      try (Span values = weights.whole(whole)) {
         for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
           target.putFloat(i, values.getFloat(places.of(from + i)));
         }

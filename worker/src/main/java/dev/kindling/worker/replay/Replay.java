@@ -20,7 +20,7 @@ import java.util.Map;
 /**
  * Makes the weights of a zeroth-order run again: the updates of its steps, without data and without
  * forward passes. Bit for bit those of the run, because the operation is the same and reads the
- * same numbers.
+ * same numbers. Matrices that a base keeps packed take no part and are not here.
  */
 public final class Replay implements AutoCloseable {
   private final MezoStep step;
@@ -64,7 +64,7 @@ public final class Replay implements AutoCloseable {
    * @throws PlanException if they are not
    */
   public void expectBase(SlopeHeader header) {
-    String found = FirstWeights.of(memory, weights());
+    String found = FirstWeights.of(memory, weights(), List.of());
     if (header.base().isPresent() && !header.base().get().equals(found)) {
       throw new PlanException(
           "BASE: expected the weights with which the run began, hash "

@@ -26,6 +26,9 @@ import java.util.function.Function;
  * @param memory that they were compiled over
  */
 public record PointPass(List<Program> programs, Memory memory) {
+  /** No token: of logits that are not finite none is the likeliest. */
+  public static final int NONE = -1;
+
   private static final String TOKENS = "points/tokens";
   private static final String POSITIONS = "points/positions";
   private static final String TARGETS = "points/targets";
@@ -101,7 +104,9 @@ public record PointPass(List<Program> programs, Memory memory) {
   }
 
   /**
-   * The tokens that plus and minus find likeliest behind these; of equal ones the first.
+   * The tokens that plus and minus find likeliest behind these; of equal ones the first. {@link
+   * #NONE} at a point where a logit is NaN or the largest is infinite, so that the loss of any
+   * token would not be finite.
    *
    * @param count of the tokens of the array that count, 1 to the sequence
    */
@@ -115,10 +120,13 @@ public record PointPass(List<Program> programs, Memory memory) {
   private int likeliest(String logits) {
     Span row = memory.span(logits, 0);
     int best = 0;
-    for (int i = 1; i < row.bytes() / Float.BYTES; i++) {
+    for (int i = 0; i < row.bytes() / Float.BYTES; i++) {
+      if (Float.isNaN(row.getFloat(i))) {
+        return NONE;
+      }
       best = row.getFloat(i) > row.getFloat(best) ? i : best;
     }
-    return best;
+    return Float.isInfinite(row.getFloat(best)) ? NONE : best;
   }
 
   private void write(int[] tokens, int count) {

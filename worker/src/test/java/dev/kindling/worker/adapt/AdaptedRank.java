@@ -170,20 +170,7 @@ final class AdaptedRank implements AutoCloseable {
           paca.modulesToSave(),
           Base.NF4);
     }
-    Lora lora = adapter instanceof Dora dora ? dora.lora() : (Lora) adapter;
-    Lora packed =
-        new Lora(
-            lora.rank(),
-            lora.alpha(),
-            lora.rslora(),
-            lora.dropout(),
-            lora.targets(),
-            lora.exclude(),
-            lora.rankPattern(),
-            lora.alphaPattern(),
-            lora.modulesToSave(),
-            Base.NF4,
-            lora.path());
+    Lora packed = (adapter instanceof Dora dora ? dora.lora() : (Lora) adapter).over(Base.NF4);
     return adapter instanceof Dora ? Dora.of(packed) : packed;
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonReader;
@@ -178,31 +179,46 @@ class HuggingFaceExportTest {
         new GenerationDiff.Side(twin, twin.newestValid(new ArrayList<>()).orElseThrow());
     assertThat(GenerationDiff.of(left, right))
         .isEqualTo(new GenerationDiff(6, 0, false, java.util.Optional.empty()));
-    long epoch = twin.claimEpoch();
     List<NamedSpan> bent = TinyRun.tensors(PartKind.MODEL, 4);
     int bits = bent.get(1).span().getInt(7);
     bent.get(1).span().putInt(7, bits ^ 1);
-    PartDescriptor model =
-        twin.writeParts(epoch, 4, "b", TinyRun.onePart(PartKind.MODEL, 0, 1), bent).get(0);
-    PartDescriptor opt =
-        twin.writeParts(
-                epoch,
-                4,
-                "b",
-                TinyRun.onePart(PartKind.OPTIMIZER, 0, 1),
-                TinyRun.tensors(PartKind.OPTIMIZER, 4))
-            .get(0);
-    twin.commit(
-        new CommitRequest(
-            epoch, 4, "b", 1, List.of(model, opt), TinyRun.state(4, 9), TinyRun.FACTS));
-    GenerationDiff.Side changed =
-        new GenerationDiff.Side(twin, twin.newestValid(new ArrayList<>()).orElseThrow());
-    GenerationDiff diff = GenerationDiff.of(left, changed);
+    GenerationDiff diff = GenerationDiff.of(left, saved(twin, bent));
     assertThat(diff.differing()).isEqualTo(1);
     assertThat(diff.stateDiffers()).isFalse();
     assertThat(diff.first())
         .hasValue(
             new GenerationDiff.Difference(
                 PartKind.MODEL, "model.layers.0.mlp.up_proj.weight", 7, bits, bits ^ 1));
+  }
+
+  /** A generation of step 4 with other weights. */
+  private static GenerationDiff.Side saved(CheckpointStore store, List<NamedSpan> weights) {
+    long epoch = store.claimEpoch();
+    List<PartDescriptor> parts = new ArrayList<>();
+    for (PartKind kind : PartKind.values()) {
+      List<NamedSpan> tensors = kind == PartKind.MODEL ? weights : TinyRun.tensors(kind, 4);
+      parts.addAll(store.writeParts(epoch, 4, "b", TinyRun.onePart(kind, 0, 1), tensors));
+    }
+    TrainState state = TinyRun.state(4, 9);
+    store.commit(new CommitRequest(epoch, 4, "b", 1, parts, state, TinyRun.FACTS));
+    return new GenerationDiff.Side(store, store.newestValid(new ArrayList<>()).orElseThrow());
+  }
+
+  /** What is compared at a time is less than half of it. */
+  @Test
+  void aDifferenceFarIntoALargeTensorIsFound(@TempDir Path ours, @TempDir Path theirs) {
+    int elements = (36 << 20) / Float.BYTES + 3;
+    try (Span span = Span.allocate((long) elements * Float.BYTES)) {
+      NamedSpan large = new NamedSpan("large", Shape.of(elements), span);
+      GenerationDiff.Side left = saved(TinyRun.open(ours), List.of(large));
+      for (int element : new int[] {4, elements / 2, elements - 1}) {
+        span.putInt(element, 9);
+        GenerationDiff.Side right =
+            saved(TinyRun.open(theirs.resolve("" + element)), List.of(large));
+        assertThat(GenerationDiff.of(left, right).first())
+            .hasValue(new GenerationDiff.Difference(PartKind.MODEL, "large", element, 0, 9));
+        span.putInt(element, 0);
+      }
+    }
   }
 }

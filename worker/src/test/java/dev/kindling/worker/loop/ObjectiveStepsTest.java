@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.ThreadLauncher;
 import dev.kindling.worker.replay.SlopeLog;
+import dev.kindling.worker.replay.SlopeRecord;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whole runs towards objectives without a gradient. */
 class ObjectiveStepsTest {
@@ -27,16 +30,18 @@ class ObjectiveStepsTest {
 
   @TempDir private Path folder;
 
-  private SmallRun run(String name, int steps, int ranks, String objective) {
+  private SmallRun run(String name, int steps, int ranks, String objective, String... more) {
     String optimizer =
         "optimizer={type: mezo, lr: 0.002, eps: 0.02, master: true, objective: " + objective + "}";
-    return SmallRun.in(
-        folder.resolve(name),
-        String.format(BATCHES, steps, ranks),
-        optimizer,
-        "schedule={type: constant}",
-        "validation.every_steps=0",
-        "checkpoint.every_steps=0");
+    List<String> sets = new ArrayList<>(List.of(more));
+    sets.addAll(
+        List.of(
+            optimizer,
+            "schedule={type: constant}",
+            "validation.every_steps=0",
+            "checkpoint.every_steps=0"));
+    String batches = String.format(BATCHES, steps, ranks);
+    return SmallRun.in(folder.resolve(name), batches, sets.toArray(String[]::new));
   }
 
   /** The right answer is always the same word. */
@@ -90,6 +95,22 @@ class ObjectiveStepsTest {
       assertThat(losses).hasSize(2);
       assertThat(losses.values()).allMatch(bits -> Float.intBitsToFloat(bits) <= 1);
     }
+  }
+
+  /** As the loss of training data: a step without finite numbers is skipped, no weight moves. */
+  @ParameterizedTest
+  @ValueSource(strings = {"accuracy", "f1", "exact_match"})
+  void whatIsNotFiniteIsNoWrongAnswer(String type) throws Exception {
+    String words = "{type: " + type + ", questions: " + questions() + ", batch: 2";
+    String objective = words + (type.equals("accuracy") ? "}" : ", tokens: 3}");
+    SmallRun run = run("broken-" + type, 2, 2, objective, "model.init_std=1e38");
+    Map<Long, Integer> losses = run.run(new ThreadLauncher(), StopSignal.NEVER).lossBits();
+    assertThat(losses.values())
+        .hasSize(2)
+        .allMatch(bits -> Float.isNaN(Float.intBitsToFloat(bits)));
+    assertThat(SlopeLog.read(folder.resolve("broken-" + type).resolve("run")).records())
+        .hasSize(2)
+        .allMatch(SlopeRecord::skipped);
   }
 
   @Test

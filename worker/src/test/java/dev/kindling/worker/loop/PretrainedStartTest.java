@@ -72,7 +72,8 @@ class PretrainedStartTest {
     Generation saved = newest(run);
     assertThat(saved.tensors(PartKind.MODEL)).hasSize(model.params().size());
     for (Param param : model.params()) {
-      try (Span span = run.store().read(saved, PartKind.MODEL, param.name())) {
+      try (Span span = Span.allocate(param.type().bytes())) {
+        run.store().read(saved, PartKind.MODEL, param.name(), 0, span);
         byte[] found = new byte[(int) span.bytes()];
         span.buffer().get(found);
         assertThat(found).as(param.name()).isEqualTo(model.content(param.name()));

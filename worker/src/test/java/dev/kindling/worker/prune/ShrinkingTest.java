@@ -29,6 +29,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Smaller models and the way back of what was trained on them. */
 class ShrinkingTest {
@@ -138,6 +139,17 @@ class ShrinkingTest {
             .isEqualTo(dense[row * ofWhole.shape().dim(1) + whole + i]);
       }
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0.01, 0.3, 0.5, 0.7, 0.99})
+  void theShapeIsKnownWithoutWeights(double share) {
+    Shrinking shrinking = new Shrinking(Criterion.MAGNITUDE, share, 3);
+    byte[] text = QWEN.huggingFaceConfig().getBytes(StandardCharsets.UTF_8);
+    Json.Obj config = JsonReader.read(text, "config.json").asObject("it");
+    Kept kept = shrinking.choose(QWEN, DENSE, "base");
+    assertThat(shrinking.smaller(QWEN))
+        .isEqualTo(ModelFamily.ofHuggingFace(Shrinking.config(config, kept)));
   }
 
   @Test

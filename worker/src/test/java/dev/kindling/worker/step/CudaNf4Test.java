@@ -48,7 +48,8 @@ class CudaNf4Test {
     List<String> all = List.of("all-linear");
     Optional<String> nowhere = Optional.empty();
     return List.of(
-        new Lora(8, 16, false, 0, all, List.of(), Map.of(), Map.of(), List.of(), Base.NF4, nowhere),
+        new Lora(8, 16, false, 0, all, List.of(), Map.of(), Map.of(), List.of(), nowhere)
+            .over(Base.NF4),
         new Paca(16, 32, all, List.of(), Map.of(), List.of(), Base.NF4));
   }
 

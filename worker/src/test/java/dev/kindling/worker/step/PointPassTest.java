@@ -18,6 +18,8 @@ import dev.kindling.worker.model.Full;
 import dev.kindling.worker.shard.Sharding;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the host reads of two points, against models whose weights the host moved there. */
 class PointPassTest {
@@ -111,6 +113,25 @@ class PointPassTest {
         }
         assertThat(next).containsExactly(best);
       }
+    }
+  }
+
+  /** What is not finite and where, in the final gain: logits are then NaN or infinite. */
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+  void logitsThatAreNotFiniteHaveNoLikeliestToken(float broken) {
+    try (StepRank rank = rank(new F1("questions", 4, 2))) {
+      rank.program().slopes().begin(3, 0.1f);
+      assertThat(rank.program().slopes().points().next(0, STREAM, 3))
+          .doesNotContain(PointPass.NONE);
+      Param last = rank.program().params().get(rank.program().params().size() - 1);
+      Span span = rank.program().memory().span(last.name());
+      for (int i = 0; i < last.shape().elements(); i++) {
+        span.putFloat(i, broken);
+      }
+      assertThat(rank.program().slopes().points().next(0, STREAM, 3))
+          .as(last.name())
+          .containsExactly(PointPass.NONE, PointPass.NONE);
     }
   }
 }

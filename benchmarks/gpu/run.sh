@@ -13,6 +13,7 @@
 #           mezo (zeroth-order steps of a 30B model with its weights on the GPU and on the host) needs no prepared data
 #   MEZO    of the stage mezo, as SPARSITY:WEIGHTS; default 0:device 0:host 0.8:device 0.8:host
 #   TC      of the stage mezo-link: the command tc, as root; README of the kit's maker says where it comes from
+#   LINKS   of the stage mezo-link, ranks of each run: 1 has no link; default 1 2
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
 #   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
@@ -347,14 +348,17 @@ for stage in $stages; do
       done
       ;;
     mezo-link)
-      link one 1
-      if ${TC:?stage mezo-link wants TC} qdisc replace dev lo root tbf rate 1mbit burst 16kb latency 400ms; then
-        # Neither NVLink nor shared memory: what the two ranks say goes over the link.
-        NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_SOCKET_IFNAME=lo link two 2
-        $TC qdisc del dev lo root
-      else
-        failed=$((failed + 1))
-      fi
+      for ranks in ${LINKS:-1 2}; do
+        if [ "$ranks" = 1 ]; then
+          link one 1
+        elif ${TC:?stage mezo-link wants TC} qdisc replace dev lo root tbf rate 1mbit burst 16kb latency 400ms; then
+          # Neither NVLink nor shared memory: what the ranks say goes over the link.
+          NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_SOCKET_IFNAME=lo link "shaped-$ranks" "$ranks"
+          $TC qdisc del dev lo root
+        else
+          failed=$((failed + 1))
+        fi
+      done
       ;;
     collectives)
       for mode in values kill hang late speed; do

@@ -351,8 +351,8 @@ for stage in $stages; do
       for ranks in ${LINKS:-1 2}; do
         if [ "$ranks" = 1 ]; then
           link one 1
-        elif ${TC:?stage mezo-link wants TC} qdisc replace dev lo root tbf rate 1mbit burst 16kb latency 400ms; then
-          # Neither NVLink nor shared memory: what the ranks say goes over the link.
+        elif ${TC:?stage mezo-link wants TC} qdisc replace dev lo root tbf rate 1mbit burst 128kb latency 400ms; then
+          # The loopback's packets have up to 64 KiB: a smaller burst drops them all. Neither NVLink nor shared memory: what the ranks say goes over the link.
           NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_SOCKET_IFNAME=lo link "shaped-$ranks" "$ranks"
           $TC qdisc del dev lo root
         else

@@ -12,6 +12,7 @@ import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.model.Full;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Projection;
+import dev.kindling.worker.shard.Held;
 
 /** A small model on any device; step number n always trains on the same batch. */
 final class DeviceRank implements AutoCloseable {
@@ -89,10 +90,28 @@ final class DeviceRank implements AutoCloseable {
   double[] train(int steps) {
     double[] losses = new double[steps];
     for (int i = 0; i < steps; i++) {
-      write(updates);
-      losses[i] = program.finish(++updates, 1.0, false).loss();
+      losses[i] = step().loss();
     }
     return losses;
+  }
+
+  /** The next step; the outcome holds until the one after it. */
+  StepOutcome step() {
+    write(updates);
+    return program.finish(++updates, 1.0, false);
+  }
+
+  /** Trained weights from here on are those of another rank. */
+  void take(DeviceRank other) {
+    for (Held held : program.trainedWeights()) {
+      Span span = program.memory().span(held.name());
+      float[] content = other.content(held.name());
+      for (int i = 0; i < content.length; i++) {
+        span.putFloat(i, content[i]);
+      }
+      program.memory().publish(held.name());
+    }
+    program.spread();
   }
 
   /** What the device holds in a variable, fetched whole and in two runs. */

@@ -48,7 +48,7 @@ class PeftFixtureTest {
   private static final int TOKENS = 32;
   private static final int SEQUENCE = 16;
   private static final int UPDATES = 100;
-  private static final AdamW RULE = new AdamW(2e-3, 0.9, 0.95, 1e-8, 0.1, 0);
+  private static final AdamW RULE = new AdamW(1e-3, 0.9, 0.95, 1e-8, 0.1, 0);
 
   @TempDir private Path folder;
 
@@ -118,7 +118,7 @@ class PeftFixtureTest {
       float[] losses = floats(expected, "losses");
       assertThat(losses).as("before each update and after the last").hasSize(UPDATES + 1);
       assertThat(train(backend, model, projection, base, adapter, expected))
-          .usingComparatorWithPrecision(2e-3f)
+          .usingComparatorWithPrecision(2e-4f)
           .containsExactly(losses);
     }
   }

@@ -36,8 +36,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 
 /**
  * Runs what is not finished, as many at a time as fit, and writes {@code table.csv}, {@code
- * table.md}, {@code costs.csv}, {@code costs.md} and {@code curves.svg}, and {@code validation.svg}
- * of runs that validate on their way.
+ * table.md}, {@code costs.csv}, {@code costs.md}, {@code costs.svg} and {@code curves.svg}, and
+ * {@code validation.svg} of runs that validate on their way.
  *
  * <p>Folder: {@code experiment.json} (what runs it holds), {@code runs/NAME} (run folders), {@code
  * results/NAME.json} (finished), {@code logs/NAME.log}. A kill at any moment costs at most the
@@ -249,6 +249,7 @@ public final class Experiment {
     ResultTable costs = ResultTable.ofCosts(rows);
     storage.replace("costs.csv", costs.csv().getBytes(StandardCharsets.UTF_8));
     storage.replace("costs.md", costs.markdown().getBytes(StandardCharsets.UTF_8));
+    storage.replace("costs.svg", CostBars.draw(rows).getBytes(StandardCharsets.UTF_8));
     storage.replace("curves.svg", Curves.training(curves).getBytes(StandardCharsets.UTF_8));
     if (curves.values().stream().anyMatch(metrics -> metrics.validation().size() > 1)) {
       byte[] picture = Curves.validation(curves).getBytes(StandardCharsets.UTF_8);

@@ -55,7 +55,7 @@ final class ResultTable {
     return new ResultTable(lines, ResultTable::costs);
   }
 
-  private static Map<String, String> results(Row line) {
+  static Map<String, String> results(Row line) {
     MetricsLog metrics = line.metrics();
     Map<String, String> figures = new LinkedHashMap<>();
     figures.put("status", line.status());
@@ -78,7 +78,7 @@ final class ResultTable {
     return figures;
   }
 
-  private static Map<String, String> costs(Row line) {
+  static Map<String, String> costs(Row line) {
     Map<String, String> figures = new LinkedHashMap<>();
     List<Json.Obj> steps = List.copyOf(line.metrics().byStep().values());
     double[] millis =

@@ -110,6 +110,7 @@ class ExperimentTest {
             "run,optimizer.lr,seed,steps,median_step_ms,seconds_of_steps,bytes_peak",
             "long,,,4,20.00,0.1,3000");
     assertThat(Files.readString(folder.resolve("out/table.md"))).contains("| long |");
+    assertThat(folder.resolve("out/costs.svg")).content().contains(">long</text>");
     assertThat(Files.readString(folder.resolve("out/curves.svg")))
         .contains("<polyline")
         .contains("001-lr=1e-3-seed=1");

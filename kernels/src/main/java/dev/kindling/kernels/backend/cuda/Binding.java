@@ -266,8 +266,13 @@ final class Binding {
   }
 
   void product(ProductShape shape, long a, long b, long d, long bias, long auxiliary) {
+    product(ProductBatch.one(shape), a, b, d, bias, auxiliary);
+  }
+
+  /** The addresses are those of the first product. */
+  void product(ProductBatch batch, long a, long b, long d, long bias, long auxiliary) {
     if (!dry) {
-      Product product = engine().blas().product(shape, a, b, d, bias, auxiliary);
+      Product product = engine().blas().product(batch, a, b, d, bias, auxiliary);
       command(product);
       owned.add(product);
     }

@@ -75,49 +75,68 @@ struct Piece {
   int matrix, block;
 };
 
+/**
+ * numbers[i] = number first + i of drawing (step - 1) / interval of the stream `key`, rounded to bf16:
+ * SketchNumbers.java, bit for bit. `threads` of them draw, of which this is number `thread`.
+ */
 template <class T>
-__device__ __forceinline__ void numbers(const Matrix& m, const float* step, int interval) {
+__device__ __forceinline__ void draw(
+    const Matrix& m, const float* step, int interval, long long thread, long long threads) {
   T* out = (T*)m.numbers;
   long long now = (long long)step[STEP] - 1;
   unsigned long long drawing = (now > 0 ? now : 0) / interval;
   unsigned long long begin = (drawing << 32) + m.first;
-  unsigned long long block = (begin >> 2) + blockIdx.x * (unsigned long long)THREADS + threadIdx.x;
-  long long i = (long long)(4 * block - begin);
-  if (i >= m.count) {
-    return;
-  }
-  Counter c = philox(block, m.key);
-  Floats<4> number;
-  normal_pair(c.word[0], c.word[1], number.at[0], number.at[1]);
-  normal_pair(c.word[2], c.word[3], number.at[2], number.at[3]);
+  int before = (int)(begin & 3);
+  for (long long i = 4 * thread - before; i < m.count; i += 4 * threads) {
+    Counter c = philox((begin + i) >> 2, m.key);
+    Floats<4> number;
+    normal_pair(c.word[0], c.word[1], number.at[0], number.at[1]);
+    normal_pair(c.word[2], c.word[3], number.at[2], number.at[3]);
 #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    number.at[j] = widen(narrow<bf16>(number.at[j]));
-  }
-  if ((begin & 3) == 0 && i + 4 <= m.count) {
-    store<4>(out + i, number);
-    return;
-  }
+    for (int j = 0; j < 4; j++) {
+      number.at[j] = widen(narrow<bf16>(number.at[j]));
+    }
+    if (before == 0 && i + 4 <= m.count) {
+      store<4>(out + i, number);
+      continue;
+    }
 #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    if (i + j >= 0 && i + j < m.count) {
-      out[i + j] = narrow<T>(number.at[j]);
+    for (int j = 0; j < 4; j++) {
+      if (i + j >= 0 && i + j < m.count) {
+        out[i + j] = narrow<T>(number.at[j]);
+      }
     }
   }
 }
 
 /*
- * numbers[i] = number first + i of drawing (step - 1) / interval of the stream `key`, rounded to bf16:
- * SketchNumbers.java, bit for bit. Grid (ceil((count + 3) / (4 THREADS)) of the largest matrix or more, matrices),
- * block THREADS.
+ * Numbers for sketches of one per channel, which whoever reads the gradient wants. Grid (blocks, matrices), block
+ * THREADS.
  */
 extern "C" __global__ void __launch_bounds__(THREADS) sketch_numbers_bf16(
     const Matrix* matrices, const float* step, int interval) {
-  numbers<bf16>(matrices[blockIdx.y], step, interval);
+  draw<bf16>(
+      matrices[blockIdx.y], step, interval, blockIdx.x * THREADS + threadIdx.x,
+      gridDim.x * THREADS);
 }
-extern "C" __global__ void __launch_bounds__(THREADS) sketch_numbers_f32(
-    const Matrix* matrices, const float* step, int interval) {
-  numbers<float>(matrices[blockIdx.y], step, interval);
+
+/**
+ * Numbers for a product, stored as what the product reads of the gradient. Blocks that wait for memory have time to
+ * draw them.
+ */
+template <class T>
+__device__ __forceinline__ void draw_aside(
+    const Matrix& m, const float* step, int interval, int block, int blocks) {
+  if (m.sketch != nullptr) {
+    return;
+  }
+  long long thread = (long long)block * THREADS + threadIdx.x;
+  long long threads = (long long)blocks * THREADS;
+  if (sizeof(T) == sizeof(float) && m.copy == nullptr) {
+    draw<float>(m, step, interval, thread, threads);
+  } else {
+    draw<bf16>(m, step, interval, thread, threads);
+  }
 }
 
 template <int N, bool DOTS, bool COPY, class T>
@@ -168,10 +187,16 @@ __device__ __forceinline__ void row(const Matrix& m, int row) {
   }
 }
 
+__device__ __forceinline__ int strips(const Matrix& m) {
+  return (m.rows + STRIP_ROWS - 1) / STRIP_ROWS;
+}
+
 template <class T>
-__device__ __forceinline__ void rows(const Matrix* matrices, const Piece* pieces) {
+__device__ __forceinline__ void rows(
+    const Matrix* matrices, const Piece* pieces, const float* step, int interval) {
   Piece piece = pieces[blockIdx.x];
   const Matrix m = matrices[piece.matrix];
+  draw_aside<T>(m, step, interval, piece.block, (m.rows + WARPS - 1) / WARPS);
   int own = piece.block * WARPS + threadIdx.x / 32;
   if (own >= m.rows) {
     return;
@@ -187,16 +212,16 @@ __device__ __forceinline__ void rows(const Matrix* matrices, const Piece* pieces
 
 /*
  * Rows of the gradients are channels: squares[row] = sum of g^2; with sketch also sketch[row] = sum of g times
- * numbers, of which there is one per column; else, with copy, copy = g in bf16. A block has WARPS rows; grid one
- * block per piece, block THREADS.
+ * numbers, of which there is one per column; else numbers for a product and, with copy, copy = g in bf16. A block has
+ * WARPS rows; grid one block per piece, block THREADS.
  */
 extern "C" __global__ void __launch_bounds__(THREADS) sketch_rows_f32(
-    const Matrix* matrices, const Piece* pieces) {
-  rows<float>(matrices, pieces);
+    const Matrix* matrices, const Piece* pieces, const float* step, int interval) {
+  rows<float>(matrices, pieces, step, interval);
 }
 extern "C" __global__ void __launch_bounds__(THREADS) sketch_rows_bf16(
-    const Matrix* matrices, const Piece* pieces) {
-  rows<bf16>(matrices, pieces);
+    const Matrix* matrices, const Piece* pieces, const float* step, int interval) {
+  rows<bf16>(matrices, pieces, step, interval);
 }
 
 /** Column sums of one warp's rows of a strip; a thread has N columns side by side. */
@@ -227,12 +252,14 @@ __device__ __forceinline__ void add_strip(
 
 /** Column sums of STRIP_ROWS rows; a warp has every WARPS-th row. */
 template <int N, class T>
-__device__ __forceinline__ void columns_strip(const Matrix* matrices, const Piece* pieces) {
+__device__ __forceinline__ void columns_strip(
+    const Matrix* matrices, const Piece* pieces, const float* step, int interval) {
   __shared__ float dots[WARPS][32 * N];
   __shared__ float squares[WARPS][32 * N];
   Piece piece = pieces[blockIdx.x];
   const Matrix m = matrices[piece.matrix];
   int across = (m.columns + 32 * N - 1) / (32 * N);
+  draw_aside<T>(m, step, interval, piece.block, across * strips(m));
   int begin = piece.block % across * 32 * N, strip = piece.block / across;
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   int column = begin + lane * N;
@@ -274,25 +301,25 @@ __device__ __forceinline__ void columns_strip(const Matrix* matrices, const Piec
 
 /*
  * Columns of the gradients are channels. partials[2 strip] = column sums of g times numbers, of which there is one
- * per row, over STRIP_ROWS rows, 0 without sketch; partials[2 strip + 1] = those of g^2; copy as above. _wide has 8
+ * per row, over STRIP_ROWS rows, 0 without sketch; partials[2 strip + 1] = those of g^2; the rest as above. _wide has 8
  * columns a thread and wants columns in multiples of 8. Block strip ceil(columns / 32) + i of a matrix, wide
  * strip ceil(columns / 256) + i, has the i-th of its runs of columns; grid one block per piece, block THREADS.
  */
 extern "C" __global__ void __launch_bounds__(THREADS) sketch_columns_f32(
-    const Matrix* matrices, const Piece* pieces) {
-  columns_strip<1, float>(matrices, pieces);
+    const Matrix* matrices, const Piece* pieces, const float* step, int interval) {
+  columns_strip<1, float>(matrices, pieces, step, interval);
 }
 extern "C" __global__ void __launch_bounds__(THREADS) sketch_columns_bf16(
-    const Matrix* matrices, const Piece* pieces) {
-  columns_strip<1, bf16>(matrices, pieces);
+    const Matrix* matrices, const Piece* pieces, const float* step, int interval) {
+  columns_strip<1, bf16>(matrices, pieces, step, interval);
 }
 extern "C" __global__ void __launch_bounds__(THREADS) sketch_columns_wide_f32(
-    const Matrix* matrices, const Piece* pieces) {
-  columns_strip<8, float>(matrices, pieces);
+    const Matrix* matrices, const Piece* pieces, const float* step, int interval) {
+  columns_strip<8, float>(matrices, pieces, step, interval);
 }
 extern "C" __global__ void __launch_bounds__(THREADS) sketch_columns_wide_bf16(
-    const Matrix* matrices, const Piece* pieces) {
-  columns_strip<8, bf16>(matrices, pieces);
+    const Matrix* matrices, const Piece* pieces, const float* step, int interval) {
+  columns_strip<8, bf16>(matrices, pieces, step, interval);
 }
 
 /*
@@ -305,10 +332,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) sketch_columns_total(const
   if (column >= m.columns) {
     return;
   }
-  int strips = (m.rows + STRIP_ROWS - 1) / STRIP_ROWS;
+  int count = strips(m);
   float dot = 0, square = 0;
 #pragma unroll 8
-  for (int strip = 0; strip < strips; strip++) {
+  for (int strip = 0; strip < count; strip++) {
     const float* from = m.partials + 2ll * strip * m.columns + column;
     dot += from[0];
     square += from[m.columns];

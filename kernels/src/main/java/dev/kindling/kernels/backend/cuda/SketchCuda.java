@@ -14,9 +14,8 @@ import java.util.Map;
 
 /**
  * Kernels of sketch.cu; a sketch of more than one number per channel is a product of the library.
- * Matrices go together, as many at once as fit a bound of scratch memory: one launch draws the
- * numbers of all, one reads all that are read alike, and matrices of one shape at equal distances
- * are one call of the library.
+ * Matrices go together, as many at once as fit a bound of scratch memory: one launch reads all that
+ * are read alike, and matrices of one shape at equal distances are one call of the library.
  */
 final class SketchCuda {
   private static final int THREADS = 256;
@@ -191,7 +190,9 @@ final class SketchCuda {
 
     void all() {
       List<Matrix> matrices = runs.stream().flatMap(List::stream).toList();
-      draw(matrices);
+      if (!kind.product()) {
+        draw(matrices);
+      }
       List<Matrix> columns = new ArrayList<>();
       for (Reader reader : Reader.values()) {
         List<Matrix> alike =
@@ -215,11 +216,20 @@ final class SketchCuda {
       return runs.get(0).get(0).node();
     }
 
+    private long step() {
+      return b.in(first(), 1).address();
+    }
+
+    private int interval() {
+      return Binding.op(first(), Sketch.class).interval();
+    }
+
+    /** For a product those who read the gradients do it. */
     private void draw(List<Matrix> matrices) {
       long most = matrices.stream().mapToLong(each -> count(each.op())).max().orElseThrow();
-      b.launch("sketch_numbers" + (kind.numbers() == Element.F32 ? "_f32" : "_bf16"))
-          .at(constant(matrices, List.of()), b.in(first(), 1).address())
-          .ints(Binding.op(first(), Sketch.class).interval())
+      b.launch("sketch_numbers_bf16")
+          .at(constant(matrices, List.of()), step())
+          .ints(interval())
           .grid((most + 4 * THREADS + 2) / (4 * THREADS), matrices.size(), THREADS)
           .ready();
     }
@@ -229,7 +239,8 @@ final class SketchCuda {
           matrices.stream().map(each -> reader.blocks(each.channels())).toList();
       long table = constant(matrices, blocks);
       b.launch(reader.kernel + b.in(first(), 0).variant())
-          .at(table, table + (long) matrices.size() * MATRIX_BYTES)
+          .at(table, table + (long) matrices.size() * MATRIX_BYTES, step())
+          .ints(interval())
           .grid(blocks.stream().mapToLong(Integer::longValue).sum(), THREADS)
           .ready();
     }

@@ -151,7 +151,7 @@ class SketchCudaTest {
       assertThat(binding.asked().stream().mapToInt(asked -> asked.batch().count()).sum())
           .isEqualTo(40);
       assertThat(binding.asked()).hasSize((40 + together - 1) / together);
-      assertThat(binding.commands()).hasSize(2 * binding.asked().size());
+      assertThat(binding.commands()).hasSize(binding.asked().size());
     }
   }
 

@@ -99,8 +99,7 @@ final class CublasLt implements AutoCloseable {
         // capture.
         int status = product.tryIssue();
         if (status != 0) {
-          throw new ChoiceException(
-              choices.key(text), text(status, "stored algorithm of " + text));
+          throw new ChoiceException(choices.key(text), text(status, "stored algorithm of " + text));
         }
         return product;
       }

@@ -39,8 +39,9 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 
 /**
- * One cuBLASLt product, or a batch of one shape, with its descriptors and addresses. The library is column-major: a row-major
- * [r, c] is its c x r, so D = op(A) op(B) becomes D' = op(B)' op(A)' with the operands exchanged.
+ * One cuBLASLt product, or a batch of one shape, with its descriptors and addresses. The library is
+ * column-major: a row-major [r, c] is its c x r, so D = op(A) op(B) becomes D' = op(B)' op(A)' with
+ * the operands exchanged.
  */
 final class Product implements Command, AutoCloseable {
   private final CublasLt blas;

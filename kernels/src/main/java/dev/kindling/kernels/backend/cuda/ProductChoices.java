@@ -10,9 +10,9 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which algorithm each product, or batch of them, uses, remembered as text: two processes that measure may choose
- * differently, and then differ in bits. One line per product: device, library, shape, algorithm as
- * hex, microseconds when it was measured; tabs between.
+ * Which algorithm each product, or batch of them, uses, remembered as text: two processes that
+ * measure may choose differently, and then differ in bits. One line per product: device, library,
+ * shape, algorithm as hex, microseconds when it was measured; tabs between.
  */
 final class ProductChoices {
   private static final String TAB = "\t";

@@ -180,8 +180,7 @@ final class SketchCuda {
         List<List<Long>> places = new ArrayList<>();
         for (Node node : alike) {
           long target = b.out(node, 0).address();
-          places.add(
-              kind.copies() ? List.of(target) : List.of(target, b.in(node, 0).address()));
+          places.add(kind.copies() ? List.of(target) : List.of(target, b.in(node, 0).address()));
         }
         EvenRuns.of(places).forEach(run -> runs.add(run.stream().map(alike::get).toList()));
       }
@@ -235,8 +234,7 @@ final class SketchCuda {
     }
 
     private void read(Reader reader, List<Matrix> matrices) {
-      List<Integer> blocks =
-          matrices.stream().map(each -> reader.blocks(each.channels())).toList();
+      List<Integer> blocks = matrices.stream().map(each -> reader.blocks(each.channels())).toList();
       long table = constant(matrices, blocks);
       b.launch(reader.kernel + b.in(first(), 0).variant())
           .at(table, table + (long) matrices.size() * MATRIX_BYTES, step())

@@ -22,7 +22,7 @@ class EvenRunsTest {
     List<List<Long>> places = new ArrayList<>();
     for (int layer = 0; layer < 5; layer++) {
       for (int matrix = 0; matrix < 4; matrix++) {
-        places.add(at(1000L * layer + 10 * matrix, 40L * layer + 10 * matrix));
+        places.add(at(1000L * layer + 10L * matrix, 40L * layer + 10L * matrix));
       }
     }
     assertThat(EvenRuns.of(places))

@@ -29,25 +29,72 @@ struct SketchTensor {
   float copies;
 };
 
+/** N numbers of a channel with their moments. */
+template <int N>
+struct Moments {
+  Floats<N> r, m, v;
+  __device__ __forceinline__ void load_from(const SketchTensor& tensor, long long i) {
+    r = load<N>(tensor.sketch + i);
+    m = load<N>(tensor.m + i);
+    v = load<N>(tensor.v + i);
+  }
+};
+
 struct Stretch {
   float factor, beta1, beta2, eps;
   float after, before;
   template <int N>
-  __device__ __forceinline__ void apply(const SketchTensor& tensor, long long i) {
-    Floats<N> r = load<N>(tensor.sketch + i);
-    Floats<N> m = load<N>(tensor.m + i);
-    Floats<N> v = load<N>(tensor.v + i);
+  __device__ __forceinline__ void apply(const SketchTensor& tensor, long long i, Moments<N>& own) {
 #pragma unroll
     for (int j = 0; j < N; j++) {
-      float x = __fmul_rn(factor, r.at[j]);
-      m.at[j] = fmaf(1 - beta1, __fsub_rn(x, m.at[j]), m.at[j]);
-      v.at[j] = fmaf(1 - beta2, fmaf(x, x, -v.at[j]), v.at[j]);
-      float stretched = m.at[j] / (sqrtf(v.at[j]) + eps);
+      float x = __fmul_rn(factor, own.r.at[j]);
+      float m = fmaf(1 - beta1, __fsub_rn(x, own.m.at[j]), own.m.at[j]);
+      float v = fmaf(1 - beta2, fmaf(x, x, -own.v.at[j]), own.v.at[j]);
+      float stretched = m / (sqrtf(v) + eps);
       after = fmaf(stretched, stretched, after);
       before = fmaf(x, x, before);
+      own.m.at[j] = m;
+      own.v.at[j] = v;
     }
-    store<N>(tensor.m + i, m);
-    store<N>(tensor.v + i, v);
+    store<N>(tensor.m + i, own.m);
+    store<N>(tensor.v + i, own.v);
+  }
+
+  /**
+   * The thread's numbers of a channel, none if it has no channel. Two loads are under way before the first store,
+   * and before the block knows its factor: a compiler moves no load over a store that may meet it.
+   */
+  template <int N>
+  __device__ __forceinline__ void channel(
+      const SketchTensor& tensor, long long begin, int lane, bool any, const float* scale,
+      float* shared) {
+    int apart = N * tensor.lanes;
+    int i = any ? N * lane : tensor.rank;
+    Moments<N> first, second;
+    if (i < tensor.rank) {
+      first.load_from(tensor, begin + i);
+    }
+    if (i + apart < tensor.rank) {
+      second.load_from(tensor, begin + i + apart);
+    }
+    if (threadIdx.x == 0) {
+      *shared = (float)(scale[0] / sqrt((double)tensor.rank));
+    }
+    __syncthreads();
+    factor = *shared;
+    while (factor != 0 && i < tensor.rank) {
+      apply<N>(tensor, begin + i, first);
+      if (i + apart < tensor.rank) {
+        apply<N>(tensor, begin + i + apart, second);
+      }
+      i += 2 * apart;
+      if (i < tensor.rank) {
+        first.load_from(tensor, begin + i);
+      }
+      if (i + apart < tensor.rank) {
+        second.load_from(tensor, begin + i + apart);
+      }
+    }
   }
 };
 
@@ -59,23 +106,20 @@ struct Stretch {
 extern "C" __global__ void __launch_bounds__(THREADS) sketch_moments(
     const SketchTensor* tensors, const float* scale, float beta1, float beta2, float eps,
     int per_channel) {
+  __shared__ float shared;
   SketchTensor tensor = tensors[blockIdx.y];
+  if (blockIdx.x * (THREADS / tensor.lanes) >= tensor.channels) {
+    return;
+  }
   int channel = (blockIdx.x * THREADS + threadIdx.x) / tensor.lanes;
   int lane = threadIdx.x % tensor.lanes;
-  float root = (float)(scale[0] / sqrt((double)tensor.rank));
-  Stretch body{root, beta1, beta2, eps, 0, 0};
-  if (channel < tensor.channels && root != 0) {
-    long long begin = (long long)channel * tensor.rank;
-    if (tensor.rank % 4 == 0) {
-#pragma unroll 2
-      for (int i = 4 * lane; i < tensor.rank; i += 4 * tensor.lanes) {
-        body.apply<4>(tensor, begin + i);
-      }
-    } else {
-      for (int i = lane; i < tensor.rank; i += tensor.lanes) {
-        body.apply<1>(tensor, begin + i);
-      }
-    }
+  bool any = channel < tensor.channels;
+  long long begin = (long long)channel * tensor.rank;
+  Stretch body{0, beta1, beta2, eps, 0, 0};
+  if (tensor.rank % 4 == 0) {
+    body.channel<4>(tensor, begin, lane, any, scale, &shared);
+  } else {
+    body.channel<1>(tensor, begin, lane, any, scale, &shared);
   }
   float after = body.after, before = body.before;
   for (int apart = tensor.lanes / 2; apart > 0; apart /= 2) {

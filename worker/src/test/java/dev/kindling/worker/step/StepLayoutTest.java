@@ -152,9 +152,9 @@ class StepLayoutTest {
     }
   }
 
-  /** Moments, and movements, of all hidden matrices; AdamW of the rest. */
+  /** Sketches, moments and movements of all hidden matrices; AdamW of the rest. */
   @Test
-  void threeLaunchesUpdateAllParametersByApollo() {
+  void fourGroupsUpdateAllParametersByApollo() {
     UpdateRule apollo =
         new Apollo(
             0.01,
@@ -175,7 +175,7 @@ class StepLayoutTest {
       Graph finish = graphs.finish();
       Layout layout = bf16(finish);
       LayoutCheck.check(finish, layout);
-      assertThat(layout.groups().stream().filter(g -> g.kind() == Group.Kind.UPDATE)).hasSize(3);
+      assertThat(layout.groups().stream().filter(g -> g.kind() == Group.Kind.UPDATE)).hasSize(4);
     }
   }
 

@@ -63,6 +63,7 @@ final class Binding {
   private final List<Command> behind = new ArrayList<>();
   private @Nullable CollectiveCalls collective;
   private final List<Product> owned = new ArrayList<>();
+  private final List<Asked> asked = new ArrayList<>();
 
   private Binding(
       Place place, Group group, boolean dry, long scratch, Address.@Nullable Stream stream) {
@@ -266,8 +267,14 @@ final class Binding {
   }
 
   void product(ProductShape shape, long a, long b, long d, long bias, long auxiliary) {
+    product(ProductBatch.one(shape), a, b, d, bias, auxiliary);
+  }
+
+  /** The addresses are those of the first product. */
+  void product(ProductBatch batch, long a, long b, long d, long bias, long auxiliary) {
+    asked.add(new Asked(batch, a, b, d));
     if (!dry) {
-      Product product = engine().blas().product(shape, a, b, d, bias, auxiliary);
+      Product product = engine().blas().product(batch, a, b, d, bias, auxiliary);
       command(product);
       owned.add(product);
     }
@@ -323,6 +330,13 @@ final class Binding {
 
   List<Product> owned() {
     return List.copyOf(owned);
+  }
+
+  /** Products and the addresses of their first matrices, which a dry binding asks for too. */
+  record Asked(ProductBatch batch, long a, long b, long d) {}
+
+  List<Asked> asked() {
+    return List.copyOf(asked);
   }
 
   static <O extends Op> O op(Node node, Class<O> type) {

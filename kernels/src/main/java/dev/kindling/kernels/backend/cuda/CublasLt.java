@@ -81,16 +81,17 @@ final class CublasLt implements AutoCloseable {
     return "cuda: " + call + ": " + text + " (" + status + ")";
   }
 
-  /** A product ready to be issued; its algorithm is measured when the shape is new. */
-  Product product(ProductShape shape, long a, long b, long d, long bias, long auxiliary) {
-    Product product = new Product(this, shape, a, b, d, bias, auxiliary);
+  /** A product ready to be issued; its algorithm is measured when shape or count are new. */
+  Product product(ProductBatch batch, long a, long b, long d, long bias, long auxiliary) {
+    String text = batch.toString();
+    Product product = new Product(this, batch, a, b, d, bias, auxiliary);
     try (cublasLtMatmulAlgo_t algorithm = new cublasLtMatmulAlgo_t()) {
-      byte[] known = choices.find(shape);
+      byte[] known = choices.find(text);
       if (known != null) {
         if (known.length != algorithm.sizeof()) {
           String sizes = "expected " + algorithm.sizeof() + " bytes, found " + known.length;
           throw new ChoiceException(
-              choices.key(shape), "cuda: stored algorithm of " + shape + ": " + sizes);
+              choices.key(text), "cuda: stored algorithm of " + text + ": " + sizes);
         }
         bytes(algorithm).put(known);
         product.use(algorithm);
@@ -98,15 +99,14 @@ final class CublasLt implements AutoCloseable {
         // capture.
         int status = product.tryIssue();
         if (status != 0) {
-          throw new ChoiceException(
-              choices.key(shape), text(status, "stored algorithm of " + shape));
+          throw new ChoiceException(choices.key(text), text(status, "stored algorithm of " + text));
         }
         return product;
       }
-      float micros = fastest(product, shape, algorithm);
+      float micros = fastest(product, batch.shape(), algorithm);
       byte[] content = new byte[Math.toIntExact(algorithm.sizeof())];
       bytes(algorithm).get(content);
-      choices.add(shape, content, micros);
+      choices.add(text, content, micros);
       product.use(algorithm);
       return product;
     } catch (RuntimeException | Error failure) {

@@ -196,10 +196,10 @@ final class CudaKernels {
     table.put(Project.class, SubspaceCuda::project);
     table.put(ProjectedGradient.class, PerturbCuda::projectedGradient);
     table.put(QuantizedAdamW.class, UpdateCuda::quantizedAdamW);
-    table.put(ScaledUpdate.class, SketchCuda::update);
+    table.put(ScaledUpdate.class, ScaledCuda::update);
     table.put(Sgd.class, UpdateCuda::sgd);
     table.put(Sketch.class, SketchCuda::sketch);
-    table.put(SketchMoments.class, SketchCuda::moments);
+    table.put(SketchMoments.class, ScaledCuda::moments);
     table.put(Subspace.class, SubspaceCuda::subspace);
     table.put(WeightedSum.class, DirectionCuda::weightedSum);
   }

@@ -72,7 +72,7 @@ public record DeviceRoofs(double bytesPerSecond, double flopsPerSecond) {
             false,
             ProductShape.Epilogue.NONE,
             0);
-    try (Product product = engine.blas().product(shape, a, a, d, 0, 0)) {
+    try (Product product = engine.blas().product(ProductBatch.one(shape), a, a, d, 0, 0)) {
       return 2e6 * SIDE * SIDE * SIDE / timer.median(product, REPETITIONS);
     }
   }

@@ -13,6 +13,8 @@ import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_
 import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER;
 import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_DESC_TRANSA;
 import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_DESC_TRANSB;
+import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT;
+import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET;
 import static org.bytedeco.cuda.global.cublas.CUBLAS_COMPUTE_32F;
 import static org.bytedeco.cuda.global.cublas.CUBLAS_OP_N;
 import static org.bytedeco.cuda.global.cublas.CUBLAS_OP_T;
@@ -22,6 +24,7 @@ import static org.bytedeco.cuda.global.cublas.cublasLtMatmulDescDestroy;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatmulDescSetAttribute;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatrixLayoutCreate;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatrixLayoutDestroy;
+import static org.bytedeco.cuda.global.cublas.cublasLtMatrixLayoutSetAttribute;
 import static org.bytedeco.cuda.global.cudart.CUDA_R_16BF;
 import static org.bytedeco.cuda.global.cudart.CUDA_R_32F;
 
@@ -36,11 +39,13 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 
 /**
- * One cuBLASLt product with its descriptors and addresses. The library is column-major: a row-major
- * [r, c] is its c x r, so D = op(A) op(B) becomes D' = op(B)' op(A)' with the operands exchanged.
+ * One cuBLASLt product, or a batch of one shape, with its descriptors and addresses. The library is
+ * column-major: a row-major [r, c] is its c x r, so D = op(A) op(B) becomes D' = op(B)' op(A)' with
+ * the operands exchanged.
  */
 final class Product implements Command, AutoCloseable {
   private final CublasLt blas;
+  private final ProductBatch batch;
   private final ProductShape shape;
   final cublasLtMatmulDescOpaque_t operation;
   final cublasLtMatrixLayoutOpaque_t left;
@@ -57,9 +62,10 @@ final class Product implements Command, AutoCloseable {
    * @param bias device address, 0 without
    * @param auxiliary device address, 0 without
    */
-  Product(CublasLt blas, ProductShape shape, long a, long b, long d, long bias, long auxiliary) {
+  Product(CublasLt blas, ProductBatch batch, long a, long b, long d, long bias, long auxiliary) {
     this.blas = blas;
-    this.shape = shape;
+    this.batch = batch;
+    this.shape = batch.shape();
     this.a = new NativeAddress(a);
     this.b = new NativeAddress(b);
     this.d = new NativeAddress(d);
@@ -70,14 +76,16 @@ final class Product implements Command, AutoCloseable {
             shape.operands(),
             shape.transposeB() ? shape.k() : shape.n(),
             shape.transposeB() ? shape.n() : shape.k(),
-            shape.strideB());
+            shape.strideB(),
+            batch.apartB());
     right =
         layout(
             shape.operands(),
             shape.transposeA() ? shape.m() : shape.k(),
             shape.transposeA() ? shape.k() : shape.m(),
-            shape.strideA());
-    result = layout(shape.result(), shape.n(), shape.m(), shape.strideD());
+            shape.strideA(),
+            batch.apartA());
+    result = layout(shape.result(), shape.n(), shape.m(), shape.strideD(), batch.apartD());
   }
 
   private cublasLtMatmulDescOpaque_t operation(long bias, long auxiliary) {
@@ -130,13 +138,34 @@ final class Product implements Command, AutoCloseable {
         "cublasLtMatmulDescSetAttribute " + attribute + " of " + shape);
   }
 
-  private cublasLtMatrixLayoutOpaque_t layout(Element element, int rows, int columns, int stride) {
+  private cublasLtMatrixLayoutOpaque_t layout(
+      Element element, int rows, int columns, int stride, long apart) {
     int type = element == Element.BF16 ? CUDA_R_16BF : CUDA_R_32F;
     try (PointerPointer<cublasLtMatrixLayoutOpaque_t> out = new PointerPointer<>(1)) {
       blas.check(
           cublasLtMatrixLayoutCreate(out, type, rows, columns, stride),
           "cublasLtMatrixLayoutCreate " + shape);
-      return new cublasLtMatrixLayoutOpaque_t(out.get());
+      cublasLtMatrixLayoutOpaque_t made = new cublasLtMatrixLayoutOpaque_t(out.get());
+      if (batch.count() > 1) {
+        repeat(made, apart);
+      }
+      return made;
+    }
+  }
+
+  private void repeat(cublasLtMatrixLayoutOpaque_t layout, long apart) {
+    try (IntPointer count = new IntPointer(1);
+        LongPointer offset = new LongPointer(1)) {
+      count.put(batch.count());
+      offset.put(apart);
+      blas.check(
+          cublasLtMatrixLayoutSetAttribute(
+              layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, count, Integer.BYTES),
+          "cublasLtMatrixLayoutSetAttribute batch count of " + batch);
+      blas.check(
+          cublasLtMatrixLayoutSetAttribute(
+              layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, offset, Long.BYTES),
+          "cublasLtMatrixLayoutSetAttribute batch offset of " + batch);
     }
   }
 
@@ -172,7 +201,7 @@ final class Product implements Command, AutoCloseable {
 
   @Override
   public String toString() {
-    return "cublasLtMatmul " + shape;
+    return "cublasLtMatmul " + batch;
   }
 
   @Override

@@ -10,9 +10,9 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which algorithm each product uses, remembered as text: two processes that measure may choose
- * differently, and then differ in bits. One line per product: device, library, shape, algorithm as
- * hex, microseconds when it was measured; tabs between.
+ * Which algorithm each product, or batch of them, uses, remembered as text: two processes that
+ * measure may choose differently, and then differ in bits. One line per product: device, library,
+ * shape, algorithm as hex, microseconds when it was measured; tabs between.
  */
 final class ProductChoices {
   private static final String TAB = "\t";
@@ -29,26 +29,30 @@ final class ProductChoices {
     machine = device + TAB + library;
   }
 
-  /** The algorithm of this shape on this device and library, or null. */
-  byte @Nullable [] find(ProductShape shape) {
-    String rest = lines.get(key(shape));
+  /**
+   * The algorithm of this product on this device and library, or null.
+   *
+   * @param product a {@link ProductBatch} as text
+   */
+  byte @Nullable [] find(String product) {
+    String rest = lines.get(key(product));
     if (rest == null) {
       return null;
     }
-    used.add(key(shape));
+    used.add(key(product));
     return HexFormat.of().parseHex(rest.substring(0, rest.indexOf(TAB)));
   }
 
-  void add(ProductShape shape, byte[] algorithm, float micros) {
+  void add(String product, byte[] algorithm, float micros) {
     String rest =
         String.format(Locale.ROOT, "%s\t%.1f", HexFormat.of().formatHex(algorithm), micros);
-    lines.put(key(shape), rest);
-    used.add(key(shape));
+    lines.put(key(product), rest);
+    used.add(key(product));
   }
 
   /** Device, library and shape, as they begin a line. */
-  String key(ProductShape shape) {
-    return machine + TAB + shape.toString().replace(" ", "");
+  String key(String product) {
+    return machine + TAB + product.replace(" ", "");
   }
 
   /** Every line that was found or added here, in order of device, library and shape. */

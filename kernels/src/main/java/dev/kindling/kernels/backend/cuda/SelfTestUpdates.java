@@ -62,7 +62,7 @@ final class SelfTestUpdates {
       subspace(scale, fresh(shape));
     }
     if (precision == Precision.FP32) {
-      // In bf16 the numbers of a rank above 1 are drawn as those of rank 1 are.
+      // Numbers in fp32 are drawn for products alone.
       sketch(2, floats(Role.GRADIENT, 17, 9));
     }
     if (precision == Precision.BF16) {

@@ -38,12 +38,13 @@ final class SubspaceCuda {
       ElementCuda.move(
           b, gradient, new Operand(copy, Element.BF16, gradient.shape(), gradient.columns()));
     }
-    SketchCuda.product(
-        b,
-        op.channels(),
-        op.rank(),
-        new long[] {from, basis.address(), b.out(node, 0).address()},
-        basis.element());
+    b.product(
+        SketchCuda.shape(op.channels(), op.rank(), basis.element()),
+        from,
+        basis.address(),
+        b.out(node, 0).address(),
+        0,
+        0);
   }
 
   /** Bytes of the parts of one matrix's scratch, each from a multiple of 256 on. */

@@ -7,7 +7,6 @@ import dev.kindling.kernels.backend.cuda.layout.GroupRules;
 import dev.kindling.kernels.backend.cuda.layout.Layout;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Graph;
-import dev.kindling.kernels.graph.Variable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -77,44 +76,6 @@ class CudaSelfTestTest {
         .filter(command -> command.startsWith("kernel "))
         .map(command -> command.replaceAll("^kernel (\\w+)<<<.*$", "$1"))
         .collect(Collectors.toCollection(TreeSet::new));
-  }
-
-  /** Any address does where nothing is launched. */
-  private record Anywhere(RoleArenas arenas) implements Addresses {
-    @Override
-    public long address(Variable variable) {
-      return (1L << 40) + arenas.offset(variable);
-    }
-
-    @Override
-    public boolean hasMaster(Variable variable) {
-      return arenas.hasMaster(variable);
-    }
-
-    @Override
-    public long copyAddress(Variable variable) {
-      return (1L << 41) + arenas.copyOffset(variable);
-    }
-
-    @Override
-    public boolean hasCodes(Variable variable) {
-      return arenas.hasCodes(variable);
-    }
-
-    @Override
-    public long codesAddress(Variable variable) {
-      return (1L << 44) + arenas.codesOffset(variable);
-    }
-
-    @Override
-    public boolean hasCopies() {
-      return arenas.copyBytes() > 0;
-    }
-
-    @Override
-    public long faultWord(String what, FaultWords.Numbers numbers, int rows) {
-      return 1L << 42;
-    }
   }
 
   /** What the self-test's graph launches, told without a device. */

@@ -8,25 +8,44 @@ import dev.kindling.kernels.backend.cuda.layout.Element;
 import org.junit.jupiter.api.Test;
 
 class ProductChoicesTest {
-  private static final ProductShape SHAPE = shape(64);
+  private static final String SHAPE = shape(64);
 
   private final ProductChoices choices = new ProductChoices("GPU A", "library-1");
 
-  private static ProductShape shape(int m) {
-    return new ProductShape(
-        false,
-        true,
-        m,
-        32,
-        16,
-        16,
-        16,
-        32,
-        Element.BF16,
-        Element.F32,
-        true,
-        ProductShape.Epilogue.NONE,
-        0);
+  private static String shape(int m) {
+    return batch(m, 1).toString();
+  }
+
+  private static ProductBatch batch(int m, int count) {
+    ProductShape shape =
+        new ProductShape(
+            false,
+            true,
+            m,
+            32,
+            16,
+            16,
+            16,
+            32,
+            Element.BF16,
+            Element.F32,
+            true,
+            ProductShape.Epilogue.NONE,
+            0);
+    return new ProductBatch(shape, count, 1000, 2000, 3000);
+  }
+
+  /** What older runs stored for one product is found again. */
+  @Test
+  void aBatchOfOneIsNamedAsItsShapeAndAnotherCountIsAnotherProduct() {
+    assertThat(shape(64)).isEqualTo(batch(64, 1).shape().toString());
+    choices.add(SHAPE, new byte[] {1}, 1f);
+    choices.add(batch(64, 3).toString(), new byte[] {3}, 1f);
+    assertThat(choices.find(SHAPE)).containsExactly(1);
+    assertThat(choices.find(batch(64, 2).toString())).isNull();
+    ProductChoices other = new ProductChoices("GPU A", "library-1");
+    other.adopt(choices.encode());
+    assertThat(other.find(batch(64, 3).toString())).containsExactly(3);
   }
 
   @Test

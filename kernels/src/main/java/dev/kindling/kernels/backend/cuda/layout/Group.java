@@ -39,7 +39,7 @@ public record Group(Kind kind, List<Node> nodes) {
     SWIGLU_GRADIENT,
     /** LayerNormGradient, then the BiasGradient of its dx. */
     LAYER_NORM_GRADIENT_BIAS,
-    /** Updates of one kind and equal constants but for weight decay: many tensors. */
+    /** Updates, or sketches for them, of equal constants but for weight decay: many tensors. */
     UPDATE,
     /** Copy nodes, or Accumulate nodes, of fp32 variables, independent of each other. */
     TENSORS

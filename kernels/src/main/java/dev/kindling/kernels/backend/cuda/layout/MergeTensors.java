@@ -11,6 +11,7 @@ import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
+import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.Subspace;
 import java.util.ArrayList;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One launch over many tensors: all updates of equal constants (each tensor may have its own weight
- * decay and stretch), and runs of copies or of sums between fp32 variables.
+ * decay and stretch), all sketches for them, and runs of copies or of sums between fp32 variables.
  */
 final class MergeTensors {
   private MergeTensors() {}
@@ -29,7 +30,7 @@ final class MergeTensors {
   static void apply(Graph graph, Storage storage, List<Group> candidates) {
     Map<List<Object>, List<Node>> updates = new LinkedHashMap<>();
     for (Node node : graph.nodes()) {
-      List<Object> key = updateKey(node);
+      List<Object> key = updateKey(node, storage);
       if (key != null) {
         updates.computeIfAbsent(key, unused -> new ArrayList<>()).add(node);
       }
@@ -55,7 +56,7 @@ final class MergeTensors {
   }
 
   /** What updates of one launch have in common: constants, scale and step block. */
-  private static @Nullable List<Object> updateKey(Node node) {
+  private static @Nullable List<Object> updateKey(Node node, Storage storage) {
     int count = node.inputs().size();
     if (node.op() instanceof AdamW op) {
       return List.of(
@@ -81,6 +82,9 @@ final class MergeTensors {
     if (node.op() instanceof Sgd op) {
       return List.of(op.momentum(), op.nesterov(), node.inputs().subList(count - 2, count));
     }
+    if (node.op() instanceof Sketch op) {
+      return sketchKey(node, op, storage);
+    }
     if (node.op() instanceof SketchMoments op) {
       return List.of(op.beta1(), op.beta2(), op.eps(), op.perChannel(), node.input(count - 1));
     }
@@ -94,6 +98,26 @@ final class MergeTensors {
           op.growth(),
           op.roundingKey().isPresent(),
           node.inputs().subList(count - 2, count));
+    }
+    return null;
+  }
+
+  /**
+   * Sketches wait for each other where their moments do, else each would keep its gradient alive
+   * until the last one.
+   */
+  private static @Nullable List<Object> sketchKey(Node node, Sketch op, Storage storage) {
+    for (Storage.Reading reading : storage.readings(node.output(1))) {
+      Node reader = reading.node();
+      if (reader.op() instanceof SketchMoments) {
+        return List.of(
+            Sketch.class,
+            op.rank(),
+            op.interval(),
+            storage.element(node.input(0)),
+            node.input(1),
+            reader.input(reader.inputs().size() - 1));
+      }
     }
     return null;
   }

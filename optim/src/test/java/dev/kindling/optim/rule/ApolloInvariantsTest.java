@@ -167,6 +167,40 @@ class ApolloInvariantsTest {
     }
   }
 
+  /** Of it |R~| / |R| is huge, and times no gradient nothing: the others move as they would. */
+  @Test
+  void aChannelWithoutGradientStaysWhereItIsAndTheOthersGoOn() {
+    for (int[] shape : SHAPES) {
+      for (Granularity granularity : Granularity.values()) {
+        Random random = new Random(SEED);
+        boolean rows = shape[0] >= shape[1];
+        try (MatrixBench bench =
+                new MatrixBench(apollo(4, granularity, 1.01, 0), shape[0], shape[1]);
+            MatrixBench twin =
+                new MatrixBench(apollo(4, granularity, 0, 0), shape[0], shape[1])) {
+          for (int update = 1; update <= 6; update++) {
+            float[] gradient = normal(random, shape[0] * shape[1], 1);
+            for (int i = 0; i < gradient.length; i++) {
+              boolean third = (rows ? i / shape[1] : i % shape[1]) == 3;
+              gradient[i] = third && update % 3 == 0 ? 0 : gradient[i];
+            }
+            double[] moved = step(bench, gradient, update);
+            double[] free = step(twin, gradient, update);
+            double shrunk = norm(moved) / norm(free);
+            assertThat(shrunk).as("update %d, seed %d", update, SEED).isBetween(0.3, 1 + 1e-5);
+            for (int i = 0; i < moved.length; i++) {
+              // The limiter turns nothing: what it leaves of each channel is the same share.
+              assertThat(moved[i])
+                  .as("update %d, element %d, seed %d", update, i, SEED)
+                  .isCloseTo(shrunk * free[i], within(1e-5 * Math.abs(free[i])));
+              assertThat(moved[i] == 0).isEqualTo(gradient[i] == 0);
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void aRunThatGoesOnInsideAWindowHasEqualBits() {
     for (Granularity granularity : Granularity.values()) {

@@ -148,6 +148,12 @@ class ApolloInvariantsTest {
         }
         StateVariable m = front.variables().get(0);
         assertThat(front.state(m)).isEqualTo(behind.state(m));
+        if (growth > 0) {
+          StateVariable limited = front.variables().get(2);
+          double inFront = front.state(limited)[0];
+          double alpha = inFront / behind.state(limited)[0];
+          assertThat(alpha).as("seed %d", SEED).isCloseTo(2, within(1e-5));
+        }
       }
     }
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Shape;
@@ -134,13 +135,35 @@ class PerturbCpuTest {
 
   /** As a step would form it, from sums over seven tokens. */
   private static double slope(double plus, double minus, float eps) {
-    GraphBuilder b = new GraphBuilder();
-    Value all = b.input("all", Shape.of(6), dev.kindling.kernels.graph.DType.F32);
-    b.output("slope", b.add(new ProjectedGradient(eps, 1, 1), all).get(0));
     double[] sums = {(float) (7 * plus), 0, (float) (7 * minus), 0, 7, 0};
     sums[1] = 7 * plus - sums[0];
     sums[3] = 7 * minus - sums[2];
-    return CpuRun.run(b.build(), Map.of("all", sums), 1, MatmulKind.JAVA).get("slope")[0];
+    return slopes(sums, eps).get("slope")[0];
+  }
+
+  private static Map<String, double[]> slopes(double[] sums, float eps) {
+    GraphBuilder b = new GraphBuilder();
+    Value all = b.input("all", Shape.of(6), DType.F32);
+    List<Value> found = b.add(new ProjectedGradient(eps, 1, 1), all);
+    b.output("slope", found.get(0));
+    b.output("scale", found.get(1));
+    return CpuRun.run(b.build(), Map.of("all", sums), 1, MatmulKind.JAVA);
+  }
+
+  /** Objectives in steps (accuracy) often have it: zeroth-order.md 1.8. */
+  @Test
+  void aSlopeOfZeroIsAnOrdinaryStepAndALossThatIsNoNumberOrOfNoTokenIsNone() {
+    Map<String, double[]> flat = slopes(new double[] {5, 0, 5, 0, 4, 0}, 1e-3f);
+    assertThat(flat.get("slope")).containsExactly(0);
+    assertThat(flat.get("scale")).containsExactly(0.25);
+    double nan = Double.NaN;
+    double huge = Double.POSITIVE_INFINITY;
+    for (double[] sums :
+        new double[][] {{nan, 0, 5, 0, 4, 0}, {5, 0, huge, 0, 4, 0}, {0, 0, 0, 0, 0, 0}}) {
+      Map<String, double[]> skipped = slopes(sums, 1e-3f);
+      assertThat(skipped.get("slope")).as(Arrays.toString(sums)).containsExactly(0);
+      assertThat(skipped.get("scale")).as(Arrays.toString(sums)).containsExactly(0);
+    }
   }
 
   /** The update is computed in fp32 and rounded once, element by element, as the key says. */

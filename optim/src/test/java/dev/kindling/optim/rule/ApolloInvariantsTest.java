@@ -148,6 +148,12 @@ class ApolloInvariantsTest {
         }
         StateVariable m = front.variables().get(0);
         assertThat(front.state(m)).isEqualTo(behind.state(m));
+        if (growth > 0) {
+          StateVariable limited = front.variables().get(2);
+          double inFront = front.state(limited)[0];
+          double alpha = inFront / behind.state(limited)[0];
+          assertThat(alpha).as("seed %d", SEED).isCloseTo(2, within(1e-5));
+        }
       }
     }
   }
@@ -164,6 +170,40 @@ class ApolloInvariantsTest {
         assertThat(found[i]).isCloseTo((float) (start[i] * (1 - LR * 0.5)), within(1e-6f));
       }
       assertThat(norm(step(bench, gradient, 2))).isGreaterThan(LR * norm(doubles(gradient)) / 10);
+    }
+  }
+
+  /** Of it |R~| / |R| is huge, and times no gradient nothing: the others move as they would. */
+  @Test
+  void aChannelWithoutGradientStaysWhereItIsAndTheOthersGoOn() {
+    for (int[] shape : SHAPES) {
+      for (Granularity granularity : Granularity.values()) {
+        Random random = new Random(SEED);
+        boolean rows = shape[0] >= shape[1];
+        try (MatrixBench bench =
+                new MatrixBench(apollo(4, granularity, 1.01, 0), shape[0], shape[1]);
+            MatrixBench twin =
+                new MatrixBench(apollo(4, granularity, 0, 0), shape[0], shape[1])) {
+          for (int update = 1; update <= 6; update++) {
+            float[] gradient = normal(random, shape[0] * shape[1], 1);
+            for (int i = 0; i < gradient.length; i++) {
+              boolean third = (rows ? i / shape[1] : i % shape[1]) == 3;
+              gradient[i] = third && update % 3 == 0 ? 0 : gradient[i];
+            }
+            double[] moved = step(bench, gradient, update);
+            double[] free = step(twin, gradient, update);
+            double shrunk = norm(moved) / norm(free);
+            assertThat(shrunk).as("update %d, seed %d", update, SEED).isBetween(0.3, 1 + 1e-5);
+            for (int i = 0; i < moved.length; i++) {
+              // The limiter turns nothing: what it leaves of each channel is the same share.
+              assertThat(moved[i])
+                  .as("update %d, element %d, seed %d", update, i, SEED)
+                  .isCloseTo(shrunk * free[i], within(1e-5 * Math.abs(free[i])));
+              assertThat(moved[i] == 0).isEqualTo(gradient[i] == 0);
+            }
+          }
+        }
+      }
     }
   }
 

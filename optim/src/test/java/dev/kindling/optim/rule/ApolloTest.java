@@ -185,6 +185,27 @@ class ApolloTest {
     }
   }
 
+  /** One factor from one number a column: sqrt(m) makes up for it, not a constant of any m. */
+  @Test
+  void automaticScaleOfMiniDoesSoForAnyWidth() {
+    int n = 2048;
+    for (int m : new int[] {16, 64, 256}) {
+      Random random = new Random(SEED);
+      double[] first = new double[m * n];
+      double[] second = new double[m * n];
+      double full = 0;
+      double found = 0;
+      try (MatrixBench bench = new MatrixBench(mini(0), m, n)) {
+        for (int update = 1; update <= 8; update++) {
+          float[] gradient = normal(random, m * n, 1);
+          found = norm(step(bench, gradient, update));
+          full = structuredAdam(gradient, first, second, update, n);
+        }
+      }
+      assertThat(found / full).as("%d rows, seed %d", m, SEED).isCloseTo(1, within(0.1));
+    }
+  }
+
   /** Length of an update whose columns are stretched as Adam stretches them. */
   private static double structuredAdam(
       float[] gradient, double[] first, double[] second, int update, int n) {

@@ -93,6 +93,16 @@ class StateBytesTest {
             });
   }
 
+  /** Below 4,096 elements moments in 8 bits save nothing and cost accuracy: they stay in fp32. */
+  @Test
+  void momentsOfEightBitsBeginAtAsManyElementsAsPublished() {
+    AdamW rule = adam(AdamState.INT8);
+    Param below = matrix("model.layers.0.small.weight", 63, 65);
+    Param at = matrix("model.layers.0.large.weight", 64, 64);
+    assertThat(rule.stateBytes(below, below.shape())).isEqualTo(8 * 4095);
+    assertThat(rule.stateBytes(at, at.shape())).isEqualTo(2 * 4096 + 2 * 4 * 4096 / 256);
+  }
+
   @Test
   void theAllocatorsReserveIt() {
     for (Optimizer optimizer : formulas().keySet()) {

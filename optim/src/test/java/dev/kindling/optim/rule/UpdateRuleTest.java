@@ -10,6 +10,7 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Shape;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -267,5 +268,54 @@ class UpdateRuleTest {
         .isEqualTo(Map.of("beta1", 0.9, "beta2", 0.99, "weightDecay", 0.1, "clipNorm", 1.0));
     assertThat(Sgd.defaults())
         .isEqualTo(Map.of("momentum", 0.0, "nesterov", false, "weightDecay", 0.0, "clipNorm", 1.0));
+  }
+
+  /** Those of the papers and their code, as the specification of each rule lists them. */
+  @Test
+  void defaultsOfRulesForMatricesArePinned() {
+    Map<String, Object> mini =
+        Map.of(
+            "beta1", 0.9,
+            "beta2", 0.999,
+            "eps", 1e-6,
+            "weightDecay", 0.0,
+            "clipNorm", 0.0,
+            "updateInterval", 200,
+            "scaleFront", false,
+            "normGrowth", 1.01,
+            "seed", 0L,
+            "weights", WeightStorage.FP32);
+    Map<String, Object> apollo = new HashMap<>(mini);
+    apollo.putAll(Map.of("rank", 256, "granularity", Granularity.CHANNEL));
+    Map<String, Object> galore = new HashMap<>(mini);
+    galore.keySet().removeAll(List.of("scaleFront", "normGrowth", "weights"));
+    galore.putAll(Map.of("rank", 256, "scale", 0.25, "iterations", 8));
+    assertThat(ApolloMini.defaults()).isEqualTo(mini);
+    assertThat(Apollo.defaults()).isEqualTo(apollo);
+    assertThat(Galore.defaults()).isEqualTo(galore);
+    assertThat(Muon.defaults())
+        .isEqualTo(
+            Map.of(
+                "momentum", 0.95,
+                "nesterov", true,
+                "steps", 5,
+                "scale", MuonScale.MATCH_RMS,
+                "weightDecay", 0.1,
+                "clipNorm", 1.0));
+    assertThat(AdamMini.defaults())
+        .isEqualTo(
+            Map.of(
+                "beta1", 0.9, "beta2", 0.95, "eps", 1e-8, "weightDecay", 0.1, "clipNorm", 1.0));
+    assertThat(Adafactor.defaults())
+        .isEqualTo(
+            Map.of(
+                "beta2Decay", 0.8,
+                "eps1", 1e-30,
+                "eps2", 1e-3,
+                "clipThreshold", 1.0,
+                "relativeStep", false,
+                "scaleParameter", false,
+                "weightDecay", 0.0,
+                "clipNorm", 1.0));
   }
 }

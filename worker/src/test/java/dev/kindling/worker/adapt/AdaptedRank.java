@@ -45,13 +45,19 @@ final class AdaptedRank implements AutoCloseable {
   static final AdamW RULE = new AdamW(3e-3, 0.9, 0.95, 1e-8, 0.1, 0);
 
   private final Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
-  private final Communicator alone = LoopbackCommunicator.create(1).get(0);
+  private final Communicator data;
   private final StepProgram program;
   private long updates;
 
   AdaptedRank(TrainStep step) {
-    program = StepProgram.compile(step, backend, alone);
+    this(step, LoopbackCommunicator.create(1).get(0));
     program.fill(SEED);
+  }
+
+  /** One of several ranks, whose weights the caller fills on all of them together. */
+  AdaptedRank(TrainStep step, Communicator data) {
+    this.data = data;
+    program = StepProgram.compile(step, backend, data);
   }
 
   AdaptedRank(ModelFamily model, Projection projection, Optimizer rule) {
@@ -276,7 +282,7 @@ final class AdaptedRank implements AutoCloseable {
   @Override
   public void close() {
     program.close();
-    alone.close();
+    data.close();
     backend.close();
   }
 }

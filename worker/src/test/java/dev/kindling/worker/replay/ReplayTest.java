@@ -42,12 +42,16 @@ class ReplayTest {
       ranks: %d
       """;
 
+  /** Its weights stay numbers, but products of three of them do not. */
+  private static final String FAR_TOO_FAST = "optimizer.lr=1.0e+18";
+
   @TempDir private Path folder;
 
   private SmallRun run(String name, int steps, int ranks, String... sets) {
-    List<String> all = new ArrayList<>(List.of(sets));
+    List<String> all = new ArrayList<>();
     Collections.addAll(
         all, "optimizer.type=mezo", "optimizer.lr=0.0003", "validation.every_steps=0");
+    Collections.addAll(all, sets);
     return SmallRun.in(
         folder.resolve(name), String.format(BATCHES, steps, ranks), all.toArray(String[]::new));
   }
@@ -197,6 +201,52 @@ class ReplayTest {
       assertThatThrownBy(() -> replay.apply(holed))
           .isInstanceOf(PlanException.class)
           .hasMessageContaining("step 2 of the log: expected 3 directions");
+    }
+  }
+
+  /** Decay alone would change every weight of a skipped step that was taken for one of no slope. */
+  @Test
+  void skippedStepsOfARunComeBackAsSteps() throws Exception {
+    SmallRun run =
+        run("burst", 8, 2, "optimizer.weight_decay=0.1", "schedule={type: constant}", FAR_TOO_FAST);
+    run.run(new ThreadLauncher(), StopSignal.NEVER);
+    SlopeLog log = log("burst");
+    assertThat(log.records()).hasSize(8);
+    assertThat(log.records().get(0).skipped()).isFalse();
+    assertThat(log.records()).anyMatch(SlopeRecord::skipped);
+    try (Backend backend = cpu();
+        Replay replay = replay(log, backend)) {
+      fill(replay, log);
+      assertThat(replay.apply(log)).isEqualTo(8);
+      expectBits(replay, newest(run));
+    }
+  }
+
+  @Test
+  void aSkippedStepOfALogChangesNothingWhateverItsSlopes() throws Exception {
+    SmallRun run = run("skip", 5, 1, "optimizer.directions=2", "optimizer.weight_decay=0.1");
+    run.run(new ThreadLauncher(), StopSignal.NEVER);
+    SlopeLog log = log("skip");
+    List<SlopeRecord> records = new ArrayList<>();
+    for (SlopeRecord record : log.records()) {
+      boolean third = record.step() == 3;
+      records.add(
+          new SlopeRecord(record.step(), record.direction(), record.slope(), record.rate(), third));
+      assertThat(record.slope()).isNotZero();
+    }
+    SlopeLog skipping = new SlopeLog(log.header(), records, log.bytes());
+    try (Backend backend = cpu();
+        Replay replay = replay(log, backend)) {
+      fill(replay, log);
+      assertThat(replay.apply(skipping.upTo(2))).isEqualTo(2);
+      List<byte[]> before = replay.params().stream().map(p -> bytes(replay, p)).toList();
+      assertThat(replay.apply(skipping.upTo(3))).isEqualTo(1);
+      assertThat(replay.lastStep()).isEqualTo(3);
+      for (int i = 0; i < before.size(); i++) {
+        assertThat(bytes(replay, replay.params().get(i))).isEqualTo(before.get(i));
+      }
+      assertThat(replay.apply(skipping)).isEqualTo(2);
+      assertThat(bytes(replay, replay.params().get(0))).isNotEqualTo(before.get(0));
     }
   }
 

@@ -7,6 +7,7 @@ import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.memory.Span;
 import dev.kindling.kernels.random.Initialization;
+import dev.kindling.optim.rule.Mezo;
 import dev.kindling.worker.adapt.Full;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.checkpoint.CheckpointStore;
@@ -60,7 +61,12 @@ final class WeightReplay {
 
   /** Returns the exit code. */
   int run(Optional<String> check, Optional<Path> target) throws IOException {
-    SlopeLog log = SlopeLog.read(place);
+    Optional<Generation> expected = Optional.empty();
+    if (check.isPresent()) {
+      List<Generation> all = generations(check.get());
+      expected = Optional.of(all.get(all.size() - 1));
+    }
+    SlopeLog log = SlopeLog.read(place).upTo(expected.map(Generation::step).orElse(Long.MAX_VALUE));
     TrainPlan plan = PlanReader.fromYaml(log.header().config());
     if (!(WorkerTask.graphs(plan, log.header().vocabulary(), plan.data().maskDocuments())
         instanceof MezoStep step)) {
@@ -71,18 +77,13 @@ final class WeightReplay {
       throw new PlanException(
           place + ": expected a run with adapter full, found " + plan.adapter());
     }
-    Optional<Generation> expected = Optional.empty();
-    if (check.isPresent()) {
-      List<Generation> all = generations(check.get());
-      expected = Optional.of(all.get(all.size() - 1));
-    }
-    long last = expected.map(Generation::step).orElse(Long.MAX_VALUE);
     int cores = Runtime.getRuntime().availableProcessors();
     try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.JAVA));
         Replay replay = new Replay(step, backend)) {
-      begin(replay, plan, log.header());
+      begin(replay, plan, log);
+      expectOneRule(log.behind(replay.lastStep()));
       long start = System.nanoTime();
-      long steps = replay.apply(log.upTo(last));
+      long steps = replay.apply(log);
       double seconds = (System.nanoTime() - start) / 1e9;
       out.printf(
           Locale.ROOT,
@@ -99,7 +100,44 @@ final class WeightReplay {
     }
   }
 
-  private void begin(Replay replay, TrainPlan plan, SlopeHeader header) throws IOException {
+  /**
+   * What an update does beside its slopes and rates, which are in the log: a resumption may have
+   * changed it with {@code --accept-change}.
+   */
+  private record Rule(
+      long seed, int directions, double weightDecay, double sparsity, boolean master) {
+    static Rule of(SlopeHeader header) {
+      TrainPlan plan = PlanReader.fromYaml(header.config());
+      if (!(plan.optimizer() instanceof Mezo mezo)) {
+        throw new PlanException("expected optimizer mezo, found " + plan.optimizer());
+      }
+      return new Rule(
+          plan.seed(), mezo.directions(), mezo.weightDecay(), mezo.sparsity(), mezo.master());
+    }
+  }
+
+  /** Steps of an earlier rule under a later one would give weights that no run had. */
+  private void expectOneRule(List<SlopeHeader> headers) {
+    for (int i = 1; i < headers.size(); i++) {
+      Rule before = Rule.of(headers.get(i - 1));
+      Rule after = Rule.of(headers.get(i));
+      if (!before.equals(after)) {
+        throw new PlanException(
+            place
+                + ": expected steps of one rule behind BASE, found "
+                + before
+                + " up to step "
+                + headers.get(i).start()
+                + " and "
+                + after
+                + " behind it; expected as BASE a run whose oldest checkpoint is of step "
+                + headers.get(i).start()
+                + " or later");
+      }
+    }
+  }
+
+  private void begin(Replay replay, TrainPlan plan, SlopeLog log) throws IOException {
     if (base.equals(SEED)) {
       if (plan.model() instanceof dev.kindling.worker.model.Huggingface model) {
         throw new PlanException(
@@ -108,7 +146,7 @@ final class WeightReplay {
                 + ", found seed");
       }
       replay.fill((param, from, span) -> Initialization.fill(param, plan.seed(), from, span));
-      replay.expectBase(header);
+      replay.expectBase(log.header());
       return;
     }
     InputFolder folder = new InputFolder(StorageLocation.of(base));
@@ -117,11 +155,12 @@ final class WeightReplay {
         requireBase(plan, weights);
         replay.fill(weights);
       }
-      replay.expectBase(header);
+      replay.expectBase(log.header());
       return;
     }
     Generation first = generations(base).get(0);
-    expectSameRule(plan, PlanReader.fromYaml(first.facts().config()));
+    SlopeHeader then = log.upTo(first.step()).header();
+    expectSameRule(PlanReader.fromYaml(then.config()), PlanReader.fromYaml(first.facts().config()));
     CheckpointStore store = store(base);
     load(store, first, PartKind.MODEL, replay, replay.weights());
     load(store, first, PartKind.OPTIMIZER, replay, replay.state());

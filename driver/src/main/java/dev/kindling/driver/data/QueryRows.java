@@ -17,6 +17,7 @@ import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.data.WorkPool;
 import dev.kindling.worker.store.BuildFolder;
+import dev.kindling.worker.store.Outage;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkException;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -52,6 +54,7 @@ public final class QueryRows {
    * The prepared set of a query, or of a mixture with queries in it, below {@code root}.
    *
    * @throws DataException for a query that cannot be run or has other columns
+   * @throws IllegalStateException if a store cannot be reached, or Spark lost the job
    */
   public static TokenShards prepareBelow(
       JavaSparkContext spark,
@@ -132,17 +135,39 @@ public final class QueryRows {
       throw e;
     } catch (Exception e) {
       // Spark's AnalysisException is checked in Java and declared nowhere.
-      throw new DataException("data.query: " + first(e), e);
+      throw fault(e);
     }
     return joined(parts, folder.resolve("rows.jsonl"));
   }
 
-  /** Spark's messages begin with a blank line, or with where a task failed. */
-  private static String first(Exception e) {
+  /**
+   * What a query that failed throws: a fault of the data, unless a store or an executor was lost,
+   * of which the query knows nothing.
+   */
+  static RuntimeException fault(Exception e) {
+    Throwable root = root(e);
+    boolean lost =
+        root instanceof SparkException && String.valueOf(root.getMessage()).startsWith("Job ");
+    if (!lost && !Outage.isBehind(e)) {
+      return new DataException("data.query: " + first(e), e);
+    }
+    if (root instanceof InterruptedException) {
+      Thread.currentThread().interrupt();
+    }
+    return new IllegalStateException("data.query: the Spark job failed: " + first(e), e);
+  }
+
+  private static Throwable root(Throwable e) {
     Throwable cause = e;
     while (cause.getCause() != null) {
       cause = cause.getCause();
     }
+    return cause;
+  }
+
+  /** Spark's messages begin with a blank line, or with where a task failed. */
+  private static String first(Exception e) {
+    Throwable cause = root(e);
     return String.valueOf(cause.getMessage())
         .lines()
         .filter(line -> !line.isBlank())

@@ -107,6 +107,29 @@ class WeightReplayTest {
         .contains("expected steps up to the checkpoint of step 8, found them up to 6");
   }
 
+  /** {@code resume --accept-change optimizer}: each stretch of the log is of its own rule. */
+  @Test
+  void stepsOfAnotherRuleAreNotMadeUnderTheNewestOne() throws Exception {
+    String[] first = {"optimizer.type=mezo", "optimizer.lr=0.001"};
+    run("changed", first);
+    String decay = "optimizer.weight_decay=5.0";
+    String run = run("changed", first[0], first[1], decay, "steps=11").toString();
+    assertThat(kindling("replay", run, "seed", "--check", run)).as("%s%s", out, err).isEqualTo(2);
+    assertThat(err.toString())
+        .contains("expected steps of one rule behind BASE")
+        .contains("weightDecay=0.0", "up to step 8 and", "weightDecay=5.0");
+    // Its oldest checkpoint is of the step after which the rule changed.
+    assertThat(kindling("replay", run, run, "--check", run)).as("%s%s", out, err).isZero();
+    assertThat(out.toString()).contains("replayed 3 steps up to step 11").contains("every bit");
+    // What a replay does not depend on may change: rate and slope are in the log.
+    run("other", first);
+    String later =
+        run("other", "optimizer.type=mezo", "optimizer.lr=0.01", "optimizer.eps=0.01", "steps=11")
+            .toString();
+    assertThat(kindling("replay", later, "seed", "--check", later)).as("%s%s", out, err).isZero();
+    assertThat(out.toString()).contains("replayed 11 steps up to step 11").contains("every bit");
+  }
+
   @Test
   void aRunThatKeepsNoLogIsRefused() throws Exception {
     String run = run("adamw").toString();

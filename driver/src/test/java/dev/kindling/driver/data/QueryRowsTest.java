@@ -3,6 +3,7 @@ package dev.kindling.driver.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.driver.store.GoneFiles;
 import dev.kindling.worker.data.BadLines;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataException;
@@ -26,6 +27,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.apache.spark.SparkException;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -35,7 +37,13 @@ class QueryRowsTest {
   private static final long SEED = Long.getLong("seed", 9L);
 
   @RegisterExtension
-  static final LocalSpark SPARK = new LocalSpark(Map.of("spark.sql.shuffle.partitions", "3"));
+  static final LocalSpark SPARK =
+      new LocalSpark(
+          Map.of(
+              "spark.sql.shuffle.partitions",
+              "3",
+              "spark.hadoop.fs.gone.impl",
+              GoneFiles.class.getName()));
 
   @TempDir Path folder;
 
@@ -127,6 +135,28 @@ class QueryRowsTest {
             SPARK.context(), mixture, new Bytes(), 16, folder.resolve("mixed"), pool);
     assertThat(mixed.manifest().mixture()).hasSize(2);
     assertThat(text(mixed)).startsWith("2+2=4\0").contains("ixteen letters o");
+  }
+
+  @Test
+  void aStoreThatCannotBeReachedIsNoFaultOfTheData() throws Exception {
+    Path json = Files.writeString(folder.resolve("t.json"), "{\"text\": \"x\"}\n");
+    for (String path : List.of("gone://" + json, "gone://" + folder + "/hidden.json")) {
+      Sql sql = sql("SELECT text FROM t", Map.of("t", path), SqlRows.TEXT);
+      assertThatThrownBy(() -> prepare(sql, "root"))
+          .as(path)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageStartingWith("data.query: the Spark job failed: ")
+          .hasMessageContaining(path.contains("hidden") ? "refused" : "no answer");
+    }
+    Sql absent =
+        sql("SELECT text FROM t", Map.of("t", "gone://" + folder + "/no.json"), SqlRows.TEXT);
+    expectFault(absent, "no.json");
+    SparkException lost = new SparkException("Job 3 cancelled because SparkContext was shut down");
+    assertThat(QueryRows.fault(lost)).isInstanceOf(IllegalStateException.class);
+    assertThat(
+            QueryRows.fault(new SparkException("[X] bad", new IOException("not a Parquet file"))))
+        .isInstanceOf(DataException.class)
+        .hasMessage("data.query: not a Parquet file");
   }
 
   @Test

@@ -8,6 +8,7 @@ import dev.kindling.worker.store.Json;
 import dev.kindling.worker.store.JsonException;
 import dev.kindling.worker.store.JsonLines;
 import dev.kindling.worker.store.JsonReader;
+import dev.kindling.worker.store.Outage;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.BufferedInputStream;
 import java.io.IOException;
@@ -35,6 +36,7 @@ final class InputLines {
    *     be
    * @return number of lines that were skipped
    * @throws DataException naming file and line of a bad one, or if the file cannot be read
+   * @throws java.io.UncheckedIOException if its store cannot be reached
    */
   static long read(
       InputFolder folder,
@@ -46,6 +48,9 @@ final class InputLines {
     try (InputStream in = new BufferedInputStream(new ForwardStream(folder.open(name)), 1 << 16)) {
       JsonLines.read(in, lines.file, JsonReader.Limits.FOREIGN, taker, lines::refused);
     } catch (IOException e) {
+      if (Outage.isBehind(e)) {
+        throw Outage.of(lines.file, e);
+      }
       throw new DataException(lines.file + ": cannot be read: " + e, e);
     }
     return lines.skipped;

@@ -10,6 +10,7 @@ import dev.kindling.worker.peft.PeftDirectory;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.store.FileHash;
 import dev.kindling.worker.store.InputFolder;
+import dev.kindling.worker.store.Outage;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
 import java.util.Map;
@@ -57,6 +58,7 @@ public final class PinnedInputs {
    * Checks the questions of an objective, on any rank.
    *
    * @throws DataException if they are others than those of the configuration, or cannot be read
+   * @throws java.io.UncheckedIOException if their store cannot be reached
    */
   public static void requireQuestions(TrainPlan plan) {
     questions(plan.optimizer(), plan);
@@ -73,6 +75,9 @@ public final class PinnedInputs {
     try {
       found = FileHash.of(new InputFolder(file.parent(), settings), file.name());
     } catch (IOException unreadable) {
+      if (Outage.isBehind(unreadable)) {
+        throw Outage.of(file.toString(), unreadable);
+      }
       throw new DataException(String.valueOf(unreadable.getMessage()), unreadable);
     }
     String expected = objective.sha256().orElse(found);

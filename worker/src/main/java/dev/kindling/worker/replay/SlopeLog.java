@@ -11,19 +11,25 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * All steps of a run. A later attempt begins at a checkpoint; what an earlier one did after it does
  * not count.
  *
- * @param header of the newest file
+ * @param headers of the files that steps were taken from, oldest first, at least one: each holds
+ *     for the steps behind its start, up to the start of the next
  * @param records by step, then by direction
  * @param bytes of all files
  */
-public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes) {
+public record SlopeLog(List<SlopeHeader> headers, List<SlopeRecord> records, long bytes) {
   public SlopeLog {
+    headers = List.copyOf(headers);
     records = List.copyOf(records);
+  }
+
+  /** Of the newest file. */
+  public SlopeHeader header() {
+    return headers.get(headers.size() - 1);
   }
 
   /**
@@ -60,7 +66,7 @@ public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes
   private static Optional<SlopeLog> read(Path place, boolean whole, Predicate<SlopeHeader> wanted)
       throws IOException {
     List<SlopeRecord> records = new ArrayList<>();
-    @Nullable SlopeHeader newest = null;
+    List<SlopeHeader> headers = new ArrayList<>();
     long bytes = 0;
     for (Path file : files(place)) {
       byte[] content = Files.readAllBytes(file);
@@ -82,15 +88,17 @@ public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes
       } else if (lastStep(records, header.start()) != header.start()) {
         // Another trajectory made the steps between.
         records.clear();
+        headers.clear();
       }
+      headers.removeIf(older -> older.start() >= header.start());
       records.addAll(records(content, header.bytes().length));
-      newest = header;
+      headers.add(header);
       bytes += content.length;
     }
-    if (newest == null) {
+    if (headers.isEmpty()) {
       return Optional.empty();
     }
-    SlopeLog log = new SlopeLog(newest, records, bytes);
+    SlopeLog log = new SlopeLog(headers, records, bytes);
     log.check(place);
     return Optional.of(log);
   }
@@ -164,8 +172,20 @@ public record SlopeLog(SlopeHeader header, List<SlopeRecord> records, long bytes
 
   /** The same log without later steps. */
   public SlopeLog upTo(long step) {
+    List<SlopeHeader> own = headers.stream().filter(header -> header.start() < step).toList();
     return new SlopeLog(
-        header, records.stream().filter(record -> record.step() <= step).toList(), bytes);
+        own.isEmpty() ? headers.subList(0, 1) : own,
+        records.stream().filter(record -> record.step() <= step).toList(),
+        bytes);
+  }
+
+  /** Headers that hold for steps behind this one, oldest first. */
+  public List<SlopeHeader> behind(long step) {
+    int first = 0;
+    while (first + 1 < headers.size() && headers.get(first + 1).start() <= step) {
+      first++;
+    }
+    return headers.subList(first, headers.size());
   }
 
   /** First step of the log, 0 if it is empty. */

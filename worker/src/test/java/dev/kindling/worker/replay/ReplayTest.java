@@ -186,10 +186,10 @@ class ReplayTest {
     SlopeLog log = log("part");
     List<SlopeRecord> records = log.records();
     assertThat(records).hasSize(12);
-    SlopeLog cut = new SlopeLog(log.header(), records.subList(0, 11), log.bytes());
+    SlopeLog cut = new SlopeLog(log.headers(), records.subList(0, 11), log.bytes());
     List<SlopeRecord> gap = new ArrayList<>(records.subList(0, 5));
     gap.addAll(records.subList(6, 12));
-    SlopeLog holed = new SlopeLog(log.header(), gap, log.bytes());
+    SlopeLog holed = new SlopeLog(log.headers(), gap, log.bytes());
     try (Backend backend = cpu();
         Replay replay = replay(log, backend)) {
       fill(replay, log);
@@ -274,7 +274,7 @@ class ReplayTest {
     SmallRun run = run("late", 6, 1);
     run.run(new ThreadLauncher(), StopSignal.NEVER);
     SlopeLog log = log("late");
-    SlopeLog late = new SlopeLog(log.header(), log.records().subList(2, 6), log.bytes());
+    SlopeLog late = new SlopeLog(log.headers(), log.records().subList(2, 6), log.bytes());
     try (Backend backend = cpu();
         Replay replay = replay(log, backend)) {
       fill(replay, log);

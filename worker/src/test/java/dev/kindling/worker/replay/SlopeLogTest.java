@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,6 +50,27 @@ class SlopeLogTest {
     assertThat(log.records().get(4)).isEqualTo(new SlopeRecord(5, 0, 0.5f, 1e-6f, false));
     assertThat(log.header().config()).isEqualTo("model: ä\n");
     assertThat(log.upTo(3).lastStep()).isEqualTo(3);
+  }
+
+  @Test
+  void eachHeaderHoldsUpToTheStartOfTheNext() throws IOException {
+    write("e0000000001-s0000.log", 0, 7, 0);
+    write("e0000000002-s0000.log", 4, 3, 0);
+    write("e0000000003-s0000.log", 4, 2, 0);
+    write("e0000000003-s0001.log", 6, 2, 0);
+    SlopeLog log = SlopeLog.read(folder);
+    assertThat(starts(log.headers())).containsExactly(0L, 4L, 6L);
+    assertThat(log.header().start()).isEqualTo(6);
+    assertThat(starts(log.upTo(6).headers())).containsExactly(0L, 4L);
+    assertThat(starts(log.upTo(0).headers())).containsExactly(0L);
+    assertThat(starts(log.behind(0))).containsExactly(0L, 4L, 6L);
+    assertThat(starts(log.behind(3))).containsExactly(0L, 4L, 6L);
+    assertThat(starts(log.behind(4))).containsExactly(4L, 6L);
+    assertThat(starts(log.behind(8))).containsExactly(6L);
+  }
+
+  private static List<Long> starts(List<SlopeHeader> headers) {
+    return headers.stream().map(SlopeHeader::start).toList();
   }
 
   /** With fewer ranks, or batches left out: its weights are where the run goes on from. */

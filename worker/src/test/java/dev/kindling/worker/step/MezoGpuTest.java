@@ -157,7 +157,7 @@ class MezoGpuTest {
       }
       SlopeHeader header =
           new SlopeHeader(0, StepRank.VOCABULARY, Optional.empty(), "0".repeat(64), "");
-      SlopeLog log = new SlopeLog(header, records, 0);
+      SlopeLog log = new SlopeLog(List.of(header), records, 0);
       List<int[]> cpu = replayed(step, log, StepRank.cpu());
       List<int[]> gpu = replayed(step, log, gpu(false));
       for (int i = 0; i < live.size(); i++) {

@@ -234,7 +234,7 @@ class ReplayTest {
           new SlopeRecord(record.step(), record.direction(), record.slope(), record.rate(), third));
       assertThat(record.slope()).isNotZero();
     }
-    SlopeLog skipping = new SlopeLog(log.header(), records, log.bytes());
+    SlopeLog skipping = new SlopeLog(log.headers(), records, log.bytes());
     try (Backend backend = cpu();
         Replay replay = replay(log, backend)) {
       fill(replay, log);

@@ -182,8 +182,7 @@ class ApolloInvariantsTest {
         boolean rows = shape[0] >= shape[1];
         try (MatrixBench bench =
                 new MatrixBench(apollo(4, granularity, 1.01, 0), shape[0], shape[1]);
-            MatrixBench twin =
-                new MatrixBench(apollo(4, granularity, 0, 0), shape[0], shape[1])) {
+            MatrixBench twin = new MatrixBench(apollo(4, granularity, 0, 0), shape[0], shape[1])) {
           for (int update = 1; update <= 6; update++) {
             float[] gradient = normal(random, shape[0] * shape[1], 1);
             for (int i = 0; i < gradient.length; i++) {

@@ -296,16 +296,21 @@ class UpdateRuleTest {
     assertThat(Muon.defaults())
         .isEqualTo(
             Map.of(
-                "momentum", 0.95,
-                "nesterov", true,
-                "steps", 5,
-                "scale", MuonScale.MATCH_RMS,
-                "weightDecay", 0.1,
-                "clipNorm", 1.0));
+                "momentum",
+                0.95,
+                "nesterov",
+                true,
+                "steps",
+                5,
+                "scale",
+                MuonScale.MATCH_RMS,
+                "weightDecay",
+                0.1,
+                "clipNorm",
+                1.0));
     assertThat(AdamMini.defaults())
         .isEqualTo(
-            Map.of(
-                "beta1", 0.9, "beta2", 0.95, "eps", 1e-8, "weightDecay", 0.1, "clipNorm", 1.0));
+            Map.of("beta1", 0.9, "beta2", 0.95, "eps", 1e-8, "weightDecay", 0.1, "clipNorm", 1.0));
     assertThat(Adafactor.defaults())
         .isEqualTo(
             Map.of(

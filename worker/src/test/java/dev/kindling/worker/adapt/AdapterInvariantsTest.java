@@ -66,7 +66,9 @@ class AdapterInvariantsTest {
 
   private static void assertSameBits(AdaptedRank found, AdaptedRank expected) {
     Map<String, float[]> own = found.params();
-    expected.params().forEach((name, values) -> assertThat(own.get(name)).as(name).isEqualTo(values));
+    expected
+        .params()
+        .forEach((name, values) -> assertThat(own.get(name)).as(name).isEqualTo(values));
   }
 
   /**

@@ -34,8 +34,7 @@ class MezoInvariantsTest {
 
   /** Of a model whose head is its table. */
   private static MezoStep tied(Mezo rule, int sequences) {
-    StepGraphs same =
-        StepRank.graphs(1, new Sgd(1, 0, false, 0, 0), sequences, 0, Sharding.none());
+    StepGraphs same = StepRank.graphs(1, new Sgd(1, 0, false, 0, 0), sequences, 0, Sharding.none());
     return new MezoStep(same.model(), new Full(), rule, same.shape(), 1, StepRank.SEED);
   }
 
@@ -133,7 +132,9 @@ class MezoInvariantsTest {
       StepOutcome outcome = rank.step(0, 8);
       assertThat((double) outcome.projected(0)).isCloseTo(slope, within(1e-4));
       Map<String, float[]> after = weights(rank);
-      assertThat(after).containsKey("model.embed_tokens.weight").doesNotContainKey("lm_head.weight");
+      assertThat(after)
+          .containsKey("model.embed_tokens.weight")
+          .doesNotContainKey("lm_head.weight");
       for (Param param : rank.program().params()) {
         float[] z = normals(param.name(), (int) param.shape().elements(), 1);
         for (int i = 0; i < z.length; i++) {

@@ -220,7 +220,8 @@ class PerturbCpuTest {
       }
       assertThat(moved / (double) n).as("share that moves").isBetween(0.005, 0.1);
     }
-    // The mean change along the update is the update; its error is some hundredths at 650,000 draws.
+    // The mean change along the update is the update; its error is some hundredths at 650,000
+    // draws.
     assertThat(product / square).as("seed %d", SEED).isCloseTo(1, within(0.1));
   }
 

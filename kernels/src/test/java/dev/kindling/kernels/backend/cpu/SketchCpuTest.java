@@ -54,8 +54,7 @@ class SketchCpuTest {
     Value second = matrix(b, "v", n, m, Role.STATE);
     Value scale = b.variable(new Variable("scale", ValueType.f32(1), Role.INPUT));
     List<Value> moments =
-        b.add(
-            new SketchMoments(0.9f, 0.999f, EPS, true, 1), sketch, squares, first, second, scale);
+        b.add(new SketchMoments(0.9f, 0.999f, EPS, true, 1), sketch, squares, first, second, scale);
     ScaledUpdate op = new ScaledUpdate(channels, true, 1, false, 0, 0);
     b.add(op, p, g, moments.get(2), moments.get(3), scale, b.step());
     held.putAll(CpuRun.run(b.build(), held, 1, MatmulKind.JAVA));

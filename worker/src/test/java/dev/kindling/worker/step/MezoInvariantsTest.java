@@ -192,7 +192,7 @@ class MezoInvariantsTest {
             assertThat((double) of(after, param)[i])
                 .as("%s %d, step %d, seed %d", param.name(), i, step, StepRank.SEED)
                 .isCloseTo(expected, within(error));
-            crossed += moves != Math.abs(of(after, param)[i]) <= bound ? 1 : 0;
+            crossed += moves != (Math.abs(of(after, param)[i]) <= bound) ? 1 : 0;
           }
         }
       }

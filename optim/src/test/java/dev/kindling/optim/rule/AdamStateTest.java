@@ -206,8 +206,7 @@ class AdamStateTest {
       for (int update = 1; update <= 100; update++) {
         float[] gradient = gradient(random, update);
         AdamStateReference stored =
-            AdamStateReference.started(
-                ApolloTest.doubles(bench.weights()), m.values(), v.values());
+            AdamStateReference.started(ApolloTest.doubles(bench.weights()), m.values(), v.values());
         AdamStateReference exact =
             AdamStateReference.after(rule, stored, half(gradient), update, lrFactor(update));
         bench.update(gradient, 0.5f, update, lrFactor(update));

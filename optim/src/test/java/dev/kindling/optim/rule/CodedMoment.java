@@ -27,8 +27,7 @@ final class CodedMoment {
 
   /** Share of the block's scale that each element's code stands for. */
   private double[] shares() {
-    return AdamStateReference.decoded(
-        bench.words(bench.variables().get(row)), numbers, count);
+    return AdamStateReference.decoded(bench.words(bench.variables().get(row)), numbers, count);
   }
 
   private double scale(int block) {

@@ -184,7 +184,10 @@ class AdapterTrainingTest {
         .flatMap(
             family ->
                 all.stream()
-                    .filter(a -> hasHead(family) || !(a.get()[0] instanceof Perp perp && perp.headRank() > 0))
+                    .filter(
+                        a ->
+                            hasHead(family)
+                                || !(a.get()[0] instanceof Perp perp && perp.headRank() > 0))
                     .map(a -> Arguments.of(family, a.get()[0], a.get()[1], a.get()[2])));
   }
 

@@ -67,10 +67,34 @@ class RecoveryTest {
         new Llama(
             WIDTH, 2, 8, kv, head, mlp, rows, context, false, 0.3, 1e4, Optional.empty(), 1e-5),
         new Qwen2(
-            WIDTH, 2, 8, kv, head, mlp, rows, context, true, 0.3, 1e4, Optional.empty(), 1e-5,
+            WIDTH,
+            2,
+            8,
+            kv,
+            head,
+            mlp,
+            rows,
+            context,
+            true,
+            0.3,
+            1e4,
+            Optional.empty(),
+            1e-5,
             none),
         new Qwen3(
-            WIDTH, 2, 8, kv, head, mlp, rows, context, false, 0.3, 1e4, Optional.empty(), 1e-5,
+            WIDTH,
+            2,
+            8,
+            kv,
+            head,
+            mlp,
+            rows,
+            context,
+            false,
+            0.3,
+            1e4,
+            Optional.empty(),
+            1e-5,
             none));
   }
 
@@ -193,8 +217,7 @@ class RecoveryTest {
   /** Of the larger model with the factors beside it, merged, and merged from the reference. */
   private static void recovered(
       ModelFamily large, Kept kept, AdaptedRank small, Map<String, double[]> reference) {
-    List<Param> factors =
-        small.program().params().stream().filter(RecoveryTest::isFactor).toList();
+    List<Param> factors = small.program().params().stream().filter(RecoveryTest::isFactor).toList();
     Recovery recovery = new Recovery(kept);
     FirstValues trained =
         recovery.values(
@@ -216,8 +239,7 @@ class RecoveryTest {
     float[] found = logits(large, lora, beside);
     float[] plain = logits(large, full, WEIGHTS);
     assertThat(distance(found, plain)).isGreaterThan(0.1);
-    assertThat(distance(found, logits(large, full, lora.merged(WEIGHTS, beside))))
-        .isLessThan(2e-5);
+    assertThat(distance(found, logits(large, full, lora.merged(WEIGHTS, beside)))).isLessThan(2e-5);
     assertThat(distance(found, logits(large, full, merged(large, reference)))).isLessThan(5e-3);
   }
 

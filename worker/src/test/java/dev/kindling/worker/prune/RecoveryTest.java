@@ -32,6 +32,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -55,7 +56,7 @@ class RecoveryTest {
         Initialization.fill(drawn, AdaptedRank.SEED, from, target);
       };
 
-  /** Eight heads, two to a key-value head, that share what they read with nothing else. */
+  /** Eight query heads, two to a key-value head; with biases; with norms of heads. */
   static List<ModelFamily> families() {
     Optional<Integer> none = Optional.empty();
     Optional<Integer> kv = Optional.of(4);
@@ -196,7 +197,8 @@ class RecoveryTest {
         for (Param param : held.program().params()) {
           if (isFactor(param)) {
             float[] found = places(kept, param).spread(small.read(param.name()));
-            close(param.name(), found, reference.trained().get(param.name()));
+            double[] expected = reference.trained().get(param.name());
+            close(param.name(), found, Objects.requireNonNull(expected));
           }
         }
         recovered(large, kept, small, reference.trained());

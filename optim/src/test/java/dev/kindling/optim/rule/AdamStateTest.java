@@ -7,11 +7,19 @@ import dev.kindling.kernels.graph.Demand;
 import dev.kindling.kernels.graph.Init;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.random.StochasticRounding;
+import dev.kindling.optim.rule.RoundingErrors.Sum;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** AdamW with little state beside AdamW: 100 updates of a matrix of 4,160 elements. */
+/**
+ * AdamW with little state beside AdamW, and each update beside fp64: 100 updates of a matrix that
+ * is large enough for codes of 8 bits.
+ */
 class AdamStateTest {
   private static final long SEED = Long.getLong("seed", 20260103L);
   private static final int ELEMENTS = 65 * 64;
@@ -91,6 +99,124 @@ class AdamStateTest {
         UpdateBench quantized = after(AdamState.INT8, 1)) {
       assertThat(narrow.parameters()).isEqualTo(exact.parameters());
       assertThat(quantized.parameters()).isEqualTo(exact.parameters());
+    }
+  }
+
+  /** Betas that fp32 holds, so that both sides have the same. */
+  private static AdamW rule(AdamState state, boolean master) {
+    return new AdamW(RATE, 1 - 0x1p-3, 1 - 0x1p-10, 1e-8, 0.1, 0, master, state);
+  }
+
+  private static double lrFactor(int update) {
+    return 1 - 0.005 * update;
+  }
+
+  /** A matrix of 4,221 elements: the last Philox block, word and block of codes are cut short. */
+  private static MatrixBench bench(AdamW rule, Random random) {
+    MatrixBench bench = new MatrixBench(rule, 67, 63);
+    float[] start = ApolloTest.normal(random, 67 * 63, 1);
+    for (int i = 0; i < start.length; i++) {
+      start[i] = StochasticRounding.nearest(start[i]);
+    }
+    bench.start(start);
+    return bench;
+  }
+
+  private static float[] gradient(Random random, int update) {
+    float[] gradient = ApolloTest.normal(random, 67 * 63, 0.1 * (1 + update % 5));
+    for (int i = 0; i < gradient.length; i++) {
+      gradient[i] = (float) ((0.03 + gradient[i]) * Math.pow(10, -(i / 256) % 4));
+    }
+    return gradient;
+  }
+
+  private static double[] half(float[] gradient) {
+    return Arrays.stream(ApolloTest.doubles(gradient)).map(g -> g / 2).toArray();
+  }
+
+  /** Of the weights fp32 leaves its own error where they have a master, else they are rounded. */
+  private static void weights(AdamW rule, AdamStateReference exact, float[] found, Sum bias) {
+    if (!rule.master()) {
+      bias.add(RoundingErrors.of(exact.theta(), exact.slack().theta(), found));
+      return;
+    }
+    for (int i = 0; i < found.length; i++) {
+      assertThat((double) found[i])
+          .as("weight %d", i)
+          .isCloseTo(exact.theta()[i], within(exact.slack().theta()[i]));
+    }
+  }
+
+  /** Each update begins at what the one before it stored. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void hundredUpdatesRoundTheMomentsOfDoublePrecisionFairlyToANeighbourInBf16(boolean master) {
+    AdamW rule = rule(AdamState.BF16, master);
+    Random random = new Random(SEED);
+    Sum ofWeights = new Sum();
+    Sum ofM = new Sum();
+    Sum ofV = new Sum();
+    Sum together = new Sum();
+    Sum inTurn = new Sum();
+    try (MatrixBench bench = bench(rule, random)) {
+      StateVariable m = bench.variables().get(0);
+      StateVariable v = bench.variables().get(1);
+      RoundingErrors last = null;
+      for (int update = 1; update <= 100; update++) {
+        float[] gradient = gradient(random, update);
+        AdamStateReference stored =
+            AdamStateReference.started(
+                ApolloTest.doubles(bench.weights()),
+                ApolloTest.doubles(bench.state(m)),
+                ApolloTest.doubles(bench.state(v)));
+        AdamStateReference exact =
+            AdamStateReference.after(rule, stored, half(gradient), update, lrFactor(update));
+        bench.update(gradient, 0.5f, update, lrFactor(update));
+        RoundingErrors now = RoundingErrors.of(exact.m(), exact.slack().m(), bench.state(m));
+        RoundingErrors ofBoth = RoundingErrors.of(exact.v(), exact.slack().v(), bench.state(v));
+        weights(rule, exact, bench.weights(), ofWeights);
+        ofM.add(now);
+        ofV.add(ofBoth);
+        together.add(now, ofBoth);
+        if (last != null) {
+          inTurn.add(now, last);
+        }
+        last = now;
+      }
+    }
+    ofM.assertNothing("bias of m");
+    ofV.assertNothing("bias of v");
+    together.assertNothing("m and v rounded by the same random numbers");
+    inTurn.assertNothing("two updates rounded by the same random numbers");
+    if (!master) {
+      ofWeights.assertNothing("bias of weights");
+    }
+  }
+
+  /** Each update begins at what the codes of the one before it stand for. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void hundredUpdatesStoreTheNearestCodesOfTheMomentsOfDoublePrecision(boolean master) {
+    AdamW rule = rule(AdamState.INT8, master);
+    Random random = new Random(SEED);
+    Sum ofWeights = new Sum();
+    try (MatrixBench bench = bench(rule, random)) {
+      CodedMoment m = new CodedMoment(bench, 0);
+      CodedMoment v = new CodedMoment(bench, 1);
+      for (int update = 1; update <= 100; update++) {
+        float[] gradient = gradient(random, update);
+        AdamStateReference stored =
+            AdamStateReference.started(ApolloTest.doubles(bench.weights()), m.values(), v.values());
+        AdamStateReference exact =
+            AdamStateReference.after(rule, stored, half(gradient), update, lrFactor(update));
+        bench.update(gradient, 0.5f, update, lrFactor(update));
+        weights(rule, exact, bench.weights(), ofWeights);
+        m.assertNearest(exact.m(), exact.slack().m());
+        v.assertNearest(exact.v(), exact.slack().v());
+      }
+    }
+    if (!master) {
+      ofWeights.assertNothing("bias of weights");
     }
   }
 }

@@ -16,6 +16,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -73,6 +74,14 @@ final class MatrixBench implements AutoCloseable {
 
   float[] state(StateVariable variable) {
     return memory.span(variable.name()).toFloats();
+  }
+
+  /** State that is no fp32 number. */
+  int[] words(StateVariable variable) {
+    Span span = memory.span(variable.name());
+    int[] words = new int[(int) (span.bytes() / Integer.BYTES)];
+    Arrays.setAll(words, span::getInt);
+    return words;
   }
 
   /** Bytes that the arena of states takes. */

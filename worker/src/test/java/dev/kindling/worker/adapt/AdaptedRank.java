@@ -36,11 +36,11 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /** One CPU rank with a tiny model, whose batch number n always holds the same tokens. */
-final class AdaptedRank implements AutoCloseable {
-  static final long SEED = Long.getLong("seed", 29L);
-  static final int TOKENS = 12;
-  static final int SEQUENCE = 6;
-  static final int VOCABULARY = 11;
+public final class AdaptedRank implements AutoCloseable {
+  public static final long SEED = Long.getLong("seed", 29L);
+  public static final int TOKENS = 12;
+  public static final int SEQUENCE = 6;
+  public static final int VOCABULARY = 11;
   static final StepShape SHAPE = new StepShape(TOKENS, SEQUENCE, false, 1);
   static final AdamW RULE = new AdamW(3e-3, 0.9, 0.95, 1e-8, 0.1, 0);
 
@@ -64,7 +64,8 @@ final class AdaptedRank implements AutoCloseable {
     this(new StepGraphs(model, projection, rule, SHAPE));
   }
 
-  AdaptedRank(ModelFamily model, Adapter adapter) {
+  /** With a model and an adapter at random values. */
+  public AdaptedRank(ModelFamily model, Adapter adapter) {
     this(model, adapter.projection(model, SEED), RULE);
     if (prunes(adapter)) {
       prune(model);
@@ -132,7 +133,8 @@ final class AdaptedRank implements AutoCloseable {
     return Optional.empty();
   }
 
-  static Lora lora(int rank, double alpha, double dropout, List<String> saved) {
+  /** Factors of all linear maps but the head, scaled by alpha / sqrt(rank). */
+  public static Lora lora(int rank, double alpha, double dropout, List<String> saved) {
     return new Lora(
         rank,
         alpha,
@@ -151,7 +153,8 @@ final class AdaptedRank implements AutoCloseable {
     return Dora.of(same);
   }
 
-  static MaskLora maskLora(int rank, double alpha, List<String> saved) {
+  /** The same behind the zeros of the weights. */
+  public static MaskLora maskLora(int rank, double alpha, List<String> saved) {
     List<String> all = List.of(Modules.ALL_LINEAR);
     return new MaskLora(rank, alpha, true, 0, all, List.of(), Map.of(), Map.of(), saved);
   }
@@ -180,7 +183,7 @@ final class AdaptedRank implements AutoCloseable {
     return adapter instanceof Dora ? Dora.of(packed) : packed;
   }
 
-  StepProgram program() {
+  public StepProgram program() {
     return program;
   }
 
@@ -198,7 +201,8 @@ final class AdaptedRank implements AutoCloseable {
     return Math.floorMod(((batch * 31 + i) * 0x9E3779B1) >>> 7, VOCABULARY);
   }
 
-  StepOutcome step(int batch) {
+  /** One update. */
+  public StepOutcome step(int batch) {
     write(batch);
     return program.finish(++updates, 1.0, false).copy();
   }
@@ -217,7 +221,7 @@ final class AdaptedRank implements AutoCloseable {
     return read("loss_sum")[0];
   }
 
-  float[] read(String variable) {
+  public float[] read(String variable) {
     program.memory().fetch(variable);
     return program.memory().span(variable).toFloats();
   }
@@ -228,7 +232,7 @@ final class AdaptedRank implements AutoCloseable {
     return packed == null ? read(name) : packed;
   }
 
-  void put(String variable, float[] values) {
+  public void put(String variable, float[] values) {
     Span span = program.memory().span(variable);
     for (int i = 0; i < values.length; i++) {
       span.putFloat(i, values[i]);

@@ -12,10 +12,13 @@ import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.TrainedColumns;
+import dev.kindling.worker.model.Weight;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -169,6 +172,9 @@ class AdapterTrainingTest {
             Arguments.of(AdaptedRank.lora(2, 3, 0, List.of()), 2, 3 / Math.sqrt(2)),
             Arguments.of(AdaptedRank.dora(2, 3, 0), 2, 3 / Math.sqrt(2)),
             Arguments.of(AdaptedRank.maskLora(2, 3, List.of()), 2, 3 / Math.sqrt(2)),
+            Arguments.of(AdaptedRank.perp(0, 0, 3), 0, 0.0),
+            Arguments.of(AdaptedRank.perp(2, 0, 3), 2, 3 / Math.sqrt(2)),
+            Arguments.of(AdaptedRank.perp(2, 2, 3), 2, 3 / Math.sqrt(2)),
             Arguments.of(AdaptedRank.paca(3, 6), 3, 2.0),
             Arguments.of(
                 AdaptedRank.nf4(AdaptedRank.lora(2, 3, 0, List.of())), 2, 3 / Math.sqrt(2)),
@@ -177,7 +183,17 @@ class AdapterTrainingTest {
     return families().stream()
         .flatMap(
             family ->
-                all.stream().map(a -> Arguments.of(family, a.get()[0], a.get()[1], a.get()[2])));
+                all.stream()
+                    .filter(
+                        a ->
+                            hasHead(family)
+                                || !(a.get()[0] instanceof Perp perp && perp.headRank() > 0))
+                    .map(a -> Arguments.of(family, a.get()[0], a.get()[1], a.get()[2])));
+  }
+
+  /** Whether the head is a matrix of its own. */
+  private static boolean hasHead(ModelFamily family) {
+    return Modules.of(family).maps().stream().anyMatch(map -> map.name().equals(Weight.HEAD));
   }
 
   @ParameterizedTest
@@ -186,6 +202,9 @@ class AdapterTrainingTest {
       ModelFamily model, Adapter adapter, int rank, double scale) {
     try (AdaptedRank adapted = new AdaptedRank(model, adapter);
         DenseReference reference = new DenseReference(model, adapter, rank, scale, adapted)) {
+      if (adapter instanceof Perp perp) {
+        assertThat(reference.trained().keySet()).isEqualTo(trainedBy(perp, model));
+      }
       for (int step = 0; step < 100; step++) {
         double expected = reference.step(step % 7);
         assertThat((double) adapted.step(step % 7).lossSum())
@@ -200,12 +219,41 @@ class AdapterTrainingTest {
                 double error = 0;
                 double size = 0;
                 for (int i = 0; i < expected.length; i++) {
+                  if (decidesNothing(name, i, expected.length)) {
+                    continue;
+                  }
                   error += Math.pow(found[i] - expected[i], 2);
                   size += expected[i] * expected[i];
                 }
                 assertThat(Math.sqrt(error / size)).as(name).isLessThan(2e-3);
               });
     }
+  }
+
+  /** PERP's words: biases, gains of norms, factors of maps and of the head. */
+  private static Set<String> trainedBy(Perp perp, ModelFamily model) {
+    Set<String> names = new HashSet<>();
+    for (Param param : model.parameters()) {
+      if (param.name().matches(".*(bias|(norm|ln_1|ln_2|ln_f)\\.weight)")) {
+        names.add(param.name());
+      }
+    }
+    for (Weight map : Modules.of(model).maps()) {
+      int rank = map.name().equals(Weight.HEAD) ? perp.headRank() : perp.rank();
+      if (rank > 0) {
+        names.add(map.name() + ".lora_A.weight");
+        names.add(map.name() + ".lora_B.weight");
+      }
+    }
+    return names;
+  }
+
+  /**
+   * The middle third of GPT-2's bias of queries, keys and values adds one number to all scores of a
+   * query: its gradient is zero but for rounding, which AdamW makes steps of the full rate.
+   */
+  private static boolean decidesNothing(String name, int i, int width) {
+    return name.endsWith("c_attn.bias") && i >= width / 3 && i < width / 3 * 2;
   }
 
   @Test

@@ -7,15 +7,17 @@ import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.Weight;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The same training without any adapter code: the model is trained in full, its weights are the
  * merged ones, gradients of the adapters follow from those of the whole matrices by the chain rule,
  * and AdamW is written out; all but the model's own gradients in fp64.
  */
-final class DenseReference implements AutoCloseable {
+public final class DenseReference implements AutoCloseable {
   private final AdaptedRank whole;
   private final Map<String, double[]> base = new HashMap<>();
   private final Map<String, double[]> trained = new LinkedHashMap<>();
@@ -25,26 +27,30 @@ final class DenseReference implements AutoCloseable {
   private final double scale;
   private final int rank;
   private final Map<String, Columns> columns = new HashMap<>();
+
+  /** Parameters of the model itself that are trained as they are. */
+  private final Set<String> own = new HashSet<>();
+
+  /** What has one dimension does not decay. */
+  private final Set<String> vectors = new HashSet<>();
+
   private int steps;
 
-  DenseReference(ModelFamily model, Adapter adapter, int rank, double scale, AdaptedRank start) {
+  /**
+   * @param adapter what start has; under a mask its factors leave the zeros of the start alone
+   * @param rank of all its factors
+   * @param scale of its branches
+   * @param start holds the first values of everything
+   */
+  public DenseReference(
+      ModelFamily model, Adapter adapter, int rank, double scale, AdaptedRank start) {
     this.whole = new AdaptedRank(model, new Full());
     this.adapter = adapter;
     this.rank = rank;
-    if (AdaptedRank.prunes(adapter)) {
-      whole.prune(model);
-    }
     this.scale = scale;
-    for (Weight weight : Modules.of(model).maps()) {
-      if (!weight.name().equals("lm_head")) {
-        weights.put(weight.name(), weight);
-        base.put(weight.name(), doubles(start.matrix(weight.matrix().name())));
-      }
-    }
     for (Param param : start.program().params()) {
       if (param.demand() instanceof dev.kindling.kernels.graph.Whole) {
-        trained.put(param.name(), doubles(start.read(param.name())));
-        moments.put(param.name(), new double[2 * (int) param.shape().elements()]);
+        train(param, doubles(start.read(param.name())));
       } else if (param.demand() instanceof Columns some) {
         columns.put(param.name(), some);
       }
@@ -52,9 +58,32 @@ final class DenseReference implements AutoCloseable {
     if (start.program().projection() instanceof PacaProjection paca) {
       paca.partial().forEach((name, part) -> columns.put(name, part.columns()));
     }
+    for (Weight weight : Modules.of(model).maps()) {
+      if (trained.containsKey(weight.name() + ".lora_A.weight")
+          || trained.containsKey(weight.name() + ".paca_delta")) {
+        weights.put(weight.name(), weight);
+        base.put(weight.name(), doubles(start.matrix(weight.matrix().name())));
+      }
+    }
+    for (Param param : whole.program().params()) {
+      if (trained.containsKey(param.name())) {
+        own.add(param.name());
+      } else {
+        whole.put(param.name(), start.matrix(param.name()));
+      }
+    }
   }
 
-  Map<String, double[]> trained() {
+  private void train(Param param, double[] start) {
+    trained.put(param.name(), start);
+    moments.put(param.name(), new double[2 * start.length]);
+    if (param.shape().rank() == 1) {
+      vectors.add(param.name());
+    }
+  }
+
+  /** What is trained, by name. */
+  public Map<String, double[]> trained() {
     return trained;
   }
 
@@ -64,8 +93,12 @@ final class DenseReference implements AutoCloseable {
     return wide;
   }
 
-  double step(int batch) {
+  /**
+   * @return the loss sum before the update
+   */
+  public double step(int batch) {
     weights.forEach((name, weight) -> whole.put(name + ".weight", merged(weight)));
+    own.forEach(name -> whole.put(name, floats(of(name))));
     double loss = whole.accumulate(batch);
     steps++;
     Map<String, double[]> gradients = new HashMap<>();
@@ -73,14 +106,17 @@ final class DenseReference implements AutoCloseable {
     trained.forEach(
         (name, value) -> {
           double[] gradient = gradients.get(name);
-          adamW(name, value, gradient == null ? own(name) : gradient);
+          adamW(name, value, gradient == null ? doubles(whole.read("grad/" + name)) : gradient);
         });
     return loss;
   }
 
-  /** A module that is trained whole. */
-  private double[] own(String name) {
-    throw new IllegalStateException(name);
+  private static float[] floats(double[] values) {
+    float[] narrow = new float[values.length];
+    for (int i = 0; i < narrow.length; i++) {
+      narrow[i] = (float) values[i];
+    }
+    return narrow;
   }
 
   private static int at(Weight weight, int out, int in) {
@@ -90,7 +126,11 @@ final class DenseReference implements AutoCloseable {
   }
 
   private double[] of(Weight weight, String suffix) {
-    return java.util.Objects.requireNonNull(trained.get(weight.name() + suffix));
+    return of(weight.name() + suffix);
+  }
+
+  private double[] of(String name) {
+    return java.util.Objects.requireNonNull(trained.get(name), name);
   }
 
   /** W + s B A, before any length. */
@@ -113,7 +153,7 @@ final class DenseReference implements AutoCloseable {
   /** Whether the branch may change this element. */
   private boolean kept(Weight weight, int out, int in) {
     double[] w = java.util.Objects.requireNonNull(base.get(weight.name()));
-    return !(adapter instanceof MaskLora) || w[at(weight, out, in)] != 0;
+    return !AdaptedRank.prunes(adapter) || w[at(weight, out, in)] != 0;
   }
 
   private double norm(Weight weight, double[] v, int out) {
@@ -204,7 +244,7 @@ final class DenseReference implements AutoCloseable {
     double lr = AdaptedRank.RULE.lr();
     double beta1 = AdaptedRank.RULE.beta1();
     double beta2 = AdaptedRank.RULE.beta2();
-    double decay = name.endsWith("vector") ? 0 : AdaptedRank.RULE.weightDecay();
+    double decay = vectors.contains(name) ? 0 : AdaptedRank.RULE.weightDecay();
     for (int i = 0; i < p.length; i++) {
       double g = gradient[i] / AdaptedRank.TOKENS;
       moment[2 * i] = beta1 * moment[2 * i] + (1 - beta1) * g;

@@ -4,15 +4,19 @@ import dev.kindling.worker.event.report.Markup;
 import dev.kindling.worker.event.report.MetricsLog;
 import dev.kindling.worker.event.report.Scale;
 import dev.kindling.worker.store.Json;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Function;
 
 /**
- * Loss over steps of every run as one SVG picture, in training or over the validation set. Written
- * by hand because Java's own drawing needs fonts, and a server that only trains has none; equal
- * metrics give equal bytes.
+ * Loss over steps as one SVG picture: of every run, in training or over the validation set, or of
+ * runs that differ in their seeds alone as their mean in a band from the smallest to the largest.
+ * Written by hand because Java's own drawing needs fonts, and a server that only trains has none;
+ * equal metrics give equal bytes.
  */
 final class Curves {
   private static final int WIDTH = 900;
@@ -31,30 +35,63 @@ final class Curves {
   private long minStep = Long.MAX_VALUE;
   private long maxStep = Long.MIN_VALUE;
 
-  private final String key;
   private final String label;
 
-  private Curves(String key, String label) {
-    this.key = key;
+  /** Losses of a step over the runs of one curve. */
+  record Point(double low, double mean, double high) {
+    static Point of(double loss) {
+      return new Point(loss, loss, loss);
+    }
+  }
+
+  private Curves(String label) {
     this.label = label;
   }
 
   /** The losses in training of runs by name, in their order. */
   static String training(Map<String, MetricsLog> runs) {
-    return new Curves("loss", "loss (nats per token)").draw(runs);
+    return new Curves("loss (nats per token)").draw(points(runs, MetricsLog::byStep, "loss"));
   }
 
   /** The losses over the validation set. */
   static String validation(Map<String, MetricsLog> runs) {
-    return new Curves("val_loss", "validation loss (nats per token)").draw(runs);
+    return new Curves("validation loss (nats per token)").draw(validations(runs));
   }
 
-  private SortedMap<Long, Json.Obj> lines(MetricsLog metrics) {
-    return key.equals("loss") ? metrics.byStep() : metrics.validation();
+  /** Validation losses of groups of runs by name. */
+  static String seeds(Map<String, SortedMap<Long, Point>> groups) {
+    return new Curves("validation loss (nats per token), mean over seeds and its range")
+        .draw(groups);
   }
 
-  private String draw(Map<String, MetricsLog> runs) {
-    runs.values().forEach(this::widen);
+  static Map<String, SortedMap<Long, Point>> validations(Map<String, MetricsLog> runs) {
+    return points(runs, MetricsLog::validation, "val_loss");
+  }
+
+  private static Map<String, SortedMap<Long, Point>> points(
+      Map<String, MetricsLog> runs,
+      Function<MetricsLog, SortedMap<Long, Json.Obj>> lines,
+      String key) {
+    Map<String, SortedMap<Long, Point>> curves = new LinkedHashMap<>();
+    runs.forEach(
+        (name, metrics) -> {
+          SortedMap<Long, Point> points = new TreeMap<>();
+          lines
+              .apply(metrics)
+              .forEach(
+                  (step, line) -> {
+                    double loss = MetricsLog.number(line, key);
+                    if (Double.isFinite(loss)) {
+                      points.put(step, Point.of(loss));
+                    }
+                  });
+          curves.put(name, points);
+        });
+    return curves;
+  }
+
+  private String draw(Map<String, SortedMap<Long, Point>> curves) {
+    curves.values().forEach(this::widen);
     StringBuilder out = new StringBuilder();
     out.append(
         String.format(
@@ -66,25 +103,21 @@ final class Curves {
     if (maxStep >= minStep) {
       axes(out);
       int index = 0;
-      for (Map.Entry<String, MetricsLog> run : runs.entrySet()) {
-        curve(out, run.getKey(), run.getValue(), index++);
+      for (Map.Entry<String, SortedMap<Long, Point>> each : curves.entrySet()) {
+        curve(out, each.getKey(), each.getValue(), index++);
       }
     }
     return out.append("</svg>\n").toString().replace("\r\n", "\n");
   }
 
-  private void widen(MetricsLog metrics) {
-    lines(metrics)
-        .forEach(
-            (step, line) -> {
-              double loss = MetricsLog.number(line, key);
-              if (Double.isFinite(loss)) {
-                minLoss = Math.min(minLoss, loss);
-                maxLoss = Math.max(maxLoss, loss);
-                minStep = Math.min(minStep, step);
-                maxStep = Math.max(maxStep, step);
-              }
-            });
+  private void widen(SortedMap<Long, Point> points) {
+    points.forEach(
+        (step, point) -> {
+          minLoss = Math.min(minLoss, point.low());
+          maxLoss = Math.max(maxLoss, point.high());
+          minStep = Math.min(minStep, step);
+          maxStep = Math.max(maxStep, step);
+        });
   }
 
   private double x(double step) {
@@ -133,14 +166,26 @@ final class Curves {
             label));
   }
 
-  private void curve(StringBuilder out, String name, MetricsLog metrics, int index) {
+  private void curve(StringBuilder out, String name, SortedMap<Long, Point> curve, int index) {
     String colour = COLOURS.get(index % COLOURS.size());
     StringBuilder points = new StringBuilder();
-    for (Map.Entry<Long, Json.Obj> line : lines(metrics).entrySet()) {
-      double loss = MetricsLog.number(line.getValue(), key);
-      if (Double.isFinite(loss)) {
-        points.append(String.format(Locale.ROOT, "%.2f,%.2f ", x(line.getKey()), y(loss)));
-      }
+    StringBuilder band = new StringBuilder();
+    StringBuilder back = new StringBuilder();
+    boolean wide = false;
+    for (Map.Entry<Long, Point> each : curve.entrySet()) {
+      Point point = each.getValue();
+      points.append(at(each.getKey(), point.mean()));
+      band.append(at(each.getKey(), point.high()));
+      back.insert(0, at(each.getKey(), point.low()));
+      wide |= point.low() < point.high();
+    }
+    if (wide) {
+      out.append(
+          String.format(
+              Locale.ROOT,
+              "<polygon fill=\"%s\" fill-opacity=\"0.2\" points=\"%s\"/>%n",
+              colour,
+              (band.toString() + back).trim()));
     }
     int row = TOP + 16 * index;
     out.append(
@@ -158,5 +203,9 @@ final class Curves {
             WIDTH - RIGHT + 38,
             row + 4,
             Markup.escaped(name)));
+  }
+
+  private String at(long step, double loss) {
+    return String.format(Locale.ROOT, "%.2f,%.2f ", x(step), y(loss));
   }
 }

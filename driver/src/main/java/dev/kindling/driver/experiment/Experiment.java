@@ -11,6 +11,7 @@ import dev.kindling.worker.loop.StopSignal;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.store.Json;
+import dev.kindling.worker.store.JsonReader;
 import dev.kindling.worker.store.LocalStorage;
 import dev.kindling.worker.store.OwnerLock;
 import dev.kindling.worker.store.Storage;
@@ -37,7 +38,9 @@ import java.util.concurrent.LinkedBlockingQueue;
 /**
  * Runs what is not finished, as many at a time as fit, and writes {@code table.csv}, {@code
  * table.md}, {@code costs.csv}, {@code costs.md}, {@code costs.svg} and {@code curves.svg}, and
- * {@code validation.svg} of runs that validate on their way.
+ * {@code validation.svg} of runs that validate on their way; {@code seeds.md} and {@code seeds.svg}
+ * where runs differ in their seeds alone. Runs may be added to an experiment, also to one that is
+ * finished.
  *
  * <p>Folder: {@code experiment.json} (what runs it holds), {@code runs/NAME} (run folders), {@code
  * results/NAME.json} (finished), {@code logs/NAME.log}. A kill at any moment costs at most the
@@ -127,12 +130,27 @@ public final class Experiment {
             .put("runs", Json.of(described))
             .build()
             .bytes();
-    if (!storage.commitExclusive("experiment.json", identity)
-        && !Arrays.equals(identity, storage.read("experiment.json", MAX_SMALL_FILE))) {
+    if (storage.commitExclusive("experiment.json", identity)) {
+      return;
+    }
+    byte[] held = storage.read("experiment.json", MAX_SMALL_FILE);
+    if (!Arrays.equals(identity, held)) {
+      requireMore(described, JsonReader.read(held, "experiment.json").asObject("the file"));
+      storage.replace("experiment.json", identity);
+    }
+  }
+
+  /** The configuration and all runs that the folder holds stay what they are. */
+  private void requireMore(List<Json> wanted, Json.Obj held) throws IOException {
+    List<String> runs = wanted.stream().map(Json::write).toList();
+    boolean grown =
+        held.text("config").equals(Files.readString(config, StandardCharsets.UTF_8))
+            && runs.containsAll(held.list("runs").stream().map(Json::write).toList());
+    if (!grown) {
       throw new PlanException(
           folder
               + " holds another experiment (its configuration or its runs differ); choose another"
-              + " folder");
+              + " folder, or leave what it holds and add runs");
     }
   }
 
@@ -254,6 +272,11 @@ public final class Experiment {
     if (curves.values().stream().anyMatch(metrics -> metrics.validation().size() > 1)) {
       byte[] picture = Curves.validation(curves).getBytes(StandardCharsets.UTF_8);
       storage.replace("validation.svg", picture);
+    }
+    SeedGroups seeds = new SeedGroups(rows);
+    if (!seeds.isEmpty()) {
+      storage.replace("seeds.md", seeds.markdown().getBytes(StandardCharsets.UTF_8));
+      storage.replace("seeds.svg", seeds.picture().getBytes(StandardCharsets.UTF_8));
     }
   }
 }

@@ -178,6 +178,24 @@ class ExperimentTest {
   }
 
   @Test
+  void runsMayBeAddedToAFinishedExperiment() throws Exception {
+    experiment("runs:\n  - {name: a, set: [seed=1]}\n").run(this::train, () -> StopRequest.NONE);
+    assertThat(folder.resolve("out/seeds.md")).doesNotExist();
+    started.clear();
+    String more = "runs:\n  - {name: b, set: [seed=2]}\n  - {name: a, set: [seed=1]}\n";
+    assertThat(experiment(more).run(this::train, () -> StopRequest.NONE)).isZero();
+    assertThat(started).containsExactly("train b");
+    assertThat(Files.readString(folder.resolve("out/table.md"))).contains("| b |", "| a |");
+    assertThat(Files.readString(folder.resolve("out/seeds.md")))
+        .contains("| b | 2 | 2 | 2.5000 | 0.0000 | 2.5000 | 2.5000 |");
+    assertThat(folder.resolve("out/seeds.svg")).content().contains("<polyline");
+    Experiment changed = experiment("runs:\n  - {name: a, set: [seed=3]}\n");
+    assertThatThrownBy(() -> changed.run(this::train, () -> StopRequest.NONE))
+        .isInstanceOf(PlanException.class)
+        .hasMessageContaining("add runs");
+  }
+
+  @Test
   void anotherExperimentInTheFolderIsRefused() throws Exception {
     experiment(GRID).run(this::train, () -> StopRequest.NONE);
     Experiment other = experiment("grid: {seed: [3]}\n");

@@ -7,7 +7,7 @@
 #           packed with prepared data: train (the recipes of one GPU), ranks (two GPUs under Spark), sharding (mesh.zero 0 to
 #           3 on two GPUs), mezo-link (zeroth-order steps of an 8B model on one GPU and on two over 1 Mbit/s), collectives (two GPUs
 #           against the CPU, a kill, a hang, speed), kills (kill -9 of executors), checkpoints (what one every ten steps costs),
-#           experiment (whole experiments over the pinned corpus, one run a GPU), qapollo (a 7B shape in 11.0e9 bytes of the GPU),
+#           experiment (whole experiments over the pinned corpus, one run a GPU), apollo, qapollo (a 7B shape in 11.0e9 bytes of the GPU),
 #           javadoc (docs/javadoc.md and docs/prune.md: a small model pre-trained, half of it pruned and healed, and tuned by several methods)
 # Environment:
 #           mezo (zeroth-order steps of a 30B model with its weights on the GPU and on the host) needs no prepared data
@@ -29,6 +29,7 @@
 #   JAVADOC parts of the stage javadoc, in this order; default pretrain prune pruned merge methods. KIT holds corpus.tar.xz (see above) and
 #           javadoc-pairs.tar.xz (javadoc/{train,validation,questions}.jsonl of JavadocPairs.java); called again it goes on. OUT gets
 #           javadoc.tar.xz (tables, pictures, metrics) and the base model as javadoc-base.tar.xz.0, .1: cat them together
+#   APOLLO  parts of the stage apollo (the study of cluster-configs/apollo: rates, seeds of the best, a pruned model); default tune seeds pruned
 #   QAPOLLO learning rates of the stage qapollo; default 0.01. It wants the corpus as the stage experiment does
 #   WORK    folder of the stages experiment, qapollo and javadoc; default /dev/shm/kindling-experiments
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
@@ -225,6 +226,32 @@ experiment() { # experiment FILE: a whole experiment, its tables, pictures and m
   cd - >/dev/null || return 1
 }
 
+apollo() { # apollo PART: one part of the study of cluster-configs/apollo
+  local name work=${WORK:-/dev/shm/kindling-experiments}
+  case $1 in
+    tune) experiment apollo/tune.yaml ;;
+    seeds)
+      corpus && python3 "$kit/best_seeds.py" "$work/cluster-configs/apollo/tune.yaml" "$work/runs/apollo-tune" 2 3 &&
+        cp "$work/cluster-configs/apollo/tune.yaml" "$kit/recipes/apollo/" && experiment apollo/tune.yaml && cat "$work/runs/apollo-tune/seeds.md"
+      ;;
+    pruned)
+      cd "$work" || return 1
+      name=$(python3 "$kit/small_model.py" best runs/apollo-tune adamw-) || return 1
+      [ -d runs/apollo-base ] || JAVA_HOME=$jre attempt apollo-base "$kit/kindling/bin/kindling" export "runs/apollo-tune/runs/$name" --to runs/apollo-base --dtype float32 || return 1
+      [ -d runs/apollo-50 ] || JAVA_HOME=$jre attempt apollo-prune "$kit/kindling/bin/kindling" prune runs/apollo-base --to runs/apollo-50 --sparsity 0.5 || return 1
+      cd - >/dev/null || return 1
+      experiment apollo/pruned.yaml
+      cd "$work" || return 1
+      attempt apollo-pruned-results python3 "$kit/small_model.py" runs apollo.pruned runs/apollo-pruned
+      name=$(python3 "$kit/small_model.py" best runs/apollo-pruned perp-) && rm -rf runs/apollo-merged &&
+        JAVA_HOME=$jre attempt apollo-merge "$kit/kindling/bin/kindling" export "runs/apollo-pruned/runs/$name" --to runs/apollo-merged --merge &&
+        attempt apollo-zeros python3 "$kit/small_model.py" zeros runs/apollo-50 runs/apollo-merged
+      cd - >/dev/null || return 1
+      ;;
+    *) echo "run: unknown part $1 of apollo" >&2 && return 1 ;;
+  esac
+}
+
 qapollo() { # qapollo LR: 300 steps of a 7B shape beside a ballast that leaves 11.0e9 bytes; killed when the last is validated, since a save is 27 GB
   local lr=$1 work=${WORK:-/dev/shm/kindling-experiments} ballast pid start=$SECONDS
   corpus || return 1
@@ -381,6 +408,11 @@ for stage in $stages; do
     experiment)
       for file in ${EXPERIMENTS:-apollo/tune.yaml}; do
         experiment "$file"
+      done
+      ;;
+    apollo)
+      for part in ${APOLLO:-tune seeds pruned}; do
+        apollo "$part" || failed=$((failed + 1))
       done
       ;;
     qapollo)

@@ -470,7 +470,7 @@ for stage in $stages; do
       ;;
     update) bench update gpu-update llama1b ;;
     adapters)
-      for row in ${ADAPTERS:-8b:4:lora:8:bf16:none 8b:4:lora:8:bf16:none:0.5 8b:4:paca:16:bf16:none 8b:4:lora:8:bf16:blocks 8b:4:paca:16:bf16:blocks \
+      for row in ${ADAPTERS:-8b:4:lora:8:bf16:none 8b:4:paca:16:bf16:none 8b:4:lora:8:bf16:blocks 8b:4:paca:16:bf16:blocks \
         8b:4:lora:8:nf4:blocks 70b:1:paca:64:nf4:blocks 8b:4:lora:8:bf16:none:0.5}; do
         IFS=: read -r name micro adapter rank base recompute pruned <<<"$row"
         bench "adapters-${row//:/-}" gpu-adapters "$name" "$micro" 1024 --adapter "$adapter" --rank "$rank" --base "$base" \

@@ -9,6 +9,7 @@ import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.data.DataException;
 import dev.kindling.worker.launch.AttemptFailedException;
 import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.store.OutageException;
 import java.io.PrintWriter;
 import java.util.List;
 
@@ -33,7 +34,8 @@ public final class ExitCodes {
           new Known(InputException.class, FailureKind.DATA),
           new Known(CheckpointException.class, FailureKind.CHECKPOINT),
           new Known(DeviceException.class, FailureKind.DEVICE),
-          new Known(CollectiveException.class, FailureKind.COMMUNICATION));
+          new Known(CollectiveException.class, FailureKind.COMMUNICATION),
+          new Known(OutageException.class, FailureKind.COMMUNICATION));
 
   private ExitCodes() {}
 

@@ -18,6 +18,7 @@ import dev.kindling.worker.data.TokenizerSpec;
 import dev.kindling.worker.data.WorkPool;
 import dev.kindling.worker.store.BuildFolder;
 import dev.kindling.worker.store.Outage;
+import dev.kindling.worker.store.OutageException;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -45,6 +46,9 @@ import org.apache.spark.sql.SparkSession;
  * a task's documents end.
  */
 public final class QueryRows {
+  /** In the message of a job whose executors went away, or that was told to stop. */
+  private static final List<String> LOST = List.of("ExecutorLost", "FetchFailed", "cancelled");
+
   private static final String LINES = "lines";
   private static final String HASH = "hash";
 
@@ -146,15 +150,15 @@ public final class QueryRows {
    */
   static RuntimeException fault(Exception e) {
     Throwable root = root(e);
-    boolean lost =
-        root instanceof SparkException && String.valueOf(root.getMessage()).startsWith("Job ");
+    String message = String.valueOf(root.getMessage());
+    boolean lost = root instanceof SparkException && LOST.stream().anyMatch(message::contains);
     if (!lost && !Outage.isBehind(e)) {
       return new DataException("data.query: " + first(e), e);
     }
     if (root instanceof InterruptedException) {
       Thread.currentThread().interrupt();
     }
-    return new IllegalStateException("data.query: the Spark job failed: " + first(e), e);
+    return new OutageException("data.query: the Spark job failed: " + first(e), e);
   }
 
   private static Throwable root(Throwable e) {

@@ -76,7 +76,7 @@ final class CostBars {
 
   private static void bars(StringBuilder out, int left, Column column) {
     text(out, left, -1, "start", column.head());
-    Scale scale = Scale.covering(0, Math.max(column.largest(), Double.MIN_NORMAL));
+    Scale scale = Scale.fromZero(column.largest());
     for (int i = 0; i < column.values().length; i++) {
       double value = column.values()[i];
       if (Double.isFinite(value)) {

@@ -17,6 +17,7 @@ import dev.kindling.worker.data.Text;
 import dev.kindling.worker.data.TokenShards;
 import dev.kindling.worker.data.TooLong;
 import dev.kindling.worker.data.WorkPool;
+import dev.kindling.worker.store.OutageException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -144,7 +145,7 @@ class QueryRowsTest {
       Sql sql = sql("SELECT text FROM t", Map.of("t", path), SqlRows.TEXT);
       assertThatThrownBy(() -> prepare(sql, "root"))
           .as(path)
-          .isInstanceOf(IllegalStateException.class)
+          .isInstanceOf(OutageException.class)
           .hasMessageStartingWith("data.query: the Spark job failed: ")
           .hasMessageContaining(path.contains("hidden") ? "refused" : "no answer");
     }
@@ -152,7 +153,17 @@ class QueryRowsTest {
         sql("SELECT text FROM t", Map.of("t", "gone://" + folder + "/no.json"), SqlRows.TEXT);
     expectFault(absent, "no.json");
     SparkException lost = new SparkException("Job 3 cancelled because SparkContext was shut down");
-    assertThat(QueryRows.fault(lost)).isInstanceOf(IllegalStateException.class);
+    assertThat(QueryRows.fault(lost)).isInstanceOf(OutageException.class);
+    SparkException aborted =
+        new SparkException(
+            "Job aborted due to stage failure: Task 0 in stage 1.0 failed 4 times, most recent"
+                + " failure: Lost task 0.3 in stage 1.0: ExecutorLostFailure (executor 1 exited)");
+    assertThat(QueryRows.fault(aborted)).isInstanceOf(OutageException.class);
+    assertThat(
+            QueryRows.fault(
+                new SparkException(
+                    "Job aborted due to stage failure: Total size of results is bigger")))
+        .isInstanceOf(DataException.class);
     assertThat(
             QueryRows.fault(new SparkException("[X] bad", new IOException("not a Parquet file"))))
         .isInstanceOf(DataException.class)

@@ -1,18 +1,22 @@
 package dev.kindling.driver.store;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kindling.configs.yaml.ConfigDocument;
+import dev.kindling.driver.cli.ExitCodes;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.Tokenizer;
 import dev.kindling.worker.evaluate.EncodedQuestion;
+import dev.kindling.worker.launch.FailureKind;
+import dev.kindling.worker.launch.RankFailure;
 import dev.kindling.worker.plan.PlanReader;
 import dev.kindling.worker.plan.TrainPlan;
 import dev.kindling.worker.pretrained.PinnedInputs;
 import dev.kindling.worker.store.InputFolder;
+import dev.kindling.worker.store.OutageException;
 import dev.kindling.worker.store.StorageLocation;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -43,13 +47,18 @@ class UnreachableQuestionsTest {
     TrainPlan plan =
         PlanReader.read(ConfigDocument.parse(config, "run.yaml"), List.of()).value().absolute();
     assertThatThrownBy(() -> PinnedInputs.requireQuestions(plan))
-        .isInstanceOf(UncheckedIOException.class)
+        .isInstanceOf(OutageException.class)
         .hasMessageContaining("q.jsonl: cannot be reached: ")
-        .hasMessageContaining("no answer");
+        .hasMessageContaining("no answer")
+        .satisfies(
+            outage -> {
+              assertThat(ExitCodes.of(outage)).isEqualTo(FailureKind.COMMUNICATION.exitCode());
+              assertThat(RankFailure.of(0, outage).kind().retryable()).isTrue();
+            });
     InputFolder place = new InputFolder(StorageLocation.of("gone:" + folder), plan.spark().conf());
     try (Tokenizer tokenizer = Tokenizer.open(new Bytes())) {
       assertThatThrownBy(() -> EncodedQuestion.read(place, "q.jsonl", tokenizer, 32))
-          .isInstanceOf(UncheckedIOException.class)
+          .isInstanceOf(OutageException.class)
           .hasMessageContaining("q.jsonl: cannot be reached: ");
     }
   }

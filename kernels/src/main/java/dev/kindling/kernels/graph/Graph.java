@@ -68,9 +68,12 @@ public record Graph(
         .toList();
   }
 
-  /** Ids of values in the memory of variables that a device with a narrow precision narrows. */
+  /**
+   * Ids of values that a device with a narrow precision narrows: in the memory of variables, and
+   * {@link PassingGradients}.
+   */
   public Set<Integer> narrowable() {
-    Set<Integer> narrow = new HashSet<>();
+    Set<Integer> narrow = new HashSet<>(PassingGradients.of(this));
     contents.forEach(
         (value, variable) -> {
           if (variable.role().mayBeNarrow()) {

@@ -120,6 +120,18 @@ public final class SafetensorsFile implements Closeable {
     }
     int size = entry.dtype().bytes();
     long end = (from + target.bytes() / Float.BYTES) * size;
+    if (from < 0 || end > entry.bytes()) {
+      throw new CheckpointException(
+          header.file()
+              + ": tensor "
+              + tensor
+              + ": expected a run inside its "
+              + entry.bytes() / size
+              + " elements, found "
+              + target.bytes() / Float.BYTES
+              + " from "
+              + from);
+    }
     ByteBuffer out = target.buffer();
     ByteBuffer piece = ByteBuffer.allocate(COPY_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (long at = from * size; at < end; at += COPY_BYTES) {

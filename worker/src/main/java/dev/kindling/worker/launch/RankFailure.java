@@ -7,6 +7,7 @@ import dev.kindling.kernels.backend.InputException;
 import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.worker.checkpoint.CheckpointException;
 import dev.kindling.worker.data.DataException;
+import dev.kindling.worker.store.OutageException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.Comparator;
@@ -50,7 +51,7 @@ public record RankFailure(FailureKind kind, int rank, String message, String tra
     if (failure instanceof DeviceException) {
       return FailureKind.DEVICE;
     }
-    return failure instanceof CollectiveException
+    return failure instanceof CollectiveException || failure instanceof OutageException
         ? FailureKind.COMMUNICATION
         : FailureKind.UNEXPECTED;
   }

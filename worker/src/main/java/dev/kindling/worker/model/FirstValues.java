@@ -21,16 +21,7 @@ public interface FirstValues {
    * @throws PlanException naming a parameter that no span can hold
    */
   default Span whole(Param param) {
-    long bytes = param.type().bytes();
-    if (bytes >= Span.BYTES_LIMIT) {
-      throw new PlanException(
-          param.name()
-              + ": expected less than 2 GiB in fp32, to be read as a whole, found "
-              + bytes
-              + " bytes "
-              + param.shape());
-    }
-    Span whole = Span.allocate(bytes);
+    Span whole = allocate(param);
     try {
       fill(param, 0, whole);
       return whole;
@@ -38,5 +29,23 @@ public interface FirstValues {
       whole.close();
       throw failure;
     }
+  }
+
+  /**
+   * Memory for a parameter as a whole.
+   *
+   * @throws PlanException if it has 2 GiB or more in fp32
+   */
+  static Span allocate(Param param) {
+    long bytes = param.type().bytes();
+    if (bytes >= Span.BYTES_LIMIT) {
+      throw new PlanException(
+          param.name()
+              + ": expected less than 2 GiB in fp32, to be held as a whole, found "
+              + bytes
+              + " bytes "
+              + param.shape());
+    }
+    return Span.allocate(bytes);
   }
 }

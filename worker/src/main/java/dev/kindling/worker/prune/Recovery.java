@@ -87,7 +87,7 @@ public final class Recovery {
         return;
       }
       try (Span values = trained.whole(small);
-          Span whole = Span.allocate(param.type().bytes())) {
+          Span whole = FirstValues.allocate(param)) {
         scatter(small, values, param, whole);
         for (long i = 0; i < target.bytes() / Float.BYTES; i++) {
           target.putFloat(i, whole.getFloat(from + i));

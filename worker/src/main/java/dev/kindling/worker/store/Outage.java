@@ -1,8 +1,6 @@
 package dev.kindling.worker.store;
 
-import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.io.UncheckedIOException;
 import java.net.SocketException;
 import java.net.UnknownHostException;
 import java.nio.channels.ClosedByInterruptException;
@@ -36,8 +34,7 @@ public final class Outage {
    *
    * @param what could not be reached
    */
-  public static UncheckedIOException of(String what, Exception failure) {
-    return new UncheckedIOException(
-        what + ": cannot be reached: " + failure, new IOException(failure));
+  public static OutageException of(String what, Exception failure) {
+    return new OutageException(what + ": cannot be reached: " + failure, failure);
   }
 }

@@ -133,7 +133,7 @@ class CudaQuantizedApolloTest {
   @Test
   void updatesDuringBackwardFollowThoseBehindIt() {
     UpdateRule rule = mini(WeightStorage.FP32);
-    try (DeviceRank behind = onGpu(graphs(rule, GradientLife.SUMS));
+    try (DeviceRank behind = onGpu(graphs(rule, GradientLife.NARROW_SUMS));
         DeviceRank during = onGpu(graphs(rule, GradientLife.PASSING))) {
       assertThat(worst(during.train(STEPS), behind.train(STEPS))).isLessThan(1e-3);
     }

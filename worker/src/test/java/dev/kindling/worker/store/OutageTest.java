@@ -6,7 +6,6 @@ import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
 import java.net.SocketTimeoutException;
@@ -35,7 +34,7 @@ class OutageTest {
     }
     ConnectException refused = new ConnectException("refused");
     assertThat(Outage.of("s3a://b/q", refused))
-        .isInstanceOf(UncheckedIOException.class)
+        .isInstanceOf(OutageException.class)
         .hasMessage("s3a://b/q: cannot be reached: java.net.ConnectException: refused")
         .hasRootCause(refused);
   }

@@ -3,29 +3,14 @@ package dev.kindling.kernels.backend.cuda.layout;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.Node;
+import dev.kindling.kernels.graph.PassingGradients;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
-import dev.kindling.kernels.graph.op.Adafactor;
-import dev.kindling.kernels.graph.op.AdamMini;
-import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.AllGather;
-import dev.kindling.kernels.graph.op.AllReduce;
-import dev.kindling.kernels.graph.op.FactoredMoments;
-import dev.kindling.kernels.graph.op.FactoredRms;
-import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.Linear;
-import dev.kindling.kernels.graph.op.LinearWeightGradient;
-import dev.kindling.kernels.graph.op.Lion;
-import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Op;
 import dev.kindling.kernels.graph.op.Perturb;
-import dev.kindling.kernels.graph.op.Project;
-import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.ReduceScatter;
-import dev.kindling.kernels.graph.op.ScaledUpdate;
-import dev.kindling.kernels.graph.op.Sgd;
-import dev.kindling.kernels.graph.op.Sketch;
-import dev.kindling.kernels.graph.op.Subspace;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -34,25 +19,6 @@ import java.util.Set;
 
 /** Which type each value is stored in. */
 final class Elements {
-  /** What takes the gradient of a matrix as narrow as a FRESH_GRADIENT variable holds it. */
-  private static final Set<Class<? extends Op>> GRADIENT_READERS =
-      Set.of(
-          Adafactor.class,
-          AdamMini.class,
-          AdamW.class,
-          AllReduce.class,
-          FactoredMoments.class,
-          FactoredRms.class,
-          GlobalNorm.class,
-          Lion.class,
-          Momentum.class,
-          Project.class,
-          QuantizedAdamW.class,
-          ScaledUpdate.class,
-          Sgd.class,
-          Sketch.class,
-          Subspace.class);
-
   private Elements() {}
 
   /** Value id to element type, for every value that the graph reads or writes. */
@@ -67,7 +33,7 @@ final class Elements {
                 elements.put(value, Element.BF16);
               }
             });
-    Set<Integer> passing = narrow ? passingGradients(graph) : Set.of();
+    Set<Integer> passing = narrow ? PassingGradients.of(graph) : Set.of();
     for (Node node : graph.nodes()) {
       node.inputs().forEach(input -> elements.putIfAbsent(input.id(), wide(input)));
       for (int i = 0; i < node.outputs().size(); i++) {
@@ -81,25 +47,6 @@ final class Elements {
       biases(graph, elements);
     }
     return elements;
-  }
-
-  /**
-   * Gradients of matrices that one product completes and that updates alone read: as narrow as they
-   * would be in a variable. A sum of several stays wide.
-   */
-  private static Set<Integer> passingGradients(Graph graph) {
-    Set<Integer> passing = new HashSet<>();
-    for (Node node : graph.nodes()) {
-      if (node.op() instanceof LinearWeightGradient gradient && !gradient.inPlace()) {
-        passing.add(node.output(0).id());
-      }
-    }
-    for (Node node : graph.nodes()) {
-      if (!GRADIENT_READERS.contains(node.op().getClass())) {
-        node.inputs().forEach(input -> passing.remove(input.id()));
-      }
-    }
-    return passing;
   }
 
   /** A bias that a node wrote is as narrow as the copy of a parameter that a product would read. */

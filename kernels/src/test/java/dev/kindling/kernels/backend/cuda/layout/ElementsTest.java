@@ -2,11 +2,13 @@ package dev.kindling.kernels.backend.cuda.layout;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.AllReduce;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
@@ -46,6 +48,20 @@ class ElementsTest {
     builder.add(new GlobalNorm(false), both);
     assertThat(of(first, Precision.BF16)).isEqualTo(Element.F32);
     assertThat(of(both, Precision.BF16)).isEqualTo(Element.F32);
+  }
+
+  @Test
+  void theSumOverRanksIsAsNarrowUnlessSomethingElseReadsIt() {
+    Value gradient = product(x, dy);
+    Value sum = builder.add(new AllReduce(Axis.DATA), gradient).get(0);
+    builder.add(new GlobalNorm(false), sum);
+    assertThat(of(gradient, Precision.BF16)).isEqualTo(Element.BF16);
+    assertThat(of(sum, Precision.BF16)).isEqualTo(Element.BF16);
+    assertThat(builder.build().narrowable()).contains(gradient.id(), sum.id());
+    builder.add(new Copy(), sum, input("kept", 32, 16));
+    assertThat(of(gradient, Precision.BF16)).isEqualTo(Element.F32);
+    assertThat(of(sum, Precision.BF16)).isEqualTo(Element.F32);
+    assertThat(builder.build().narrowable()).doesNotContain(gradient.id(), sum.id());
   }
 
   @Test

@@ -8,6 +8,7 @@ import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.worker.model.ModelFamily;
+import dev.kindling.worker.shard.Held;
 import dev.kindling.worker.step.MemorySaving;
 import dev.kindling.worker.step.StepGraphs;
 import dev.kindling.worker.step.StepOutcome;
@@ -153,6 +154,10 @@ class AdapterInvariantsTest {
         assertThat(found.gradNorm())
             .as("seed %d", AdaptedRank.SEED)
             .isCloseTo(expected.gradNorm(), within(1e-4f * expected.gradNorm()));
+      }
+      for (Held held : alone.program().trainedWeights()) {
+        float[] first = world.get(0).read(held.name());
+        assertThat(world.get(1).read(held.name())).as(held.name()).isEqualTo(first);
       }
     } finally {
       threads.shutdownNow();

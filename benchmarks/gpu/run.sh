@@ -263,7 +263,7 @@ qapollo() { # qapollo LR: 300 steps of a 7B shape beside a ballast that leaves 1
   while kill -0 "$ballast" 2>/dev/null && ! grep -q 'gpu-ballast.left' "$out/ballast-$lr.log"; do sleep 0.5; done
   grep -a '^RESULT ' "$out/ballast-$lr.log" | tee -a "$out/results.txt"
   cd "$work" || return 1
-  JAVA_HOME=$jre setsid "$kit/kindling/bin/kindling" train cluster-configs/llama-7b-qapollo.yaml --set log.every_steps=1 \
+  JAVA_HOME=$jre setsid "$kit/kindling/bin/kindling" train cluster-configs/apollo/llama-7b-qapollo.yaml --set log.every_steps=1 \
     --set "optimizer.lr=$lr" ${SETTINGS:-} --run-dir "$work/qapollo" --progress plain >"$out/qapollo-$lr.log" 2>&1 &
   pid=$!
   while kill -0 "$pid" 2>/dev/null && [ $((SECONDS - start)) -lt "${LIMIT:-540}" ] &&

@@ -30,7 +30,7 @@ class RecipesTest {
         .extracting(f -> String.valueOf(f.getFileName()))
         .contains("quickstart.yaml", "tiny.yaml", "gpt2-small-cpu.yaml")
         .contains("gpt2-124m.yaml", "gpt2-124m-2gpu.yaml", "llama-130m.yaml")
-        .contains("llama-350m.yaml", "llama-1b.yaml", "llama-7b-qapollo.yaml");
+        .contains("llama-350m.yaml", "llama-1b.yaml");
   }
 
   @ParameterizedTest

@@ -15,7 +15,8 @@ import java.util.Map;
  * By those, directions that the inner steps exhaust within a round diverge, and {@link #warnings}
  * says so.
  *
- * @param delay rounds, 0 or 1; with 0, a penalty of 1 and no clip it is what the published code does
+ * @param delay rounds, 0 or 1; with 0, a penalty of 1 and no clip it is what the published code
+ *     does
  * @param penalty what divides D
  * @param lambda the number of {@link Penalty#CONSTANT}, 1 or more; 1 for the others
  * @param clip bound on each element of the momentum, 0 for none

@@ -7,8 +7,7 @@ import java.util.List;
  * displacement, the weights at the start of the round less those at its end; what arrives is the
  * mean of all of them.
  */
-public sealed interface OuterMethod
-    permits Co2, Corrected, DiLoCo, EagerDiLoCo, LocalSgd, SlowMo {
+public sealed interface OuterMethod permits Co2, Corrected, DiLoCo, EagerDiLoCo, LocalSgd, SlowMo {
   /** Inner steps of a round, 1 or more. */
   int steps();
 

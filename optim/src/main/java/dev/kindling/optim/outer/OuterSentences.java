@@ -70,7 +70,7 @@ public final class OuterSentences {
   }
 
   public static String payload(Param p) {
-    return PAYLOAD + p.name();
+    return PAYLOAD + "param/" + p.name();
   }
 
   public static String kept(Param p) {
@@ -166,8 +166,7 @@ public final class OuterSentences {
   private List<Value> gains(GraphBuilder b) {
     List<Value> gains = new ArrayList<>();
     switch (step.penalty()) {
-      case CONSTANT ->
-          gains.add(b.variable(new Variable(GAIN, ValueType.f32(1), Role.INPUT)));
+      case CONSTANT -> gains.add(b.variable(new Variable(GAIN, ValueType.f32(1), Role.INPUT)));
       case RATIO_NORM -> gains.add(gap(b, "", params));
       case RATIO_TENSOR -> params.forEach(p -> gains.add(gap(b, "/" + p.name(), List.of(p))));
     }

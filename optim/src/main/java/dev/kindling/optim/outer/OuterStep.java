@@ -34,16 +34,7 @@ public record OuterStep(
 
   static OuterStep blocking(double rate, double momentum, boolean nesterov) {
     return new OuterStep(
-        false,
-        OwnShare.NONE,
-        rate,
-        momentum,
-        nesterov,
-        Penalty.CONSTANT,
-        1,
-        FREE,
-        FREE,
-        false);
+        false, OwnShare.NONE, rate, momentum, nesterov, Penalty.CONSTANT, 1, FREE, FREE, false);
   }
 
   static OuterStep late(double rate, double momentum, boolean nesterov, OwnShare own) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,8 +22,7 @@ class OuterMethodTest {
   private static final double FP32 = 1e-5;
 
   static Co2 co2(int steps, double alpha, double beta, int delay, FirstRound first) {
-    return new Co2(
-        steps, alpha, beta, delay, Penalty.CONSTANT, 1, 0, Clip.STORED, first);
+    return new Co2(steps, alpha, beta, delay, Penalty.CONSTANT, 1, 0, Clip.STORED, first);
   }
 
   /** Starts of rounds 0 to {@code rounds} of every replica. */
@@ -52,7 +52,7 @@ class OuterMethodTest {
 
   private static double[] constant() {
     double[] lrs = new double[ROUNDS];
-    java.util.Arrays.fill(lrs, LR);
+    Arrays.fill(lrs, LR);
     return lrs;
   }
 
@@ -148,7 +148,7 @@ class OuterMethodTest {
         run(new DiLoCo(6, 0.7, 0.9, true), problem, constant()),
         new OuterReference(problem, 6).diLoCo(START, LR, ROUNDS, 0.7, 0.9));
     assertThat(run(new DiLoCo(6, 0.7, 0.4, false), problem, constant()))
-        .usingElementComparator((a, b) -> java.util.Arrays.deepEquals(a, b) ? 0 : 1)
+        .usingElementComparator((a, b) -> Arrays.deepEquals(a, b) ? 0 : 1)
         .isEqualTo(run(co2(6, 0.7, 0.4, 0, FirstRound.SYNC), problem, constant()));
   }
 
@@ -159,8 +159,7 @@ class OuterMethodTest {
     Co2 method = co2(6, 0.6, 0.3, 1, first);
     List<double[][]> found = run(method, problem, constant());
     follows(found, new OuterReference(problem, 6).co2(START, LR, ROUNDS, method));
-    assertThat(java.util.Arrays.equals(found.get(1)[0], START))
-        .isEqualTo(first == FirstRound.RESET);
+    assertThat(Arrays.equals(found.get(1)[0], START)).isEqualTo(first == FirstRound.RESET);
     Co2 halved = new Co2(6, 0.6, 0.3, 1, Penalty.CONSTANT, 2, 0, Clip.STORED, first);
     follows(
         run(halved, problem, constant()),
@@ -198,10 +197,8 @@ class OuterMethodTest {
   @Test
   void theMeanOfCorrectedReplicasFollowsTheBlockingMethod() {
     Quadratics problem = Quadratics.of(4, SEED);
-    OuterReference blocking =
-        new OuterReference(problem, 6).diLoCo(START, LR, ROUNDS, 0.7, 0.6);
-    List<double[][]> exact =
-        new OuterReference(problem, 6).own(START, LR, ROUNDS, 1, 0.7, 0.6);
+    OuterReference blocking = new OuterReference(problem, 6).diLoCo(START, LR, ROUNDS, 0.7, 0.6);
+    List<double[][]> exact = new OuterReference(problem, 6).own(START, LR, ROUNDS, 1, 0.7, 0.6);
     List<double[][]> found = run(new Corrected(6, 0.7, 0.6, true), problem, constant());
     for (int t = 1; t <= ROUNDS; t++) {
       double[] expected = blocking.starts.get(t);
@@ -238,8 +235,7 @@ class OuterMethodTest {
   @Test
   void eagerReplicasApplyTheirShareAtOnce() {
     Quadratics problem = Quadratics.of(4, SEED);
-    List<double[][]> exact =
-        new OuterReference(problem, 6).own(START, LR, ROUNDS, 0.25, 0.4, 0.5);
+    List<double[][]> exact = new OuterReference(problem, 6).own(START, LR, ROUNDS, 0.25, 0.4, 0.5);
     List<double[][]> found = run(new EagerDiLoCo(6, 0.4, 0.5, true), problem, constant());
     for (int t = 1; t <= ROUNDS; t++) {
       for (int i = 0; i < 4; i++) {
@@ -267,5 +263,29 @@ class OuterMethodTest {
       sum += (a[e] - b[e]) * (a[e] - b[e]);
     }
     return Math.sqrt(sum);
+  }
+
+  /** As after a reduction that was aborted: the momentum decays, and nobody falls apart. */
+  @Test
+  void aRoundThatIsLostIsADisplacementOfZero() {
+    Quadratics problem = Quadratics.of(3, SEED);
+    Co2 method = co2(4, 0.6, 0.3, 1, FirstRound.RESET);
+    try (Replicas replicas = new Replicas(method, 3, START)) {
+      for (int t = 0; t < 3; t++) {
+        problem.round(replicas, LR, 4);
+        replicas.boundary(t, FirstRound.RESET);
+      }
+      double[] momentum = replicas.read(0, OuterSentences::momentum);
+      for (int i = 0; i < 3; i++) {
+        replicas.write(i, OuterSentences::payload, new double[START.length]);
+      }
+      double[] x = replicas.live(0);
+      problem.round(replicas, LR, 4);
+      replicas.boundary(3, FirstRound.RESET);
+      for (int e = 0; e < x.length; e++) {
+        assertThat(replicas.live(0)[e]).isCloseTo(x[e] - 0.6 * 0.3 * momentum[e], within(FP32));
+      }
+      assertThat(replicas.live(1)).isEqualTo(replicas.live(0));
+    }
   }
 }

@@ -1,6 +1,7 @@
 package dev.kindling.optim.outer;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -144,7 +145,7 @@ final class OuterReference {
     double[][] x = new double[replicas][];
     double[][] m = new double[replicas][x0.length];
     double[][] before = new double[replicas][x0.length];
-    java.util.Arrays.setAll(x, i -> x0.clone());
+    Arrays.setAll(x, i -> x0.clone());
     List<double[][]> after = new ArrayList<>();
     for (int t = 0; t < rounds; t++) {
       double[] arrived = mean(before);

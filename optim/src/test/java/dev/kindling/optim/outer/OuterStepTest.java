@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.Role;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,8 +27,7 @@ class OuterStepTest {
   }
 
   private static Co2 late(double alpha, double beta, double lambda) {
-    return new Co2(
-        1, alpha, beta, 1, Penalty.CONSTANT, lambda, 0, Clip.STORED, FirstRound.RESET);
+    return new Co2(1, alpha, beta, 1, Penalty.CONSTANT, lambda, 0, Clip.STORED, FirstRound.RESET);
   }
 
   /** x_t+1 = x_t - lr h x_t-1, stable for lr h below 1; without the delay below 2. */
@@ -156,17 +158,13 @@ class OuterStepTest {
     assertThatThrownBy(() -> new EagerDiLoCo(1, 1, -0.1, true)).hasMessageContaining("beta:");
     assertThatThrownBy(() -> new Corrected(-1, 1, 0, true)).hasMessageContaining("steps:");
     assertThatThrownBy(
-            () ->
-                new Co2(
-                    0, 1, 0, 2, Penalty.CONSTANT, 0.5, -1, Clip.STORED, FirstRound.SYNC))
+            () -> new Co2(0, 1, 0, 2, Penalty.CONSTANT, 0.5, -1, Clip.STORED, FirstRound.SYNC))
         .hasMessage(
             "steps: expected 1 or more, found 0\ndelay: expected 0 or 1 rounds, found 2\n"
                 + "lambda: expected a number of 1 or more, found 0.5\n"
                 + "clip: expected a number of 0 or more, found -1.0");
     assertThatThrownBy(
-            () ->
-                new Co2(
-                    9, 1, 0, 0, Penalty.RATIO_NORM, 2, 1, Clip.APPLIED, FirstRound.SYNC))
+            () -> new Co2(9, 1, 0, 0, Penalty.RATIO_NORM, 2, 1, Clip.APPLIED, FirstRound.SYNC))
         .hasMessage(
             "penalty: expected CONSTANT without a delay, found RATIO_NORM\n"
                 + "lambda: expected 1 for RATIO_NORM, found 2.0\n"
@@ -337,9 +335,45 @@ class OuterStepTest {
   @Test
   void aBlockingMethodHasNoExchange() {
     OuterSentences sentences = new OuterSentences(new LocalSgd(4).step(), Replicas.PARAMS);
-    assertThatThrownBy(
-            () -> sentences.exchange(new dev.kindling.kernels.graph.GraphBuilder()))
+    assertThatThrownBy(() -> sentences.exchange(new GraphBuilder()))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageStartingWith("expected a method with a delay, found OuterStep[late=false");
+  }
+
+  @Test
+  void defaultsAreThePublishedOnes() {
+    Map<String, Object> nesterov =
+        Map.of("steps", 500, "alpha", 0.7, "beta", 0.9, "nesterov", true);
+    assertThat(LocalSgd.defaults()).isEqualTo(Map.of("steps", 12));
+    assertThat(SlowMo.defaults()).isEqualTo(Map.of("steps", 48, "alpha", 1.0, "beta", 0.5));
+    assertThat(DiLoCo.defaults()).isEqualTo(nesterov);
+    assertThat(EagerDiLoCo.defaults()).isEqualTo(nesterov);
+    assertThat(Corrected.defaults()).containsEntry("steps", 48).containsEntry("beta", 0.9);
+    assertThat(Co2.defaults())
+        .hasSize(9)
+        .containsEntry("alpha", 1.0)
+        .containsEntry("beta", 0.2)
+        .containsEntry("penalty", Penalty.CONSTANT)
+        .containsEntry("clip", 0.0)
+        .containsEntry("first", FirstRound.SYNC);
+  }
+
+  /** 12 bytes an element; 4 more where replicas differ; a float of a ratio in the payload. */
+  @Test
+  void stateIsThreeArraysAndAFourthWhereReplicasDiffer() {
+    assertThat(stateBytes(late(0.7, 0.2, 1))).isEqualTo(12L * Replicas.ELEMENTS);
+    assertThat(stateBytes(new LocalSgd(3))).isEqualTo(12L * Replicas.ELEMENTS);
+    assertThat(stateBytes(new Corrected(4, 1, 0, false))).isEqualTo(16L * Replicas.ELEMENTS);
+    Co2 ratio = new Co2(4, 1, 0, 1, Penalty.RATIO_TENSOR, 1, 0, Clip.STORED, FirstRound.SYNC);
+    assertThat(stateBytes(ratio)).isEqualTo(12L * Replicas.ELEMENTS + 2 * 2 * Float.BYTES);
+  }
+
+  private static long stateBytes(OuterMethod method) {
+    GraphBuilder b = new GraphBuilder();
+    new OuterSentences(method.step(), Replicas.PARAMS).depart(b);
+    return b.build().variables().stream()
+        .filter(variable -> variable.role() == Role.STATE)
+        .mapToLong(variable -> variable.type().bytes())
+        .sum();
   }
 }

@@ -15,6 +15,11 @@ public record Depart() implements Op {
   }
 
   @Override
+  public long bytes(List<ValueType> inputs) {
+    return 3 * inputs.get(0).bytes();
+  }
+
+  @Override
   public int alias(int output) {
     return 2;
   }

@@ -25,9 +25,9 @@ import java.util.List;
  * With p = k and a share of 1 the bracket is exactly 0.
  *
  * <p>Fresh, gain 1: Wang et al. 2020 (SlowMo, 1910.00643), algorithm 1, and Douillard et al. 2023
- * (DiLoCo, 2311.08105), algorithm 1. Stale: Sun et al. 2024 (CO2, 2401.16265), section 3. Own:
- * Kale et al. 2025 (2502.12996) for a share of 1 / replicas; a share of 1 adds an outer momentum to
- * Shen et al. 2019 (CoCoD-SGD, 1906.12043), so that the mean over replicas follows the fresh update.
+ * (DiLoCo, 2311.08105), algorithm 1. Stale: Sun et al. 2024 (CO2, 2401.16265), section 3. Own: Kale
+ * et al. 2025 (2502.12996) for a share of 1 / replicas; a share of 1 adds an outer momentum to Shen
+ * et al. 2019 (CoCoD-SGD, 1906.12043), so that the mean over replicas follows the fresh update.
  */
 public record OuterUpdate(Merge merge, boolean nesterov) implements Op {
   /** What the payload is and whether anything departs. */
@@ -53,6 +53,13 @@ public record OuterUpdate(Merge merge, boolean nesterov) implements Op {
     Expect.f32(this, inputs, arrays, OuterScalar.values().length);
     Expect.f32(this, inputs, arrays + 1, 1);
     return new ArrayList<>(inputs.subList(0, merge == Merge.FRESH ? 3 : arrays));
+  }
+
+  /** Live weights are written unread where nothing departs. */
+  @Override
+  public long bytes(List<ValueType> inputs) {
+    long unread = merge == Merge.FRESH ? inputs.get(2).bytes() : 0;
+    return Op.super.bytes(inputs) - unread;
   }
 
   @Override

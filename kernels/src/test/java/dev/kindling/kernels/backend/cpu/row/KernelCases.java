@@ -337,8 +337,7 @@ public final class KernelCases {
               name + (departs ? "_stale" : ""),
               (k, b) -> {
                 int end = ROWS * b.width;
-                k.updates()
-                    .outer(b.rows(), b.rows(), b.rows(), b.rows(), numbers, departs, 0, end);
+                k.updates().outer(b.rows(), b.rows(), b.rows(), b.rows(), numbers, departs, 0, end);
               });
         }
         cases.put(

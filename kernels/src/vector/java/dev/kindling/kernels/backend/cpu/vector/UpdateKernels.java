@@ -44,10 +44,10 @@ public interface UpdateKernels {
       int to);
 
   /**
-   * Outer step: d = anchor - live, u = arrived, v = gain u, momentum = clip(beta momentum + v), anchor
-   * -= rate clip(nesterov ? beta momentum + v : momentum), live = anchor. No fused multiply-add, so
-   * that a device without one has the same bits. With {@code departs} d is written over {@code
-   * payload}.
+   * Outer step: d = anchor - live, u = arrived, v = gain u, momentum = clip(beta momentum + v),
+   * anchor -= rate clip(nesterov ? beta momentum + v : momentum), live = anchor. No fused
+   * multiply-add, so that a device without one has the same bits. With {@code departs} d is written
+   * over {@code payload}.
    */
   void outer(
       Operand anchor,

@@ -13,6 +13,7 @@ import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
+import dev.kindling.kernels.graph.op.Depart;
 import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
@@ -32,6 +33,7 @@ import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.OuterUpdate;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
@@ -45,6 +47,8 @@ import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
+import dev.kindling.kernels.graph.op.SquaredDistance;
+import dev.kindling.kernels.graph.op.StalenessGap;
 import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
 import dev.kindling.kernels.graph.op.Upload;
@@ -56,6 +60,7 @@ import java.util.Map;
 public final class WithoutGradient {
   private static final String SECOND_ORDER =
       "is part of a backward pass; second derivatives are not offered";
+  private static final String OUTER = "belongs to an outer step, between steps";
   private static final String UPDATE = "changes parameters after the gradients are complete";
 
   private static final String CACHE = "is part of generation; nothing is trained through a cache";
@@ -101,6 +106,10 @@ public final class WithoutGradient {
           Map.entry(Lion.class, UPDATE),
           Map.entry(Normalize.class, UPDATE),
           Map.entry(Momentum.class, UPDATE),
+          Map.entry(Depart.class, OUTER),
+          Map.entry(OuterUpdate.class, OUTER),
+          Map.entry(SquaredDistance.class, OUTER),
+          Map.entry(StalenessGap.class, OUTER),
           Map.entry(Descend.class, UPDATE),
           Map.entry(QuantizedAdamW.class, UPDATE),
           Map.entry(RandomNormal.class, "depends on key and step alone"),

@@ -102,6 +102,7 @@ public final class OpCases {
     updates();
     AdapterCases.add(this, large);
     UpdateCases.add(this, matrices);
+    OuterCases.add(this, matrices);
     SketchCases.add(this, large);
     SubspaceCases.add(this, large);
     CacheCases.add(this, large);

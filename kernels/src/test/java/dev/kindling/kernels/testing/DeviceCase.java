@@ -22,6 +22,7 @@ import dev.kindling.kernels.graph.op.CachedAttention;
 import dev.kindling.kernels.graph.op.ClipScale;
 import dev.kindling.kernels.graph.op.Collective;
 import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.Depart;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Embedding;
 import dev.kindling.kernels.graph.op.EmbeddingGradient;
@@ -39,6 +40,7 @@ import dev.kindling.kernels.graph.op.MaskedGradient;
 import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.OuterUpdate;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
@@ -53,6 +55,8 @@ import dev.kindling.kernels.graph.op.ScatterColumns;
 import dev.kindling.kernels.graph.op.Sgd;
 import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
+import dev.kindling.kernels.graph.op.SquaredDistance;
+import dev.kindling.kernels.graph.op.StalenessGap;
 import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.Upload;
 import dev.kindling.kernels.graph.op.WriteRows;
@@ -80,6 +84,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           AdamW.class,
           ClipScale.class,
           Copy.class,
+          Depart.class,
           Embedding.class,
           Fill.class,
           GlobalNorm.class,
@@ -89,6 +94,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           FactoredMoments.class,
           FactoredRms.class,
           Lion.class,
+          OuterUpdate.class,
           QuantizedAdamW.class,
           RandomNormal.class,
           ScaledUpdate.class,
@@ -96,6 +102,8 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Sgd.class,
           Sketch.class,
           SketchMoments.class,
+          SquaredDistance.class,
+          StalenessGap.class,
           Subspace.class,
           Upload.class);
 
@@ -123,6 +131,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(Adafactor.class, new int[] {0, 1}),
           Map.entry(AdamMini.class, new int[] {0, 1}),
           Map.entry(AdamW.class, new int[] {0, 1}),
+          Map.entry(Depart.class, new int[] {1, 1}),
           Map.entry(Descend.class, new int[] {0, 1}),
           Map.entry(Embedding.class, new int[] {0, 1}),
           Map.entry(LayerNorm.class, new int[] {1, 2}),
@@ -132,6 +141,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(Mezo.class, new int[] {0, 1}),
           Map.entry(Perturb.class, new int[] {0, 1}),
           Map.entry(Lion.class, new int[] {0, 1}),
+          Map.entry(OuterUpdate.class, new int[] {2, 1}),
           Map.entry(QuantizedAdamW.class, new int[] {0, 1}),
           Map.entry(ResidualLayerNorm.class, new int[] {2, 2}),
           Map.entry(ResidualRmsNorm.class, new int[] {2, 1}),
@@ -140,6 +150,7 @@ public record DeviceCase(Graph graph, Map<String, double[]> contents, int output
           Map.entry(ScaledUpdate.class, new int[] {0, 1}),
           Map.entry(ScatterColumns.class, new int[] {0, 2}),
           Map.entry(Sgd.class, new int[] {0, 1}),
+          Map.entry(SquaredDistance.class, new int[] {1, 1}),
           Map.entry(Upload.class, new int[] {0, 1}));
 
   /**

@@ -37,6 +37,7 @@ final class KernelModule implements AutoCloseable {
           "loss",
           "nf4",
           "norm",
+          "outer",
           "perturb",
           "quantized",
           "random",

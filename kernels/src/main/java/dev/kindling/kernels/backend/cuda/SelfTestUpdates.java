@@ -57,6 +57,7 @@ final class SelfTestUpdates {
       scaledUpdate(scale, fresh(shape));
     }
     zerothOrder(x, scale);
+    SelfTestOuter.speak(test);
     for (int[] shape : new int[][] {{17, 9}, {9, 17}}) {
       subspace(scale, floats(Role.GRADIENT, shape));
       subspace(scale, fresh(shape));

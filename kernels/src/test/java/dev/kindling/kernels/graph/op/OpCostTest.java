@@ -9,12 +9,14 @@ import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Columns;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.OuterScalar;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Shape;
 import dev.kindling.kernels.graph.StepScalar;
 import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.OuterUpdate.Merge;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -192,6 +194,19 @@ class OpCostTest {
               || op instanceof Sketch;
       assertThat(op.flops(line.types()) > 0).as(line.name()).isEqualTo(product);
     }
+  }
+
+  /** Arrays that a kernel reads and writes, 4 bytes an element, block and gain. */
+  @Test
+  void outerStepsReadNoMoreThanTheyUse() {
+    ValueType block = ValueType.f32(OuterScalar.values().length);
+    ValueType one = ValueType.f32(1);
+    long scalars = 4L * (OuterScalar.values().length + 1);
+    assertCost(new Depart(), 0, 3 * 4 * 78, X, X, X);
+    assertCost(new OuterUpdate(Merge.FRESH, true), 0, scalars + 6 * 4 * 78, X, X, X, X, block, one);
+    assertCost(new OuterUpdate(Merge.STALE, true), 0, scalars + 8 * 4 * 78, X, X, X, X, block, one);
+    assertCost(
+        new OuterUpdate(Merge.OWN, true), 0, scalars + 10 * 4 * 78, X, X, X, X, X, block, one);
   }
 
   private static void assertCost(Op op, long flops, long bytes, ValueType... inputs) {

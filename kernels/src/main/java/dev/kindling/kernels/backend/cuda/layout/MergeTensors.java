@@ -6,8 +6,10 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.op.Accumulate;
 import dev.kindling.kernels.graph.op.AdamW;
 import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.Depart;
 import dev.kindling.kernels.graph.op.Lion;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.OuterUpdate;
 import dev.kindling.kernels.graph.op.QuantizedAdamW;
 import dev.kindling.kernels.graph.op.ScaledUpdate;
 import dev.kindling.kernels.graph.op.Sgd;
@@ -81,6 +83,12 @@ final class MergeTensors {
     }
     if (node.op() instanceof Sgd op) {
       return List.of(op.momentum(), op.nesterov(), node.inputs().subList(count - 2, count));
+    }
+    if (node.op() instanceof OuterUpdate op) {
+      return List.of(op, node.inputs().subList(count - 2, count));
+    }
+    if (node.op() instanceof Depart op) {
+      return List.of(op);
     }
     if (node.op() instanceof Sketch op) {
       return sketchKey(node, op, storage);

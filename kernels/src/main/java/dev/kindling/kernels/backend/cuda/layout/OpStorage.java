@@ -27,6 +27,7 @@ import dev.kindling.kernels.graph.op.ConcatRows;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.CrossEntropy;
 import dev.kindling.kernels.graph.op.CrossEntropyWithGradient;
+import dev.kindling.kernels.graph.op.Depart;
 import dev.kindling.kernels.graph.op.DequantizeNf4;
 import dev.kindling.kernels.graph.op.Descend;
 import dev.kindling.kernels.graph.op.Dropout;
@@ -54,6 +55,7 @@ import dev.kindling.kernels.graph.op.Mezo;
 import dev.kindling.kernels.graph.op.Momentum;
 import dev.kindling.kernels.graph.op.Normalize;
 import dev.kindling.kernels.graph.op.Op;
+import dev.kindling.kernels.graph.op.OuterUpdate;
 import dev.kindling.kernels.graph.op.Perturb;
 import dev.kindling.kernels.graph.op.Project;
 import dev.kindling.kernels.graph.op.ProjectedGradient;
@@ -75,6 +77,8 @@ import dev.kindling.kernels.graph.op.Sketch;
 import dev.kindling.kernels.graph.op.SketchMoments;
 import dev.kindling.kernels.graph.op.SliceRows;
 import dev.kindling.kernels.graph.op.SplitColumns;
+import dev.kindling.kernels.graph.op.SquaredDistance;
+import dev.kindling.kernels.graph.op.StalenessGap;
 import dev.kindling.kernels.graph.op.Subspace;
 import dev.kindling.kernels.graph.op.SwiGlu;
 import dev.kindling.kernels.graph.op.SwiGluGradient;
@@ -175,7 +179,11 @@ record OpStorage(List<Outputs> outputs, Set<Integer> stridedInputs, Set<Integer>
           Map.entry(WeightedSum.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(Normalize.class, new OpStorage(List.of(ACTIVATION), DENSE, DENSE)),
           Map.entry(Momentum.class, NORM),
+          Map.entry(Depart.class, SUMS),
           Map.entry(Descend.class, SUMS),
+          Map.entry(OuterUpdate.class, SUMS),
+          Map.entry(SquaredDistance.class, SUMS),
+          Map.entry(StalenessGap.class, SUMS),
           Map.entry(QuantizedAdamW.class, SUMS),
           Map.entry(RandomNormal.class, SUMS),
           Map.entry(Reduce.class, MOVES),

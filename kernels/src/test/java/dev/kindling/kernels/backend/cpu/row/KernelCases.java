@@ -2,6 +2,7 @@ package dev.kindling.kernels.backend.cpu.row;
 
 import dev.kindling.kernels.backend.cpu.vector.LossKernels;
 import dev.kindling.kernels.backend.cpu.vector.Operand;
+import dev.kindling.kernels.backend.cpu.vector.OuterNumbers;
 import dev.kindling.kernels.backend.cpu.vector.RopeTable;
 import dev.kindling.kernels.graph.RopeFrequencies;
 import java.nio.ByteBuffer;
@@ -96,6 +97,7 @@ public final class KernelCases {
     activations(cases);
     losses(cases);
     updates(cases);
+    outer(cases);
     return cases;
   }
 
@@ -321,6 +323,30 @@ public final class KernelCases {
                         nesterov,
                         0,
                         ROWS * b.width));
+      }
+    }
+  }
+
+  private static void outer(Map<String, BiConsumer<RowKernels, Bench>> cases) {
+    for (boolean nesterov : new boolean[] {false, true}) {
+      for (float limit : new float[] {Float.POSITIVE_INFINITY, 0.5f}) {
+        OuterNumbers numbers = new OuterNumbers(0.7f, 0.9f, 0.6f, limit, limit, 0.3f, nesterov);
+        String name = "outer_" + limit + (nesterov ? "_nesterov" : "");
+        for (boolean departs : new boolean[] {false, true}) {
+          cases.put(
+              name + (departs ? "_stale" : ""),
+              (k, b) -> {
+                int end = ROWS * b.width;
+                k.updates().outer(b.rows(), b.rows(), b.rows(), b.rows(), numbers, departs, 0, end);
+              });
+        }
+        cases.put(
+            name + "_own",
+            (k, b) -> {
+              int end = ROWS * b.width;
+              k.updates()
+                  .outerOwn(b.rows(), b.rows(), b.rows(), b.rows(), b.rows(), numbers, 0, end);
+            });
       }
     }
   }

@@ -61,4 +61,58 @@ public final class ScalarUpdates implements UpdateKernels {
       param.set(i, Math.fma(-rate, g, p));
     }
   }
+
+  @Override
+  public void outer(
+      Operand anchor,
+      Operand momentum,
+      Operand live,
+      Operand payload,
+      OuterNumbers numbers,
+      boolean departs,
+      int from,
+      int to) {
+    for (int i = from; i < to; i++) {
+      float d = anchor.get(i) - live.get(i);
+      outer(anchor, momentum, live, payload.get(i), numbers, i);
+      if (departs) {
+        payload.set(i, d);
+      }
+    }
+  }
+
+  @Override
+  public void outerOwn(
+      Operand anchor,
+      Operand momentum,
+      Operand live,
+      Operand payload,
+      Operand kept,
+      OuterNumbers numbers,
+      int from,
+      int to) {
+    for (int i = from; i < to; i++) {
+      float d = anchor.get(i) - live.get(i);
+      float others = payload.get(i) - numbers.share() * kept.get(i);
+      outer(anchor, momentum, live, numbers.share() * d + others, numbers, i);
+      payload.set(i, d);
+      kept.set(i, d);
+    }
+  }
+
+  private static void outer(
+      Operand anchor, Operand momentum, Operand live, float u, OuterNumbers numbers, int i) {
+    float v = numbers.gain() * u;
+    float m = clip(numbers.momentum() * momentum.get(i) + v, numbers.momentumLimit());
+    float step = numbers.nesterov() ? numbers.momentum() * m + v : m;
+    float x = anchor.get(i) - numbers.rate() * clip(step, numbers.stepLimit());
+    momentum.set(i, m);
+    anchor.set(i, x);
+    live.set(i, x);
+  }
+
+  /** Comparisons, not a minimum: what is not a number stays so on every device. */
+  private static float clip(float value, float limit) {
+    return value > limit ? limit : value < -limit ? -limit : value;
+  }
 }

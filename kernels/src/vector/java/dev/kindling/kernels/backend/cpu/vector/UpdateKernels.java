@@ -42,4 +42,31 @@ public interface UpdateKernels {
       boolean nesterov,
       int from,
       int to);
+
+  /**
+   * Outer step: d = anchor - live, u = arrived, v = gain u, momentum = clip(beta momentum + v),
+   * anchor -= rate clip(nesterov ? beta momentum + v : momentum), live = anchor. No fused
+   * multiply-add, so that a device without one has the same bits. With {@code departs} d is written
+   * over {@code payload}.
+   */
+  void outer(
+      Operand anchor,
+      Operand momentum,
+      Operand live,
+      Operand payload,
+      OuterNumbers numbers,
+      boolean departs,
+      int from,
+      int to);
+
+  /** As above with u = share d + (payload - share kept); d is written over payload and kept. */
+  void outerOwn(
+      Operand anchor,
+      Operand momentum,
+      Operand live,
+      Operand payload,
+      Operand kept,
+      OuterNumbers numbers,
+      int from,
+      int to);
 }

@@ -8,6 +8,7 @@ import static dev.kindling.kernels.backend.cpu.vector.Lanes.vectorEnd;
 
 import java.nio.ByteBuffer;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /** Vector API {@link UpdateKernels}. */
 public final class VectorUpdates implements UpdateKernels {
@@ -90,5 +91,72 @@ public final class VectorUpdates implements UpdateKernels {
       store(g.fma(down, p), pb, param.at() + i);
     }
     SCALAR.sgd(param, grad, buffer, scale, rate, momentum, decay, nesterov, end, to);
+  }
+
+  @Override
+  public void outer(
+      Operand anchor,
+      Operand momentum,
+      Operand live,
+      Operand payload,
+      OuterNumbers numbers,
+      boolean departs,
+      int from,
+      int to) {
+    int end = vectorEnd(from, to);
+    for (int i = from; i < end; i += W) {
+      FloatVector d =
+          load(anchor.buffer(), anchor.at() + i).sub(load(live.buffer(), live.at() + i));
+      FloatVector arrived = load(payload.buffer(), payload.at() + i);
+      outer(anchor, momentum, live, arrived, numbers, i);
+      if (departs) {
+        store(d, payload.buffer(), payload.at() + i);
+      }
+    }
+    SCALAR.outer(anchor, momentum, live, payload, numbers, departs, end, to);
+  }
+
+  @Override
+  public void outerOwn(
+      Operand anchor,
+      Operand momentum,
+      Operand live,
+      Operand payload,
+      Operand kept,
+      OuterNumbers numbers,
+      int from,
+      int to) {
+    int end = vectorEnd(from, to);
+    FloatVector share = FloatVector.broadcast(SPECIES, numbers.share());
+    for (int i = from; i < end; i += W) {
+      FloatVector d =
+          load(anchor.buffer(), anchor.at() + i).sub(load(live.buffer(), live.at() + i));
+      FloatVector others =
+          load(payload.buffer(), payload.at() + i)
+              .sub(share.mul(load(kept.buffer(), kept.at() + i)));
+      outer(anchor, momentum, live, share.mul(d).add(others), numbers, i);
+      store(d, payload.buffer(), payload.at() + i);
+      store(d, kept.buffer(), kept.at() + i);
+    }
+    SCALAR.outerOwn(anchor, momentum, live, payload, kept, numbers, end, to);
+  }
+
+  private static void outer(
+      Operand anchor, Operand momentum, Operand live, FloatVector u, OuterNumbers numbers, int i) {
+    FloatVector beta = FloatVector.broadcast(SPECIES, numbers.momentum());
+    FloatVector v = u.mul(numbers.gain());
+    FloatVector old = load(momentum.buffer(), momentum.at() + i);
+    FloatVector m = clip(beta.mul(old).add(v), numbers.momentumLimit());
+    FloatVector step = clip(numbers.nesterov() ? beta.mul(m).add(v) : m, numbers.stepLimit());
+    FloatVector x = load(anchor.buffer(), anchor.at() + i).sub(step.mul(numbers.rate()));
+    store(m, momentum.buffer(), momentum.at() + i);
+    store(x, anchor.buffer(), anchor.at() + i);
+    store(x, live.buffer(), live.at() + i);
+  }
+
+  private static FloatVector clip(FloatVector value, float limit) {
+    return value
+        .blend(limit, value.compare(VectorOperators.GT, limit))
+        .blend(-limit, value.compare(VectorOperators.LT, -limit));
   }
 }

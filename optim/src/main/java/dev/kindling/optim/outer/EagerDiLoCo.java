@@ -1,0 +1,29 @@
+package dev.kindling.optim.outer;
+
+import dev.kindling.kernels.graph.Expectation;
+import java.util.Map;
+
+/**
+ * DiLoCo a round late, with what a replica knows of itself at once: of M replicas, i steps along
+ * D_i,t / M + (D_t-1 - D_i,t-1 / M). Replicas differ by what is still in flight. After Kale et al.
+ * 2025 (2502.12996); defaults of {@link DiLoCo}. With one replica it is DiLoCo.
+ */
+public record EagerDiLoCo(int steps, double alpha, double beta, boolean nesterov)
+    implements OuterMethod {
+  public EagerDiLoCo {
+    new Expectation()
+        .atLeast("steps", steps, 1)
+        .positive("alpha", alpha)
+        .fraction("beta", beta)
+        .orThrow();
+  }
+
+  public static Map<String, Object> defaults() {
+    return DiLoCo.defaults();
+  }
+
+  @Override
+  public OuterStep step() {
+    return OuterStep.late(alpha, beta, nesterov, OwnShare.ONE_REPLICA);
+  }
+}

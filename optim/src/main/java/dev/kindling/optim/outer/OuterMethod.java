@@ -1,0 +1,24 @@
+package dev.kindling.optim.outer;
+
+import java.util.List;
+
+/**
+ * How replicas that train apart for some inner steps agree again. What leaves a replica is its
+ * displacement, the weights at the start of the round less those at its end; what arrives is the
+ * mean of all of them.
+ */
+public sealed interface OuterMethod permits Co2, Corrected, DiLoCo, EagerDiLoCo, LocalSgd, SlowMo {
+  /** Inner steps of a round, 1 or more. */
+  int steps();
+
+  OuterStep step();
+
+  /**
+   * What is allowed but may not converge, one sentence each that names the bound.
+   *
+   * @param replicas at least 1
+   */
+  default List<String> warnings(int replicas) {
+    return step().warnings(replicas);
+  }
+}

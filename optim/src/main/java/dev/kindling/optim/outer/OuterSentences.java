@@ -1,0 +1,208 @@
+package dev.kindling.optim.outer;
+
+import dev.kindling.kernels.graph.GraphBuilder;
+import dev.kindling.kernels.graph.OuterScalar;
+import dev.kindling.kernels.graph.Param;
+import dev.kindling.kernels.graph.Role;
+import dev.kindling.kernels.graph.Value;
+import dev.kindling.kernels.graph.ValueType;
+import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.graph.op.Copy;
+import dev.kindling.kernels.graph.op.Depart;
+import dev.kindling.kernels.graph.op.GlobalNorm;
+import dev.kindling.kernels.graph.op.OuterUpdate;
+import dev.kindling.kernels.graph.op.OuterUpdate.Merge;
+import dev.kindling.kernels.graph.op.SquaredDistance;
+import dev.kindling.kernels.graph.op.StalenessGap;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The sentences of a boundary between rounds, each a graph of its own. Whoever runs them begins and
+ * waits for the reductions, which average every payload over the replicas:
+ *
+ * <pre>
+ * blocking     depart, mean, arrive
+ * late         mean of the last exchange, exchange
+ * late, SYNC   at the first boundary depart, mean, arrive; at the second exchange with that payload
+ * at the end   mean, arrive; where replicas differ the mean of the anchors instead
+ * </pre>
+ *
+ * <p>Before the first round an anchor is a copy of the weights, the same on all replicas, and all
+ * else is zero: then an exchange with nothing arrived is {@link FirstRound#RESET}. A displacement
+ * that was lost is a payload of zeros.
+ *
+ * <p>State in fp32 for each trained element: anchor, momentum and payload, 12 bytes, where replicas
+ * differ also what was kept, 4. A ratio adds a float for all or for each parameter to the payload:
+ * the squared length of the first inner step, of which the mean arrives with the bits it has
+ * everywhere.
+ */
+public final class OuterSentences {
+  /** Variable of the {@link OuterScalar}s, written by the host before each boundary. */
+  public static final String BLOCK = "outer/block";
+
+  /** Variable of what a displacement is multiplied by, written by the host; unread by a ratio. */
+  public static final String GAIN = "outer/gain";
+
+  /** What the names of all payloads begin with: an arena to average. */
+  public static final String PAYLOAD = "outer/payload/";
+
+  private static final String SQUARES = PAYLOAD + "squares";
+  private static final String FIRST = "outer/first";
+
+  private final OuterStep step;
+  private final List<Param> params;
+
+  /**
+   * @param params that are trained, in an order that all replicas share
+   */
+  public OuterSentences(OuterStep step, List<Param> params) {
+    this.step = step;
+    this.params = List.copyOf(params);
+  }
+
+  public static String anchor(Param p) {
+    return "outer/anchor/" + p.name();
+  }
+
+  public static String momentum(Param p) {
+    return "outer/momentum/" + p.name();
+  }
+
+  public static String payload(Param p) {
+    return PAYLOAD + "param/" + p.name();
+  }
+
+  public static String kept(Param p) {
+    return "outer/kept/" + p.name();
+  }
+
+  /** Declares what the sentences keep, payloads last and side by side; every graph begins so. */
+  public void declare(GraphBuilder b) {
+    for (Param p : params) {
+      state(b, anchor(p), b.master(p).type());
+      state(b, momentum(p), b.master(p).type());
+      if (step.merge() == Merge.OWN) {
+        state(b, kept(p), b.master(p).type());
+      }
+    }
+    measures().forEach(name -> state(b, FIRST + name, ValueType.f32(1)));
+    params.forEach(p -> state(b, payload(p), b.master(p).type()));
+    measures().forEach(name -> state(b, SQUARES + name, ValueType.f32(1)));
+    block(b);
+    b.variable(new Variable(GAIN, ValueType.f32(1), Role.INPUT));
+  }
+
+  /** Measures the first inner step of a round, right behind it; nothing without a ratio. */
+  public void firstStep(GraphBuilder b) {
+    declare(b);
+    if (step.penalty() == Penalty.RATIO_NORM) {
+      measure(b, "", params);
+    } else if (step.penalty() == Penalty.RATIO_TENSOR) {
+      params.forEach(p -> measure(b, "/" + p.name(), List.of(p)));
+    }
+  }
+
+  private void measure(GraphBuilder b, String name, List<Param> of) {
+    List<Value> pairs = new ArrayList<>();
+    for (Param p : of) {
+      pairs.add(state(b, anchor(p), b.master(p).type()));
+      pairs.add(b.master(p));
+    }
+    Value squares = b.add(new SquaredDistance(), pairs.toArray(Value[]::new)).get(0);
+    b.add(new Copy(), squares, state(b, FIRST + name, ValueType.f32(1)));
+  }
+
+  /** The displacement of the round over the payload. */
+  public void depart(GraphBuilder b) {
+    declare(b);
+    for (Param p : params) {
+      ValueType type = b.master(p).type();
+      b.add(new Depart(), state(b, anchor(p), type), b.master(p), state(b, payload(p), type));
+    }
+    departScalars(b);
+  }
+
+  /** Applies the mean displacement that lies in the payload; live weights are lost. */
+  public void arrive(GraphBuilder b) {
+    declare(b);
+    update(b, Merge.FRESH);
+  }
+
+  /**
+   * Applies what lies in the payload and puts the displacement of the round there.
+   *
+   * @throws IllegalStateException for a blocking method, which departs and arrives
+   */
+  public void exchange(GraphBuilder b) {
+    if (!step.late()) {
+      throw new IllegalStateException("expected a method with a delay, found " + step);
+    }
+    declare(b);
+    update(b, step.merge());
+    departScalars(b);
+  }
+
+  private void update(GraphBuilder b, Merge merge) {
+    List<Value> gains = gains(b);
+    for (int i = 0; i < params.size(); i++) {
+      Param p = params.get(i);
+      ValueType type = b.master(p).type();
+      List<Value> inputs = new ArrayList<>();
+      inputs.add(state(b, anchor(p), type));
+      inputs.add(state(b, momentum(p), type));
+      inputs.add(b.master(p));
+      inputs.add(state(b, payload(p), type));
+      if (merge == Merge.OWN) {
+        inputs.add(state(b, kept(p), type));
+      }
+      inputs.add(block(b));
+      inputs.add(gains.get(gains.size() == 1 ? 0 : i));
+      b.add(new OuterUpdate(merge, step.nesterov()), inputs.toArray(Value[]::new));
+    }
+  }
+
+  /** One for all, or one for each parameter. The momentum read here is that of the last step. */
+  private List<Value> gains(GraphBuilder b) {
+    List<Value> gains = new ArrayList<>();
+    switch (step.penalty()) {
+      case CONSTANT -> gains.add(b.variable(new Variable(GAIN, ValueType.f32(1), Role.INPUT)));
+      case RATIO_NORM -> gains.add(gap(b, "", params));
+      case RATIO_TENSOR -> params.forEach(p -> gains.add(gap(b, "/" + p.name(), List.of(p))));
+    }
+    return gains;
+  }
+
+  private Value gap(GraphBuilder b, String name, List<Param> of) {
+    Value[] momenta =
+        of.stream().map(p -> state(b, momentum(p), b.master(p).type())).toArray(Value[]::new);
+    Value norm = b.add(new GlobalNorm(false), momenta).get(0);
+    Value squares = state(b, SQUARES + name, ValueType.f32(1));
+    return b.add(new StalenessGap(), norm, squares, block(b)).get(0);
+  }
+
+  private void departScalars(GraphBuilder b) {
+    for (String name : measures()) {
+      Value first = state(b, FIRST + name, ValueType.f32(1));
+      b.add(new Copy(), first, state(b, SQUARES + name, ValueType.f32(1)));
+    }
+  }
+
+  /** What follows the names of the scalars of a ratio. */
+  private List<String> measures() {
+    return switch (step.penalty()) {
+      case CONSTANT -> List.of();
+      case RATIO_NORM -> List.of("");
+      case RATIO_TENSOR -> params.stream().map(p -> "/" + p.name()).toList();
+    };
+  }
+
+  private static Value block(GraphBuilder b) {
+    ValueType type = ValueType.f32(OuterScalar.values().length);
+    return b.variable(new Variable(BLOCK, type, Role.INPUT));
+  }
+
+  private static Value state(GraphBuilder b, String name, ValueType type) {
+    return b.variable(new Variable(name, type, Role.STATE));
+  }
+}

@@ -28,7 +28,7 @@ final class OuterCases {
       for (boolean nesterov : new boolean[] {false, true}) {
         String name = nesterov ? "nesterov " : "";
         for (OpCase.Input block : new OpCase.Input[] {free, tight}) {
-          String line = name + (block == tight ? "clips " : "");
+          String line = name + (block.equals(tight) ? "clips " : "");
           Op fresh = new OuterUpdate(Merge.FRESH, nesterov);
           cases.together(line + "fresh", 1, fresh, 4, x, x, x, x, block, SCALAR);
           Op stale = new OuterUpdate(Merge.STALE, nesterov);

@@ -44,14 +44,16 @@ class CostBarsTest {
                     "{\"step\":2,\"loss\":5.0,\"val_loss\":4.0,\"step_ms\":500.0,\"attempt\":1}"),
                 row(
                     "a<b",
-                    "{\"step\":2,\"loss\":5.0,\"val_loss\":2.0,\"step_ms\":250.0,\"attempt\":1}"),
+                    "{\"step\":2,\"loss\":5.0,\"val_loss\":2.0,\"step_ms\":250.0,"
+                        + "\"device_bytes_peak\":5242880,\"attempt\":1}"),
                 row("begun")));
     assertThat(picture)
         .contains(">full</text>", ">a&lt;b</text>", ">begun</text>", ">4.000</text>", ">0.5</text>")
-        .doesNotContain("accuracy", "memory");
+        .contains("peak memory, MiB", ">5</text>")
+        .doesNotContain("accuracy");
     List<Double> widths = widths(picture);
-    assertThat(widths).hasSize(4);
+    assertThat(widths).hasSize(5);
     assertThat(widths.get(1)).isEqualTo(widths.get(0) / 2);
-    assertThat(widths.get(3)).isEqualTo(widths.get(2) / 2);
+    assertThat(widths.get(4)).isEqualTo(widths.get(3) / 2);
   }
 }

@@ -6,6 +6,7 @@ import dev.kindling.worker.event.report.MetricsLog;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -51,12 +52,35 @@ class SeedGroupsTest {
         new SeedGroups(
             List.of(
                 row("a", Map.of(), 4.0, 2.0),
-                row("a2", Map.of("seed", "2"), 6.0, 4.0),
+                row("a2", Map.of("seed", "2"), 6.0, 4.0, 9.0),
                 row("same", Map.of("lr", "1"), 3.0, 3.0),
                 row("same2", Map.of("lr", "1", "seed", "2"), 3.0, 3.0)));
     String picture = groups.picture();
     assertThat(picture).containsOnlyOnce("<polygon").contains(">a</text>", ">same</text>");
     assertThat(picture.split("<polyline", -1)).hasSize(3);
+    List<double[]> mean = points(picture, "<polyline");
+    assertThat(mean).as("steps of all runs").hasSize(2);
+    assertThat(mean.get(0)[0]).isLessThan(mean.get(1)[0]);
+    assertThat(mean.get(0)[1]).as("a larger loss stands higher").isLessThan(mean.get(1)[1]);
+    List<double[]> band = points(picture, "<polygon");
+    assertThat(band.get(0)[1]).isLessThan(mean.get(0)[1]);
+    assertThat(band.get(3)[1]).isGreaterThan(mean.get(0)[1]);
+  }
+
+  /** Coordinates of the first such element. */
+  private static List<double[]> points(String picture, String element) {
+    String from = picture.substring(picture.indexOf(element));
+    int begin = from.indexOf("points=\"") + 8;
+    List<double[]> points = new ArrayList<>();
+    for (String point : List.of(from.substring(begin, from.indexOf('"', begin)).split(" ", -1))) {
+      int comma = point.indexOf(',');
+      points.add(
+          new double[] {
+            Double.parseDouble(point.substring(0, comma)),
+            Double.parseDouble(point.substring(comma + 1))
+          });
+    }
+    return points;
   }
 
   @Test

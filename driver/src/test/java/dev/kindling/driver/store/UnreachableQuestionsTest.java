@@ -53,7 +53,9 @@ class UnreachableQuestionsTest {
         .satisfies(
             outage -> {
               assertThat(ExitCodes.of(outage)).isEqualTo(FailureKind.COMMUNICATION.exitCode());
-              assertThat(RankFailure.of(0, outage).kind().retryable()).isTrue();
+              FailureKind kind = RankFailure.of(0, outage).kind();
+              assertThat(kind).isEqualTo(FailureKind.COMMUNICATION);
+              assertThat(kind.retryable()).isTrue();
             });
     InputFolder place = new InputFolder(StorageLocation.of("gone:" + folder), plan.spark().conf());
     try (Tokenizer tokenizer = Tokenizer.open(new Bytes())) {

@@ -64,6 +64,9 @@ class SafetensorsTest {
         assertThat(b.toFloats()).containsExactly(-2f);
         assertThatThrownBy(() -> file.read("a", b))
             .hasMessageContaining("tensor a: expected 4 bytes, found 8");
+        assertThatThrownBy(() -> file.readFloats("b", 1, b))
+            .hasMessageContaining("tensor b: expected a run inside its 1 elements, found 1 from 1");
+        assertThatThrownBy(() -> file.readFloats("b", -1, b)).hasMessageContaining("from -1");
         assertThatThrownBy(() -> file.read("c", b))
             .hasMessageContaining("tensor c: expected in this file");
       }

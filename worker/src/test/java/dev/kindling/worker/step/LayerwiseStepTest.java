@@ -91,6 +91,16 @@ class LayerwiseStepTest {
     return rank;
   }
 
+  /** What passes is told as narrow as a device stores it. */
+  @ParameterizedTest
+  @MethodSource("rules")
+  void ranksSendGradientsOfMatricesInHalfTheBytes(UpdateRule rule) {
+    StepGraphs two = graphs(rule, new Sharding(0, 2));
+    long wide = StepStages.of(two.with(GradientLife.SUMS), 1).sentBytes();
+    long passing = StepStages.of(two.with(GradientLife.PASSING), 1).sentBytes();
+    assertThat(passing).isBetween(wide / 2, wide * 9 / 10);
+  }
+
   @ParameterizedTest
   @MethodSource("rules")
   void parametersAndStateHaveTheBitsOfTheStepThatUpdatesBehindBackward(UpdateRule rule) {

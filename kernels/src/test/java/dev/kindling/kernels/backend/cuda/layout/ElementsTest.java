@@ -14,6 +14,8 @@ import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.LinearWeightGradient;
 import dev.kindling.kernels.graph.op.WeightLayout;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ElementsTest {
   private final GraphBuilder builder = new GraphBuilder();
@@ -50,10 +52,11 @@ class ElementsTest {
     assertThat(of(both, Precision.BF16)).isEqualTo(Element.F32);
   }
 
-  @Test
-  void theSumOverRanksIsAsNarrowUnlessSomethingElseReadsIt() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void theSumOverRanksIsAsNarrowUnlessSomethingElseReadsIt(boolean inPlace) {
     Value gradient = product(x, dy);
-    Value sum = builder.add(new AllReduce(Axis.DATA), gradient).get(0);
+    Value sum = builder.add(new AllReduce(Axis.DATA, inPlace), gradient).get(0);
     builder.add(new GlobalNorm(false), sum);
     assertThat(of(gradient, Precision.BF16)).isEqualTo(Element.BF16);
     assertThat(of(sum, Precision.BF16)).isEqualTo(Element.BF16);

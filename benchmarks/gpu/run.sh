@@ -13,7 +13,7 @@
 #           mezo (zeroth-order steps of a 30B model with its weights on the GPU and on the host) needs no prepared data
 #   MEZO    of the stage mezo, as SPARSITY:WEIGHTS; default 0:device 0:host 0.8:device 0.8:host
 #   TC      of the stage mezo-link: the command tc, as root; README of the kit's maker says where it comes from
-#   LINKS   of the stage mezo-link, ranks of each run: 1 has no link; default 1 2
+#   LINKS   of the stage mezo-link, ranks of each run: 1 has no link; default 1,2
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
 #   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
 #   TESTS   classes for the stage tests, as a regular expression; default all that are tagged
@@ -140,39 +140,6 @@ if saves:
         print(f"RESULT {name}.{key}.most {each[-1]} {unit}")
 PYTHON
   rm -rf "${work:?}/run"
-}
-
-link() { # link NAME RANKS ARGUMENT...: zeroth-order steps of an 8B shape; killed when there are enough, since a save is 32 GB
-  local name=$1 ranks=$2 work=/dev/shm/kindling-link start=$SECONDS pid
-  shift 2
-  mkdir -p "$work" && [ -d "$work/prepared" ] || cp -r "$kit/prepared" "$work/"
-  rm -rf "${work:?}/run"
-  chmod +x "$kit/kindling/bin/kindling"
-  echo "=== link-$name: $ranks ranks"
-  JAVA_HOME=$jre setsid "$kit/kindling/bin/kindling" train "$kit/recipes/llama-1b.yaml" --set launcher=processes --set log.every_steps=1 \
-    --set model.width=4096 --set model.layers=32 --set model.heads=32 --set model.kv_heads=8 --set model.mlp_width=14336 \
-    --set model.vocabulary=128256 --set recovery.hang_timeout=300s \
-    --set 'optimizer={type: mezo, lr: 1e-7}' --set 'schedule={type: constant}' --set validation.every_steps=0 \
-    --set checkpoint.every_steps=0 --set steps=100000 --set micro_batch=4096 --set "global_batch=$((4096 * ranks))" \
-    --set "ranks=$ranks" --run-dir "$work/run" --progress plain "$@" >"$out/link-$name.log" 2>&1 &
-  pid=$!
-  while kill -0 "$pid" 2>/dev/null && [ $((SECONDS - start)) -lt "${LIMIT:-540}" ] &&
-    [ "$(wc -l <"$work/run/metrics.jsonl" 2>/dev/null || echo 0)" -lt "${STEPS:-60}" ]; do
-    sleep 1
-  done
-  kill -KILL -- "-$pid" 2>/dev/null
-  wait "$pid" 2>/dev/null
-  cp "$work/run/metrics.jsonl" "$out/link-$name.jsonl" 2>/dev/null || { tail -n 30 "$out/link-$name.log"; failed=$((failed + 1)); return 1; }
-  rm -rf "${work:?}/run"
-  python3 - "link.$name" "$out/link-$name.jsonl" <<'PYTHON' | tee -a "$out/results.txt"
-import json, statistics, sys
-name, lines = sys.argv[1], [json.loads(line) for line in open(sys.argv[2])][10:]
-print(f"RESULT {name}.tokens {statistics.median(line['tokens_per_s'] for line in lines):.0f} tokens/s")
-print(f"RESULT {name}.step {statistics.median(line['step_ms'] for line in lines):.2f} ms")
-print(f"RESULT {name}.bytes {max(line['comm_bytes'] for line in lines)} B")
-print(f"RESULT {name}.exposed {statistics.median(line['comm_exposed_ms'] for line in lines):.3f} ms")
-print(f"RESULT {name}.reserved {lines[-1]['device_bytes_peak'] / 2**30:.2f} GiB")
-PYTHON
 }
 
 works() { # a short run at work on GPU and CPU: the losses of a text, and what it writes
@@ -375,17 +342,13 @@ for stage in $stages; do
       done
       ;;
     mezo-link)
-      for ranks in ${LINKS:-1 2}; do
-        if [ "$ranks" = 1 ]; then
-          link one 1
-        elif ${TC:?stage mezo-link wants TC} qdisc replace dev lo root tbf rate 1mbit burst 128kb latency 400ms; then
-          # The loopback's packets have up to 64 KiB: a smaller burst drops them all. Neither NVLink nor shared memory: what the ranks say goes over the link.
-          NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_SOCKET_IFNAME=lo link "shaped-$ranks" "$ranks"
-          $TC qdisc del dev lo root
-        else
-          failed=$((failed + 1))
-        fi
-      done
+      # The loopback's packets have up to 64 KiB: a smaller burst drops them all. Neither NVLink nor shared memory: what the ranks say goes over the link.
+      if ${TC:?stage mezo-link wants TC} qdisc replace dev lo root tbf rate 1mbit burst 128kb latency 400ms; then
+        NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_SOCKET_IFNAME=lo bench mezo-link gpu-mezo-ranks 8b 4 1024 --ranks "${LINKS:-1,2}"
+        $TC qdisc del dev lo root
+      else
+        failed=$((failed + 1))
+      fi
       ;;
     collectives)
       for mode in values kill hang late speed; do

@@ -26,6 +26,7 @@ public final class Bench {
               Map.entry("gpu-kernels", new GpuKernelsBench()),
               Map.entry("gpu-losses", new GpuLossesBench()),
               Map.entry("gpu-mezo", new GpuMezoBench()),
+              Map.entry("gpu-mezo-ranks", new GpuMezoRanksBench()),
               Map.entry("gpu-padding", new GpuPaddingBench()),
               Map.entry("gpu-step", new GpuStepBench()),
               Map.entry("gpu-update", new GpuUpdateBench()),

@@ -28,8 +28,9 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * A model on GPU 0 that takes zeroth-order steps on one batch of random tokens. Its random weights
- * are made on the card: an update of slope 1 from zeros, with the standard deviation as its rate.
+ * A model on one GPU that takes zeroth-order steps on one batch of random tokens, another one on
+ * each rank. Its random weights are made on the card, equal on all ranks: an update of slope 1 from
+ * zeros, with the standard deviation as its rate.
  */
 final class GpuMezo implements AutoCloseable {
   private static final int SEED = 1;
@@ -40,7 +41,7 @@ final class GpuMezo implements AutoCloseable {
   private static final Map<String, Double> BELOW =
       Map.of("0.5", 0.67449, "0.6", 0.52440, "0.7", 0.38532, "0.75", 0.31864, "0.8", 0.25335);
 
-  private final Communicator alone = LoopbackCommunicator.create(1).get(0);
+  private final Communicator data;
   private final CudaBackend backend;
   private final MezoStep step;
   private final Memory memory;
@@ -51,25 +52,61 @@ final class GpuMezo implements AutoCloseable {
    * @param sparsity as users write it: 0, or a key of the table above
    * @param host whether the matrices of layers lie in memory of the host
    */
-  GpuMezo(MezoShape shape, int micro, int sequence, int directions, String sparsity, boolean host) {
+  static GpuMezo alone(
+      MezoShape shape, int micro, int sequence, int directions, String sparsity, boolean host) {
+    return new GpuMezo(
+        shape,
+        micro,
+        sequence,
+        rule(directions, sparsity),
+        sparsity,
+        host,
+        backend(0),
+        LoopbackCommunicator.create(1).get(0));
+  }
+
+  /** One of several ranks, each on the GPU of its number; closes the communicator at the end. */
+  static GpuMezo of(
+      MezoShape shape, int micro, int sequence, CudaBackend backend, Communicator data) {
+    return new GpuMezo(shape, micro, sequence, rule(1, "0"), "0", false, backend, data);
+  }
+
+  static CudaBackend backend(int device) {
+    return new CudaBackend(new CudaOptions(device, Precision.BF16, true, true), line -> {});
+  }
+
+  private static Mezo rule(int directions, String sparsity) {
     double share = Double.parseDouble(sparsity);
     if (share > 0 && !BELOW.containsKey(sparsity)) {
       throw new IllegalArgumentException(
           "--sparsity: expected 0 or one of " + BELOW.keySet() + ", found " + sparsity);
     }
-    Mezo rule = new Mezo(1e-7, 1e-3, directions, 0, share, false);
-    step = step(shape, micro, sequence, rule, host);
-    Mezo drawing = new Mezo(STD, 1e-3, directions, 0, 0, false);
-    MezoStep first = step(shape, micro, sequence, drawing, host);
+    return new Mezo(1e-7, 1e-3, directions, 0, share, false);
+  }
+
+  private GpuMezo(
+      MezoShape shape,
+      int micro,
+      int sequence,
+      Mezo rule,
+      String sparsity,
+      boolean host,
+      CudaBackend backend,
+      Communicator data) {
+    this.backend = backend;
+    this.data = data;
+    int ranks = data.worldSize();
+    step = step(shape, micro, sequence, rule, host, ranks);
+    Mezo drawing = new Mezo(STD, 1e-3, rule.directions(), 0, 0, false);
+    MezoStep first = step(shape, micro, sequence, drawing, host, ranks);
     Graph replay = first.replay().orElseThrow();
     List<Graph> graphs = List.of(step.finish(), replay);
-    backend = new CudaBackend(new CudaOptions(0, Precision.BF16, true, true), line -> {});
     memory = backend.allocate(TrainStep.variables(graphs), graphs);
-    finish = backend.compile(graphs.get(0), memory, Map.of(Axis.DATA, alone));
+    finish = backend.compile(graphs.get(0), memory, Map.of(Axis.DATA, data));
     try (Program fill = backend.compile(replay, memory, Map.of())) {
       weights(first, fill);
     }
-    if (share > 0) {
+    if (rule.sparsity() > 0) {
       thresholds((float) (STD * BELOW.getOrDefault(sparsity, 0.0)));
     }
     for (int slot = 0; slot < memory.slots(); slot++) {
@@ -77,9 +114,10 @@ final class GpuMezo implements AutoCloseable {
     }
   }
 
-  private static MezoStep step(MezoShape shape, int micro, int sequence, Mezo rule, boolean host) {
+  private static MezoStep step(
+      MezoShape shape, int micro, int sequence, Mezo rule, boolean host, int ranks) {
     StepShape steps = new StepShape(Math.multiplyExact(micro, sequence), sequence, false, 1, 1);
-    MezoStep plain = new MezoStep(shape.family(sequence), new Full(), rule, steps, 1, SEED);
+    MezoStep plain = new MezoStep(shape.family(sequence), new Full(), rule, steps, ranks, SEED);
     return plain.with(steps.with(new MemorySaving(Recompute.Level.NONE, LOSS_CHUNKS, host)));
   }
 
@@ -115,7 +153,7 @@ final class GpuMezo implements AutoCloseable {
   }
 
   private void tokens(int slot, int sequence, int vocabulary) {
-    SplittableRandom random = new SplittableRandom(SEED);
+    SplittableRandom random = new SplittableRandom(SEED + data.rank());
     IntBuffer tokens = memory.span(ModelInputs.TOKENS, slot).buffer().asIntBuffer();
     IntBuffer targets = memory.span(StepGraphs.TARGETS, slot).buffer().asIntBuffer();
     IntBuffer positions = memory.span(ModelInputs.POSITIONS, slot).buffer().asIntBuffer();
@@ -178,7 +216,7 @@ final class GpuMezo implements AutoCloseable {
   public void close() {
     finish.close();
     memory.close();
+    data.close();
     backend.close();
-    alone.close();
   }
 }

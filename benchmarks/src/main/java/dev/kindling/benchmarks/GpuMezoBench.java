@@ -38,8 +38,8 @@ final class GpuMezoBench implements Benchmark {
             + sparsity
             + (host ? ".host." : ".");
     long start = System.nanoTime();
-    try (GpuMezo mezo =
-        new GpuMezo(shape, micro, sequence, options.count("directions"), sparsity, host)) {
+    int directions = options.count("directions");
+    try (GpuMezo mezo = GpuMezo.alone(shape, micro, sequence, directions, sparsity, host)) {
       results.note(mezo.device());
       results.add(name + "parameters", mezo.parameters(), "count");
       results.add(name + "start", (System.nanoTime() - start) / 1e9, "s");
@@ -50,7 +50,7 @@ final class GpuMezoBench implements Benchmark {
         mezo.submit();
         mezo.loss(0);
       }
-      double[] seconds = times(mezo, Math.max(1, options.count("steps")));
+      double[] seconds = seconds(mezo, Math.max(1, options.count("steps")));
       double median = seconds[seconds.length / 2];
       results.add(name + "step", median, "s");
       results.add(name + "step.best", seconds[0], "s");
@@ -78,7 +78,7 @@ final class GpuMezoBench implements Benchmark {
   }
 
   /** Ascending. One step computes while the host submits the next, where the device can. */
-  private static double[] times(GpuMezo mezo, int steps) {
+  static double[] seconds(GpuMezo mezo, int steps) {
     double[] seconds = new double[steps];
     int ahead = mezo.inFlight() - 1;
     for (int i = 0; i < ahead; i++) {

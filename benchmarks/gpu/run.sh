@@ -29,7 +29,7 @@
 #   JAVADOC parts of the stage javadoc, in this order; default pretrain prune pruned merge methods. KIT holds corpus.tar.xz (see above) and
 #           javadoc-pairs.tar.xz (javadoc/{train,validation,questions}.jsonl of JavadocPairs.java); called again it goes on. OUT gets
 #           javadoc.tar.xz (tables, pictures, metrics) and the base model as javadoc-base.tar.xz.0, .1: cat them together
-#   APOLLO  parts of the stage apollo (the study of cluster-configs/apollo: rates, seeds of the best, a pruned model); default tune seeds pruned
+#   APOLLO  parts of the stage apollo (the study of cluster-configs/apollo: rates, seeds of the best, both with scale: auto, a pruned model); default tune seeds scale scale-seeds pruned
 #   QAPOLLO learning rates of the stage qapollo; default 0.01. It wants the corpus as the stage experiment does
 #   WORK    folder of the stages experiment, qapollo and javadoc; default /dev/shm/kindling-experiments
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
@@ -196,10 +196,12 @@ experiment() { # experiment FILE: a whole experiment, its tables, pictures and m
 apollo() { # apollo PART: one part of the study of cluster-configs/apollo
   local name work=${WORK:-/dev/shm/kindling-experiments}
   case $1 in
-    tune) experiment apollo/tune.yaml ;;
-    seeds)
-      corpus && python3 "$kit/best_seeds.py" "$work/cluster-configs/apollo/tune.yaml" "$work/runs/apollo-tune" 2 3 &&
-        cp "$work/cluster-configs/apollo/tune.yaml" "$kit/recipes/apollo/" && experiment apollo/tune.yaml && cat "$work/runs/apollo-tune/seeds.md"
+    tune | scale) experiment "apollo/$1.yaml" ;;
+    seeds | scale-seeds)
+      name=tune
+      [ "$1" = seeds ] || name=scale
+      corpus && python3 "$kit/best_seeds.py" "$work/cluster-configs/apollo/$name.yaml" "$work/runs/apollo-$name" 2 3 &&
+        cp "$work/cluster-configs/apollo/$name.yaml" "$kit/recipes/apollo/" && experiment "apollo/$name.yaml" && cat "$work/runs/apollo-$name/seeds.md"
       ;;
     pruned)
       cd "$work" || return 1
@@ -231,7 +233,7 @@ qapollo() { # qapollo LR: 300 steps of a 7B shape beside a ballast that leaves 1
   grep -a '^RESULT ' "$out/ballast-$lr.log" | tee -a "$out/results.txt"
   cd "$work" || return 1
   JAVA_HOME=$jre setsid "$kit/kindling/bin/kindling" train cluster-configs/apollo/llama-7b-qapollo.yaml --set log.every_steps=1 \
-    --set "optimizer.lr=$lr" ${SETTINGS:-} --run-dir "$work/qapollo" --progress plain >"$out/qapollo-$lr.log" 2>&1 &
+    --set "optimizer.rest.lr=$lr" ${SETTINGS:-} --run-dir "$work/qapollo" --progress plain >"$out/qapollo-$lr.log" 2>&1 &
   pid=$!
   while kill -0 "$pid" 2>/dev/null && [ $((SECONDS - start)) -lt "${LIMIT:-540}" ] &&
     ! grep -q '"step":300,.*val_loss' "$work/qapollo/metrics.jsonl" 2>/dev/null; do
@@ -374,7 +376,7 @@ for stage in $stages; do
       done
       ;;
     apollo)
-      for part in ${APOLLO:-tune seeds pruned}; do
+      for part in ${APOLLO:-tune seeds scale scale-seeds pruned}; do
         apollo "$part" || failed=$((failed + 1))
       done
       ;;

@@ -25,6 +25,9 @@ public final class RingConnector implements Connector {
   private static final String LOOPBACK = "127.0.0.1";
   private static final Duration OPEN_TIMEOUT = Duration.ofSeconds(60);
 
+  /** NCCL between two GPUs over 1 Mbit/s was seen to need 42 s. */
+  private static final Duration NCCL_OPEN_TIMEOUT = Duration.ofMinutes(5);
+
   /** Longest silence in a collective: a checkpoint or a slow rank stays below, a hang does not. */
   private static final Duration COLLECTIVE_TIMEOUT = Duration.ofMinutes(5);
 
@@ -66,7 +69,8 @@ public final class RingConnector implements Connector {
   private static Communicator betweenDevices(
       RingCommunicator ring, RingOptions options, Backend backend) {
     NcclOptions patience =
-        NcclOptions.of(Axis.DATA).withTimeouts(OPEN_TIMEOUT, COLLECTIVE_TIMEOUT, CLOSE_TIMEOUT);
+        NcclOptions.of(Axis.DATA)
+            .withTimeouts(NCCL_OPEN_TIMEOUT, COLLECTIVE_TIMEOUT, CLOSE_TIMEOUT);
     PeerWatch peers = PeerWatch.open(options, new CommunicatorRendezvous(ring));
     try {
       backend.makeCurrent();

@@ -29,7 +29,7 @@
 #   JAVADOC parts of the stage javadoc, in this order; default pretrain prune pruned merge methods. KIT holds corpus.tar.xz (see above) and
 #           javadoc-pairs.tar.xz (javadoc/{train,validation,questions}.jsonl of JavadocPairs.java); called again it goes on. OUT gets
 #           javadoc.tar.xz (tables, pictures, metrics) and the base model as javadoc-base.tar.xz.0, .1: cat them together
-#   APOLLO  parts of the stage apollo (the study of cluster-configs/apollo: rates, seeds of the best, both with scale: auto, a pruned model); default tune seeds scale scale-seeds pruned
+#   APOLLO  parts of the stage apollo (the study of cluster-configs/apollo: rates, seeds of the best, both with scale: auto, a pruned model, one with held-out documents instead of projects); default tune seeds scale scale-seeds pruned documents
 #   QAPOLLO learning rates of the stage qapollo; default 0.01. It wants the corpus as the stage experiment does
 #   WORK    folder of the stages experiment, qapollo and javadoc; default /dev/shm/kindling-experiments
 #   PEERS   PyTorch scripts for the stage peers, each called as: python3 SCRIPT MODEL MICRO SEQ; default none
@@ -206,19 +206,31 @@ apollo() { # apollo PART: one part of the study of cluster-configs/apollo
     pruned)
       cd "$work" || return 1
       name=$(python3 "$kit/small_model.py" best runs/apollo-tune adamw-) || return 1
-      [ -d runs/apollo-base ] || JAVA_HOME=$jre attempt apollo-base "$kit/kindling/bin/kindling" export "runs/apollo-tune/runs/$name" --to runs/apollo-base --dtype float32 || return 1
-      [ -d runs/apollo-50 ] || JAVA_HOME=$jre attempt apollo-prune "$kit/kindling/bin/kindling" prune runs/apollo-base --to runs/apollo-50 --sparsity 0.5 || return 1
-      cd - >/dev/null || return 1
-      experiment apollo/pruned.yaml
-      cd "$work" || return 1
-      attempt apollo-pruned-results python3 "$kit/small_model.py" runs apollo.pruned runs/apollo-pruned
-      name=$(python3 "$kit/small_model.py" best runs/apollo-pruned perp-) && rm -rf runs/apollo-merged &&
-        JAVA_HOME=$jre attempt apollo-merge "$kit/kindling/bin/kindling" export "runs/apollo-pruned/runs/$name" --to runs/apollo-merged --merge &&
-        attempt apollo-zeros python3 "$kit/small_model.py" zeros runs/apollo-50 runs/apollo-merged
-      cd - >/dev/null || return 1
+      halved apollo "runs/apollo-tune/runs/$name"
+      ;;
+    documents)
+      corpus && cd "$work" || return 1
+      [ -d runs/apollo-held ] || JAVA_HOME=$jre attempt apollo-held "$kit/kindling/bin/kindling" train cluster-configs/apollo/llama-60m.yaml --set optimizer.lr=2.5e-3 \
+        --set 'data.validation_paths=[]' --set data.validation_fraction=0.01 --run-dir runs/apollo-held --progress plain || return 1
+      halved documents runs/apollo-held
       ;;
     *) echo "run: unknown part $1 of apollo" >&2 && return 1 ;;
   esac
+}
+
+halved() { # halved NAME RUN: half of the weights of a run's model pruned, and what few factors win back: experiment apollo/pruned.yaml or documents.yaml
+  local best file=pruned
+  [ "$1" = apollo ] || file=$1
+  [ -d "runs/$1-base" ] || JAVA_HOME=$jre attempt "$1-base" "$kit/kindling/bin/kindling" export "$2" --to "runs/$1-base" --dtype float32 || return 1
+  [ -d "runs/$1-50" ] || JAVA_HOME=$jre attempt "$1-prune" "$kit/kindling/bin/kindling" prune "runs/$1-base" --to "runs/$1-50" --sparsity 0.5 || return 1
+  cd - >/dev/null || return 1
+  experiment "apollo/$file.yaml"
+  cd "$work" || return 1
+  attempt "$1-pruned-results" python3 "$kit/small_model.py" runs "apollo.$file" "runs/apollo-$file"
+  best=$(python3 "$kit/small_model.py" best "runs/apollo-$file" perp-) && rm -rf "runs/$1-merged" &&
+    JAVA_HOME=$jre attempt "$1-merge" "$kit/kindling/bin/kindling" export "runs/apollo-$file/runs/$best" --to "runs/$1-merged" --merge &&
+    attempt "$1-zeros" python3 "$kit/small_model.py" zeros "runs/$1-50" "runs/$1-merged"
+  cd - >/dev/null || return 1
 }
 
 qapollo() { # qapollo LR: 300 steps of a 7B shape beside a ballast that leaves 11.0e9 bytes; killed when the last is validated, since a save is 27 GB
@@ -376,7 +388,7 @@ for stage in $stages; do
       done
       ;;
     apollo)
-      for part in ${APOLLO:-tune seeds scale scale-seeds pruned}; do
+      for part in ${APOLLO:-tune seeds scale scale-seeds pruned documents}; do
         apollo "$part" || failed=$((failed + 1))
       done
       ;;

@@ -1,0 +1,67 @@
+package dev.kindling.benchmarks.scaling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kindling.configs.yaml.ConfigException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MeasurementsTest {
+  @TempDir Path folder;
+
+  /** Tests run in the module's folder or in the root. */
+  private static Path shipped() {
+    Path own = Path.of("scaling/measured.yaml");
+    return Files.exists(own) ? own : Path.of("benchmarks").resolve(own);
+  }
+
+  @Test
+  void everyMeasuredCallIsMetWithinTenPercent() {
+    Measurements measured = Measurements.read(shipped());
+    assertThat(measured.allReduces()).hasSizeGreaterThan(10);
+    for (AllReducePoint point : measured.allReduces()) {
+      assertThat(Math.abs(point.error(measured.fitted(point.network()))))
+          .as(point.toString())
+          .isLessThan(0.1);
+    }
+  }
+
+  @Test
+  void everyMeasuredStepIsMetWithinTenPercent() {
+    Measurements measured = Measurements.read(shipped());
+    assertThat(measured.runs()).isNotEmpty();
+    for (MeasuredRun run : measured.runs()) {
+      double ms = run.predictedMs(measured.worker(), measured.fittedCluster(), Samples.SEED);
+      assertThat(ms).as(run.name()).isBetween(0.9 * run.ms(), 1.1 * run.ms());
+    }
+  }
+
+  @Test
+  void aNewPointBetweenHostsReplacesTheAssumption() throws IOException {
+    String text = Files.readString(shipped());
+    String point =
+        "- {network: tcp-between-hosts, ranks: 4, gbit: 10, bytes: 1GiB, ms: 2000, source: here}";
+    Path file = folder.resolve("more.yaml");
+    Files.writeString(file, text.replace("\nall_reduces:\n", "\nall_reduces:\n  " + point + "\n"));
+    Link before = Measurements.read(shipped()).fittedCluster().between();
+    Link after = Measurements.read(file).fittedCluster().between();
+    assertThat(before.share()).isEqualTo(0.9);
+    // 1.5 GiB in 2 s at 1.25 GB/s.
+    assertThat(after.share()).isBetween(0.644, 0.645);
+  }
+
+  @Test
+  void aMistakeIsNamedWithItsLine() throws IOException {
+    Path file = folder.resolve("wrong.yaml");
+    Files.writeString(
+        file, Files.readString(shipped()).replace("  step_ms: 58.38", "  step_msec: 58.38"));
+    assertThatThrownBy(() -> Measurements.read(file))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("worker.step_msec: unknown key")
+        .hasMessageContaining("step_ms");
+  }
+}

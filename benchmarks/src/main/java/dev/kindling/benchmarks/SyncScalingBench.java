@@ -25,7 +25,8 @@ import java.util.stream.Stream;
  *
  * <p>Options: {@code --file FILE} (benchmarks/scaling/measured.yaml, which says what its keys
  * mean), {@code --workers 8,32,...} (whole hosts), {@code --gbit 1,10,...} (between hosts), {@code
- * --steps N} (1,000, at least, of each simulation), {@code --seed N} (1), {@code --out DIR} (writes
+ * --steps N} (1,000, at least, of each simulation), {@code --seed N} (1), {@code --set
+ * "path=value;path=value"} (over the file: {@code worker.jitter=0.05}), {@code --out DIR} (writes
  * scaling.md, over-workers.svg and over-links.svg; default: a new temporary folder).
  */
 final class SyncScalingBench implements Benchmark {
@@ -42,10 +43,11 @@ final class SyncScalingBench implements Benchmark {
                 "gbit", "1,2,5,10,25,100,400,800",
                 "steps", "1000",
                 "seed", "1",
+                "set", "",
                 "out", ""));
     String given = options.text("file");
-    Measurements measured =
-        read(given.isEmpty() ? KindlingProcess.home().resolve(OURS) : Path.of(given));
+    Path file = given.isEmpty() ? KindlingProcess.home().resolve(OURS) : Path.of(given);
+    Measurements measured = read(file, options.text("set"));
     links(results, measured);
     runs(results, measured, options.count("seed"));
     List<Integer> workers = counts(options, "workers");
@@ -71,9 +73,10 @@ final class SyncScalingBench implements Benchmark {
         : Files.createDirectories(Path.of(out));
   }
 
-  private static Measurements read(Path file) {
+  private static Measurements read(Path file, String assignments) {
     try {
-      return Measurements.read(file);
+      Stream<String> all = Stream.of(assignments.split(";", -1)).filter(each -> !each.isBlank());
+      return Measurements.read(file, all.toList());
     } catch (ConfigException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     }
@@ -137,8 +140,14 @@ final class SyncScalingBench implements Benchmark {
   private static void co2Table(Results results) {
     results.note(
         "CO2's published table (7B, 80 Gbit/s TCP): words a step from its rows of 8 and 16 GPUs, the rest predicted;"
-            + " assumed: 7e9 parameters, hosts of 8 GPUs with one link, gradients of 2 bytes, no overlap of AdamW's, equal GPUs");
-    results.add("sync_scaling.co2_table.published.ratio", Co2Table.publishedRatio(), "x");
+            + " assumed: 7e9 parameters, hosts of 8 GPUs with one link, all of its rate usable, no latency,"
+            + " gradients of 2 bytes, no overlap of AdamW's, equal GPUs; both algorithms, 2 or 4 bytes of CO2's parameters");
+    String published = "sync_scaling.co2_table.published.";
+    results.add(published + "adamw_128", Co2Table.ADAMW_128, "words/s");
+    results.add(published + "co2_128", Co2Table.CO2_128, "words/s");
+    results.add(published + "ratio", Co2Table.publishedRatio(), "x");
+    results.add(published + "scaling_tau12", Co2Table.SCALING_12, "x");
+    results.add(published + "scaling_tau48", Co2Table.SCALING_48, "x");
     for (Algorithm algorithm : List.of(Algorithm.RING, Algorithm.HIERARCHICAL)) {
       for (double bytes : List.of(2.0, 4.0)) {
         Co2Table table = new Co2Table(algorithm, bytes);

@@ -58,6 +58,9 @@ class SyncScalingBenchTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("no such file");
     assertThatThrownBy(() -> run("--workers", "12")).hasMessageContaining("whole hosts");
+    assertThatThrownBy(() -> run("--set", "worker.jiter=1;worker.jitter=2"))
+        .hasMessageContaining("worker.jiter: unknown key")
+        .hasMessageContaining("jitter: expected a number in [0, 1), found 2.0");
   }
 
   private static void run(String... arguments) throws Exception {

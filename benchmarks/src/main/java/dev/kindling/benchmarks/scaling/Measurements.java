@@ -39,10 +39,12 @@ public record Measurements(
   }
 
   /**
+   * @param assignments {@code path=value} over the file
    * @throws dev.kindling.configs.yaml.ConfigException with every error, each with its line
    */
-  public static Measurements read(Path file) {
-    return RecordBinder.bind(ConfigDocument.read(file), Measurements.class).value();
+  public static Measurements read(Path file, List<String> assignments) {
+    ConfigDocument document = ConfigDocument.read(file).with(assignments);
+    return RecordBinder.bind(document, Measurements.class).value();
   }
 
   /** The links with latency and share fitted where their network was measured. */

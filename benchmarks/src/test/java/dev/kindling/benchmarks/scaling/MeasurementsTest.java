@@ -7,6 +7,7 @@ import dev.kindling.configs.yaml.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,7 +22,7 @@ class MeasurementsTest {
 
   @Test
   void everyMeasuredCallIsMetWithinTenPercent() {
-    Measurements measured = Measurements.read(shipped());
+    Measurements measured = Measurements.read(shipped(), List.of());
     assertThat(measured.allReduces()).hasSizeGreaterThan(10);
     for (AllReducePoint point : measured.allReduces()) {
       assertThat(Math.abs(point.error(measured.fitted(point.network()))))
@@ -32,7 +33,7 @@ class MeasurementsTest {
 
   @Test
   void everyMeasuredStepIsMetWithinTenPercent() {
-    Measurements measured = Measurements.read(shipped());
+    Measurements measured = Measurements.read(shipped(), List.of());
     assertThat(measured.runs()).isNotEmpty();
     for (MeasuredRun run : measured.runs()) {
       double ms = run.predictedMs(measured.worker(), measured.fittedCluster(), Samples.SEED);
@@ -47,11 +48,19 @@ class MeasurementsTest {
         "- {network: tcp-between-hosts, ranks: 4, gbit: 10, bytes: 1GiB, ms: 2000, source: here}";
     Path file = folder.resolve("more.yaml");
     Files.writeString(file, text.replace("\nall_reduces:\n", "\nall_reduces:\n  " + point + "\n"));
-    Link before = Measurements.read(shipped()).fittedCluster().between();
-    Link after = Measurements.read(file).fittedCluster().between();
+    Link before = Measurements.read(shipped(), List.of()).fittedCluster().between();
+    Link after = Measurements.read(file, List.of()).fittedCluster().between();
     assertThat(before.share()).isEqualTo(0.9);
     // 1.5 GiB in 2 s at 1.25 GB/s.
     assertThat(after.share()).isBetween(0.644, 0.645);
+  }
+
+  @Test
+  void assignmentsLieOverTheFile() {
+    List<String> assignments = List.of("worker.jitter=0.25", "methods.diloco.tau=50");
+    Measurements measured = Measurements.read(shipped(), assignments);
+    assertThat(measured.worker().jitter()).isEqualTo(0.25);
+    assertThat(measured.methods().get("diloco")).isEqualTo(new Blocking(50, 4));
   }
 
   @Test
@@ -59,7 +68,7 @@ class MeasurementsTest {
     Path file = folder.resolve("wrong.yaml");
     Files.writeString(
         file, Files.readString(shipped()).replace("  step_ms: 58.38", "  step_msec: 58.38"));
-    assertThatThrownBy(() -> Measurements.read(file))
+    assertThatThrownBy(() -> Measurements.read(file, List.of()))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining("worker.step_msec: unknown key")
         .hasMessageContaining("step_ms");

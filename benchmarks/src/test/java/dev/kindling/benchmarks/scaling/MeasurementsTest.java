@@ -3,6 +3,7 @@ package dev.kindling.benchmarks.scaling;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kindling.configs.yaml.ByteSize;
 import dev.kindling.configs.yaml.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -53,6 +54,35 @@ class MeasurementsTest {
     assertThat(before.share()).isEqualTo(0.9);
     // 1.5 GiB in 2 s at 1.25 GB/s.
     assertThat(after.share()).isBetween(0.644, 0.645);
+  }
+
+  @Test
+  void whatIsLeftOutHasItsDefault() throws IOException {
+    Path file = folder.resolve("small.yaml");
+    Files.writeString(
+        file,
+        """
+        worker: {name: w, parameters: 10, tokens: 2, step_ms: 3, backward: 0.5}
+        cluster:
+          workers_per_host: 1
+          inside: {network: a, gbit: 1, latency_us: 0, share: 1}
+          between: {network: b, gbit: 1, latency_us: 0, share: 1}
+        methods:
+          a: {type: every_step}
+          b: {type: blocking, tau: 4}
+          c: {type: in_flight, tau: 4}
+          d: {type: streaming, tau: 4, fragments: 2, delay: 1}
+        """);
+    Measurements measured = Measurements.read(file, List.of());
+    assertThat(measured.worker()).isEqualTo(new Worker("w", 10, 2, 3, 0.5, 0, 0, 1, 0, 0));
+    assertThat(measured.methods().values())
+        .containsExactly(
+            new EveryStep(2, new ByteSize(128 << 20)),
+            new Blocking(4, 4),
+            new InFlight(4, 4),
+            new Streaming(4, 2, 1, 4));
+    assertThat(measured.allReduces()).isEmpty();
+    assertThat(measured.runs()).isEmpty();
   }
 
   @Test

@@ -28,6 +28,13 @@ class AlgorithmTest {
   }
 
   @Test
+  void theSlowestLinkOfAFlatRingMayBeInside() {
+    Cluster slow = new Cluster(8, new Link("inside", 4, 90, 1), CLUSTER.between());
+    double seconds = 2 * 31 * (90e-6 + BYTES / 32 / 0.5e9);
+    assertThat(Algorithm.RING.seconds(BYTES, 32, slow)).isCloseTo(seconds, within(1e-12));
+  }
+
+  @Test
   void aHierarchicalRingHopsOverHosts() {
     double inside = 14 * (2e-6 + BYTES / 8 / 100e9);
     double between = 2 * 3 * (30e-6 + BYTES / 4 / 1e9);

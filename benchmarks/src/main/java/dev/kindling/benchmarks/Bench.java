@@ -33,6 +33,7 @@ public final class Bench {
               Map.entry("resume", new ResumeBench()),
               Map.entry("spark-overhead", new SparkOverheadBench()),
               Map.entry("start", new StartBench()),
+              Map.entry("sync-scaling", new SyncScalingBench()),
               Map.entry("tokenize", new TokenizeBench()),
               Map.entry("zombies", new ZombieBench())));
 

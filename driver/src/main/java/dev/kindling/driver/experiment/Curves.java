@@ -9,16 +9,18 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 
 /**
  * Loss over steps as one SVG picture: of every run, in training or over the validation set, or of
  * runs that differ in their seeds alone as their mean in a band from the smallest to the largest.
- * Written by hand because Java's own drawing needs fonts, and a server that only trains has none;
- * equal metrics give equal bytes.
+ * Other figures over sizes have a logarithmic axis. Written by hand because Java's own drawing
+ * needs fonts, and a server that only trains has none; equal metrics give equal bytes.
  */
-final class Curves {
+public final class Curves {
   private static final int WIDTH = 900;
   private static final int HEIGHT = 520;
   private static final int LEFT = 70;
@@ -35,7 +37,9 @@ final class Curves {
   private long minStep = Long.MAX_VALUE;
   private long maxStep = Long.MIN_VALUE;
 
+  private final String across;
   private final String label;
+  private final SortedSet<Long> sizes = new TreeSet<>();
 
   /** Losses of a step over the runs of one curve. */
   record Point(double low, double mean, double high) {
@@ -45,7 +49,33 @@ final class Curves {
   }
 
   private Curves(String label) {
+    this("step", label);
+  }
+
+  private Curves(String across, String label) {
+    this.across = across;
     this.label = label;
+  }
+
+  /**
+   * Figures by name of their curve and a size of 1 or more, on a logarithmic axis with a tick at
+   * every size that has a figure.
+   *
+   * @param across what sizes are
+   * @param label what figures are
+   */
+  public static String figures(
+      String across, String label, Map<String, SortedMap<Long, Double>> curves) {
+    Curves picture = new Curves(across, label);
+    Map<String, SortedMap<Long, Point>> points = new LinkedHashMap<>();
+    curves.forEach(
+        (name, curve) -> {
+          SortedMap<Long, Point> own = new TreeMap<>();
+          curve.forEach((size, figure) -> own.put(size, Point.of(figure)));
+          picture.sizes.addAll(own.keySet());
+          points.put(name, own);
+        });
+    return picture.draw(points);
   }
 
   /** The losses in training of runs by name, in their order. */
@@ -121,7 +151,11 @@ final class Curves {
   }
 
   private double x(double step) {
-    return LEFT + Scale.covering(minStep, maxStep).fraction(step) * (WIDTH - LEFT - RIGHT);
+    double share =
+        sizes.isEmpty()
+            ? Scale.covering(minStep, maxStep).fraction(step)
+            : Math.log(step / minStep) / Math.log(Math.max(2, (double) maxStep / minStep));
+    return LEFT + share * (WIDTH - LEFT - RIGHT);
   }
 
   private double y(double loss) {
@@ -146,24 +180,30 @@ final class Curves {
               losses.label(loss)));
     }
     Scale steps = Scale.covering(minStep, maxStep);
-    for (double step : steps.ticks()) {
-      out.append(
-          String.format(
-              Locale.ROOT,
-              "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>%n",
-              x(step),
-              HEIGHT - BOTTOM + 18,
-              steps.label(step)));
+    sizes.forEach(size -> tick(out, size, String.format(Locale.ROOT, "%,d", size)));
+    if (sizes.isEmpty()) {
+      steps.ticks().forEach(step -> tick(out, step, steps.label(step)));
     }
     out.append(
         String.format(
             Locale.ROOT,
-            "<text x=\"%d\" y=\"%d\">step</text><text x=\"%d\" y=\"%d\">%s</text>%n",
+            "<text x=\"%d\" y=\"%d\">%s</text><text x=\"%d\" y=\"%d\">%s</text>%n",
             (LEFT + WIDTH - RIGHT) / 2,
             HEIGHT - 12,
+            Markup.escaped(across),
             LEFT,
             TOP - 12,
-            label));
+            Markup.escaped(label)));
+  }
+
+  private void tick(StringBuilder out, double step, String text) {
+    out.append(
+        String.format(
+            Locale.ROOT,
+            "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>%n",
+            x(step),
+            HEIGHT - BOTTOM + 18,
+            text));
   }
 
   private void curve(StringBuilder out, String name, SortedMap<Long, Point> curve, int index) {

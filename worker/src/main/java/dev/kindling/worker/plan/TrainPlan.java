@@ -1,6 +1,8 @@
 package dev.kindling.worker.plan;
 
 import dev.kindling.kernels.graph.Expectation;
+import dev.kindling.optim.outer.EveryStep;
+import dev.kindling.optim.outer.Sync;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Mezo;
@@ -43,7 +45,7 @@ public record TrainPlan(
     Descent optimizer,
     Schedule schedule,
     Adapter adapter,
-    SyncSpec sync,
+    Sync sync,
     MeshSpec mesh,
     MemorySpec memory,
     CheckpointSpec checkpoint,

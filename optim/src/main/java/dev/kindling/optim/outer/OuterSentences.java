@@ -67,7 +67,10 @@ public final class OuterSentences {
   public static final String USED_GAIN = "out/outer_gain";
 
   private static final String SQUARES = PAYLOAD + "squares";
-  private static final String TOLD_BY_ALL = PAYLOAD + "told";
+
+  /** Variable of the {@link RoundScalar}s that travel. */
+  public static final String TOLD_BY_ALL = PAYLOAD + "told";
+
   private static final String MOVED_BY_ALL = PAYLOAD + "moved";
   private static final String FIRST = "outer/first";
 
@@ -115,6 +118,19 @@ public final class OuterSentences {
     block(b);
     telling(b);
     b.variable(new Variable(GAIN, ValueType.f32(1), Role.INPUT));
+  }
+
+  /** All variables that travel, in the order in which they lie. */
+  public List<Variable> payloads() {
+    List<Variable> payloads = new ArrayList<>();
+    GraphBuilder b = new GraphBuilder();
+    declare(b);
+    for (Variable variable : b.graph().variables()) {
+      if (variable.role() == Role.PAYLOAD) {
+        payloads.add(variable);
+      }
+    }
+    return payloads;
   }
 
   /** Measures the first inner step of a round, right behind it; nothing without a ratio. */

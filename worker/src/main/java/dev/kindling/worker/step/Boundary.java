@@ -56,6 +56,12 @@ public final class Boundary {
   public void begin(boolean payloadLoaded) {
     submit(OuterSentence.BEGIN);
     loaded = payloadLoaded;
+    if (loaded) {
+      // Whoever wished to stop has stopped.
+      memory.fetch(OuterSentences.TOLD_BY_ALL);
+      memory.span(OuterSentences.TOLD_BY_ALL).putFloat(RoundScalar.STOP_VOTES.ordinal(), 0f);
+      memory.publish(OuterSentences.TOLD_BY_ALL);
+    }
   }
 
   /** Right behind the first inner step of a round. */

@@ -126,6 +126,7 @@ final class ExplainPage {
       case FROZEN -> "matrices of 4 bits";
       case NARROW_STATE -> "of the optimizer, " + narrow;
       case FRESH_GRADIENT -> "of matrices, " + narrow;
+      case PAYLOAD -> "between replicas";
       default -> "";
     };
   }

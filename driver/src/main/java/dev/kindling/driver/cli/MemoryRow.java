@@ -52,7 +52,7 @@ record MemoryRow(
         method,
         beside + sum(bytes, Role.PARAMETER, Role.SHARD, Role.WORKING, Role.FROZEN),
         sum(bytes, Role.GRADIENT, Role.FRESH_GRADIENT, Role.PARTIAL),
-        sum(bytes, Role.STATE, Role.NARROW_STATE),
+        sum(bytes, Role.STATE, Role.NARROW_STATE, Role.PAYLOAD),
         activations,
         kernels + sum(bytes, Role.INPUT, Role.OUTPUT, Role.STEP));
   }

@@ -177,7 +177,9 @@ public final class RunFolder implements AutoCloseable {
     requireAdapter(plan);
     CompanionFiles.keep(plan, folder, plan.spark().conf());
     write(plan);
-    return new RunRequest(plan, folder, files, false, progress, secrets(plan), () -> {});
+    List<String> warnings = new java.util.ArrayList<>(secrets(plan));
+    warnings.addAll(plan.warnings());
+    return new RunRequest(plan, folder, files, false, progress, warnings, () -> {});
   }
 
   /**
@@ -198,6 +200,7 @@ public final class RunFolder implements AutoCloseable {
         new java.util.ArrayList<>(PlanChange.check(before.absolute(), after, accepted));
     warnings.addAll(lost(told, stored));
     warnings.addAll(secrets(after));
+    warnings.addAll(after.warnings());
     boolean older = !written.equals(written.withoutSecrets());
     if (older) {
       protect(); // That version kept them here.

@@ -5,6 +5,8 @@ import dev.kindling.kernels.backend.cuda.CudaBackend;
 import dev.kindling.kernels.backend.cuda.image.MissingLibrary;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
+import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +56,16 @@ public interface Backend extends AutoCloseable {
    * @throws ChoiceException if the device cannot run an adopted choice
    */
   Program compile(Graph graph, Memory memory, Map<Axis, Communicator> communicators);
+
+  /**
+   * A mean over ranks of all variables of one role, which runs beside programs over this memory.
+   *
+   * @param communicator of the flight alone; closed by whoever opened it, before the flight
+   * @throws PlanException if this device has none
+   */
+  default Flight flight(Memory memory, Role role, Communicator communicator) {
+    throw new PlanException(name() + ": expected a device with reductions beside its programs");
+  }
 
   /**
    * What this device measured and chose while it compiled, as lines of text; empty where nothing is

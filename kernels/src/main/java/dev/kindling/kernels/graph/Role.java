@@ -37,6 +37,11 @@ public enum Role {
    * stores them in it, the CPU as fp32.
    */
   NARROW_STATE,
+  /**
+   * What replicas send each other behind a round, apart from everything that programs beside it
+   * write: the arena is one reduction, of what the programs before it left there.
+   */
+  PAYLOAD,
   INPUT,
   OUTPUT,
   STEP;

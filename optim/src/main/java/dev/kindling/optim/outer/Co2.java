@@ -23,7 +23,7 @@ import java.util.Map;
  * @param clipped where it is clipped; the ratios read the stored momentum, which then must be
  */
 public record Co2(
-    int steps,
+    int tau,
     double alpha,
     double beta,
     int delay,
@@ -36,7 +36,7 @@ public record Co2(
   public Co2 {
     boolean ratio = penalty != Penalty.CONSTANT;
     new Expectation()
-        .atLeast("steps", steps, 1)
+        .atLeast("tau", tau, 1)
         .positive("alpha", alpha)
         .fraction("beta", beta)
         .that(delay == 0 || delay == 1, "delay", "0 or 1 rounds", delay)
@@ -57,7 +57,7 @@ public record Co2(
 
   public static Map<String, Object> defaults() {
     return Map.of(
-        "steps",
+        "tau",
         48,
         "alpha",
         1.0,

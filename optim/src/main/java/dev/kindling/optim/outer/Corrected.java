@@ -8,21 +8,21 @@ import java.util.Map;
  * along D_i,t + (D_t-1 - D_i,t-1). For given displacements the mean over replicas follows the
  * blocking method exactly; a replica is off it by alpha times the sum over s of beta^s (D_i,t-s -
  * D_t-s), so evaluation needs a mean. With an alpha of 1 and a beta of 0 it is CoCoD-SGD (Shen et
- * al. 2019, 1906.12043); the outer momentum is ours, so are the defaults, {@link DiLoCo}'s numbers
+ * al. 2019, 1906.12043); the outer momentum is ours, so are the defaults, {@link Diloco}'s numbers
  * over 48 steps.
  */
-public record Corrected(int steps, double alpha, double beta, boolean nesterov)
+public record Corrected(int tau, double alpha, double beta, boolean nesterov)
     implements OuterMethod {
   public Corrected {
     new Expectation()
-        .atLeast("steps", steps, 1)
+        .atLeast("tau", tau, 1)
         .positive("alpha", alpha)
         .fraction("beta", beta)
         .orThrow();
   }
 
   public static Map<String, Object> defaults() {
-    return Map.of("steps", 48, "alpha", 0.7, "beta", 0.9, "nesterov", true);
+    return Map.of("tau", 48, "alpha", 0.7, "beta", 0.9, "nesterov", true);
   }
 
   @Override

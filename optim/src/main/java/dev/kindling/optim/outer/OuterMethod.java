@@ -7,11 +7,17 @@ import java.util.List;
  * displacement, the weights at the start of the round less those at its end; what arrives is the
  * mean of all of them.
  */
-public sealed interface OuterMethod permits Co2, Corrected, DiLoCo, EagerDiLoCo, LocalSgd, SlowMo {
+public sealed interface OuterMethod extends Sync
+    permits Co2, Corrected, Diloco, EagerDiloco, LocalSgd, Slowmo {
   /** Inner steps of a round, 1 or more. */
-  int steps();
+  int tau();
 
   OuterStep step();
+
+  /** What its first boundary applies, where it has a delay. */
+  default FirstRound first() {
+    return FirstRound.RESET;
+  }
 
   /**
    * What is allowed but may not converge, one sentence each that names the bound.

@@ -9,6 +9,7 @@ import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.Copy;
 import dev.kindling.kernels.graph.op.Depart;
+import dev.kindling.kernels.graph.op.Fill;
 import dev.kindling.kernels.graph.op.GlobalNorm;
 import dev.kindling.kernels.graph.op.OuterUpdate;
 import dev.kindling.kernels.graph.op.OuterUpdate.Merge;
@@ -25,7 +26,9 @@ import java.util.List;
  * blocking     depart, mean, arrive
  * late         mean of the last exchange, exchange
  * late, SYNC   at the first boundary depart, mean, arrive; at the second exchange with that payload
- * at the end   mean, arrive; where replicas differ the mean of the anchors instead
+ * at the end   mean, arrive
+ * where replicas differ, at the end show, mean, settle; with {@link OwnShare#ONE_REPLICA} a mean and an
+ *              exchange before it, for what is still on its way
  * </pre>
  *
  * <p>Before the first round an anchor is a copy of the weights, the same on all replicas, and all
@@ -33,9 +36,10 @@ import java.util.List;
  * that was lost is a payload of zeros.
  *
  * <p>State in fp32 for each trained element: anchor, momentum and payload, 12 bytes, where replicas
- * differ also what was kept, 4. A ratio adds a float for all or for each parameter to the payload:
- * the squared length of the first inner step, of which the mean arrives with the bits it has
- * everywhere.
+ * differ also what was kept, 4. Behind the displacements travel the {@link RoundScalar}s of the
+ * host, the squared length of the displacement and, for a ratio, a float for all or for each
+ * parameter: the squared length of the first inner step. Their means arrive with the bits they have
+ * everywhere, as outputs of what applies them.
  */
 public final class OuterSentences {
   /** Variable of the {@link OuterScalar}s, written by the host before each boundary. */
@@ -47,7 +51,27 @@ public final class OuterSentences {
   /** What the names of all payloads begin with: an arena to average. */
   public static final String PAYLOAD = "outer/payload/";
 
+  /** Variable of the {@link RoundScalar}s that depart, written by the host before a boundary. */
+  public static final String TELLING = "outer/telling";
+
+  /** Output: means over the replicas of the {@link RoundScalar}s that arrived. */
+  public static final String TOLD = "out/outer_told";
+
+  /** Output: mean over the replicas of the squared length of the displacement that arrived. */
+  public static final String MOVED = "out/outer_moved";
+
+  /** Output: length of the mean displacement that arrived. */
+  public static final String MEAN_NORM = "out/outer_mean_norm";
+
+  /** Output: what it was multiplied by, one for all; of a gain of each parameter the first. */
+  public static final String USED_GAIN = "out/outer_gain";
+
   private static final String SQUARES = PAYLOAD + "squares";
+
+  /** Variable of the {@link RoundScalar}s that travel. */
+  public static final String TOLD_BY_ALL = PAYLOAD + "told";
+
+  private static final String MOVED_BY_ALL = PAYLOAD + "moved";
   private static final String FIRST = "outer/first";
 
   private final OuterStep step;
@@ -87,10 +111,26 @@ public final class OuterSentences {
       }
     }
     measures().forEach(name -> state(b, FIRST + name, ValueType.f32(1)));
-    params.forEach(p -> state(b, payload(p), b.master(p).type()));
-    measures().forEach(name -> state(b, SQUARES + name, ValueType.f32(1)));
+    params.forEach(p -> sent(b, payload(p), b.master(p).type()));
+    measures().forEach(name -> sent(b, SQUARES + name, ValueType.f32(1)));
+    told(b);
+    sent(b, MOVED_BY_ALL, ValueType.f32(1));
     block(b);
+    telling(b);
     b.variable(new Variable(GAIN, ValueType.f32(1), Role.INPUT));
+  }
+
+  /** All variables that travel, in the order in which they lie. */
+  public List<Variable> payloads() {
+    List<Variable> payloads = new ArrayList<>();
+    GraphBuilder b = new GraphBuilder();
+    declare(b);
+    for (Variable variable : b.graph().variables()) {
+      if (variable.role() == Role.PAYLOAD) {
+        payloads.add(variable);
+      }
+    }
+    return payloads;
   }
 
   /** Measures the first inner step of a round, right behind it; nothing without a ratio. */
@@ -104,29 +144,66 @@ public final class OuterSentences {
   }
 
   private void measure(GraphBuilder b, String name, List<Param> of) {
+    Value squares = squaredDistance(b, of);
+    b.add(new Copy(), squares, state(b, FIRST + name, ValueType.f32(1)));
+  }
+
+  private static Value squaredDistance(GraphBuilder b, List<Param> of) {
     List<Value> pairs = new ArrayList<>();
     for (Param p : of) {
       pairs.add(state(b, anchor(p), b.master(p).type()));
       pairs.add(b.master(p));
     }
-    Value squares = b.add(new SquaredDistance(), pairs.toArray(Value[]::new)).get(0);
-    b.add(new Copy(), squares, state(b, FIRST + name, ValueType.f32(1)));
+    return b.add(new SquaredDistance(), pairs.toArray(Value[]::new)).get(0);
   }
 
   /** The displacement of the round over the payload. */
   public void depart(GraphBuilder b) {
     declare(b);
+    Value moved = moved(b);
     for (Param p : params) {
       ValueType type = b.master(p).type();
-      b.add(new Depart(), state(b, anchor(p), type), b.master(p), state(b, payload(p), type));
+      b.add(new Depart(), state(b, anchor(p), type), b.master(p), sent(b, payload(p), type));
     }
-    departScalars(b);
+    departScalars(b, moved);
   }
 
   /** Applies the mean displacement that lies in the payload; live weights are lost. */
   public void arrive(GraphBuilder b) {
     declare(b);
+    tell(b);
     update(b, Merge.FRESH);
+  }
+
+  /** The anchor over the payload, where replicas end. */
+  public void show(GraphBuilder b) {
+    declare(b);
+    for (Param p : params) {
+      ValueType type = b.master(p).type();
+      b.add(new Copy(), state(b, anchor(p), type), sent(b, payload(p), type));
+    }
+  }
+
+  /** What lies in the payload over anchor and live weights; nothing is on its way any more. */
+  public void settle(GraphBuilder b) {
+    declare(b);
+    for (Param p : params) {
+      ValueType type = b.master(p).type();
+      b.add(new Copy(), sent(b, payload(p), type), state(b, anchor(p), type));
+      b.add(new Copy(), sent(b, payload(p), type), b.master(p));
+      b.add(new Fill(0f), sent(b, payload(p), type));
+      if (step.merge() == Merge.OWN) {
+        b.add(new Fill(0f), state(b, kept(p), type));
+      }
+    }
+  }
+
+  /** The live weights over the anchor: where a run begins or goes on. */
+  public void begin(GraphBuilder b) {
+    declare(b);
+    for (Param p : params) {
+      b.add(new Copy(), b.master(p), state(b, anchor(p), b.master(p).type()));
+    }
   }
 
   /**
@@ -139,12 +216,28 @@ public final class OuterSentences {
       throw new IllegalStateException("expected a method with a delay, found " + step);
     }
     declare(b);
+    tell(b);
+    Value moved = moved(b);
     update(b, step.merge());
-    departScalars(b);
+    departScalars(b, moved);
+  }
+
+  /** What arrived, before anything is written over it. */
+  private void tell(GraphBuilder b) {
+    b.output(TOLD, told(b));
+    b.output(MOVED, sent(b, MOVED_BY_ALL, ValueType.f32(1)));
+    Value[] means =
+        params.stream().map(p -> sent(b, payload(p), b.master(p).type())).toArray(Value[]::new);
+    b.output(MEAN_NORM, b.add(new GlobalNorm(false), means).get(0));
+  }
+
+  private Value moved(GraphBuilder b) {
+    return squaredDistance(b, params);
   }
 
   private void update(GraphBuilder b, Merge merge) {
     List<Value> gains = gains(b);
+    b.output(USED_GAIN, gains.get(0));
     for (int i = 0; i < params.size(); i++) {
       Param p = params.get(i);
       ValueType type = b.master(p).type();
@@ -152,7 +245,7 @@ public final class OuterSentences {
       inputs.add(state(b, anchor(p), type));
       inputs.add(state(b, momentum(p), type));
       inputs.add(b.master(p));
-      inputs.add(state(b, payload(p), type));
+      inputs.add(sent(b, payload(p), type));
       if (merge == Merge.OWN) {
         inputs.add(state(b, kept(p), type));
       }
@@ -177,14 +270,16 @@ public final class OuterSentences {
     Value[] momenta =
         of.stream().map(p -> state(b, momentum(p), b.master(p).type())).toArray(Value[]::new);
     Value norm = b.add(new GlobalNorm(false), momenta).get(0);
-    Value squares = state(b, SQUARES + name, ValueType.f32(1));
+    Value squares = sent(b, SQUARES + name, ValueType.f32(1));
     return b.add(new StalenessGap(), norm, squares, block(b)).get(0);
   }
 
-  private void departScalars(GraphBuilder b) {
+  private void departScalars(GraphBuilder b, Value moved) {
+    b.add(new Copy(), telling(b), told(b));
+    b.add(new Copy(), moved, sent(b, MOVED_BY_ALL, ValueType.f32(1)));
     for (String name : measures()) {
       Value first = state(b, FIRST + name, ValueType.f32(1));
-      b.add(new Copy(), first, state(b, SQUARES + name, ValueType.f32(1)));
+      b.add(new Copy(), first, sent(b, SQUARES + name, ValueType.f32(1)));
     }
   }
 
@@ -200,6 +295,19 @@ public final class OuterSentences {
   private static Value block(GraphBuilder b) {
     ValueType type = ValueType.f32(OuterScalar.values().length);
     return b.variable(new Variable(BLOCK, type, Role.INPUT));
+  }
+
+  private static Value telling(GraphBuilder b) {
+    ValueType type = ValueType.f32(RoundScalar.values().length);
+    return b.variable(new Variable(TELLING, type, Role.INPUT));
+  }
+
+  private static Value told(GraphBuilder b) {
+    return sent(b, TOLD_BY_ALL, ValueType.f32(RoundScalar.values().length));
+  }
+
+  private static Value sent(GraphBuilder b, String name, ValueType type) {
+    return b.variable(new Variable(name, type, Role.PAYLOAD));
   }
 
   private static Value state(GraphBuilder b, String name, ValueType type) {

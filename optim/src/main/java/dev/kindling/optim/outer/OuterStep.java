@@ -57,8 +57,13 @@ public record OuterStep(
         late, own, rate, momentum, nesterov, penalty, lambda, momentumLimit, stepLimit, true);
   }
 
+  /** Whether the first inner step of a round is measured. */
+  public boolean measures() {
+    return penalty != Penalty.CONSTANT;
+  }
+
   /** What a boundary in the middle of a run applies. */
-  Merge merge() {
+  public Merge merge() {
     return !late ? Merge.FRESH : own == OwnShare.NONE ? Merge.STALE : Merge.OWN;
   }
 

@@ -33,8 +33,8 @@ class OuterMethodTest {
     try (Replicas replicas = new Replicas(method, count, START)) {
       starts.add(lives(replicas));
       for (int t = 0; t < lrs.length; t++) {
-        problem.round(replicas, lrs[t], method.steps());
-        replicas.scalars(lrs[t], method.steps());
+        problem.round(replicas, lrs[t], method.tau());
+        replicas.scalars(lrs[t], method.tau());
         replicas.boundary(t, first);
         starts.add(lives(replicas));
       }
@@ -103,7 +103,7 @@ class OuterMethodTest {
     for (int t = 0; t < decaying.length; t++) {
       decaying[t] /= 1 + 0.3 * t;
     }
-    SlowMo method = new SlowMo(6, 0.9, 0.5);
+    Slowmo method = new Slowmo(6, 0.9, 0.5);
     follows(
         run(method, problem, decaying),
         new OuterReference(problem, 6).slowMo(START, decaying, 0.9, 0.5));
@@ -120,7 +120,7 @@ class OuterMethodTest {
   @Test
   void aWarmUpFromZeroLeavesSlowMoWhereItIs() {
     Quadratics problem = Quadratics.of(2, SEED);
-    List<double[][]> found = run(new SlowMo(3, 1, 0.5), problem, new double[] {0, LR, 0, LR});
+    List<double[][]> found = run(new Slowmo(3, 1, 0.5), problem, new double[] {0, LR, 0, LR});
     assertThat(found.get(1)[0]).isEqualTo(START);
     assertThat(found.get(2)[0]).isNotEqualTo(START);
     assertThat(found.get(3)[0]).isEqualTo(found.get(2)[0]);
@@ -130,7 +130,7 @@ class OuterMethodTest {
   @Test
   void oneReplicaWithoutMomentumIsLookahead() {
     Quadratics problem = Quadratics.of(1, SEED);
-    List<double[][]> found = run(new SlowMo(5, 0.5, 0), problem, constant());
+    List<double[][]> found = run(new Slowmo(5, 0.5, 0), problem, constant());
     double[] slow = START.clone();
     for (int t = 0; t < ROUNDS; t++) {
       double[] fast = problem.descended(0, slow, LR, 5);
@@ -145,9 +145,9 @@ class OuterMethodTest {
   void diLoCoIsNesterovOverTheMeanDisplacement() {
     Quadratics problem = Quadratics.of(4, SEED);
     follows(
-        run(new DiLoCo(6, 0.7, 0.9, true), problem, constant()),
+        run(new Diloco(6, 0.7, 0.9, true), problem, constant()),
         new OuterReference(problem, 6).diLoCo(START, LR, ROUNDS, 0.7, 0.9));
-    assertThat(run(new DiLoCo(6, 0.7, 0.4, false), problem, constant()))
+    assertThat(run(new Diloco(6, 0.7, 0.4, false), problem, constant()))
         .usingElementComparator((a, b) -> Arrays.deepEquals(a, b) ? 0 : 1)
         .isEqualTo(run(co2(6, 0.7, 0.4, 0, FirstRound.SYNC), problem, constant()));
   }
@@ -236,7 +236,7 @@ class OuterMethodTest {
   void eagerReplicasApplyTheirShareAtOnce() {
     Quadratics problem = Quadratics.of(4, SEED);
     List<double[][]> exact = new OuterReference(problem, 6).own(START, LR, ROUNDS, 0.25, 0.4, 0.5);
-    List<double[][]> found = run(new EagerDiLoCo(6, 0.4, 0.5, true), problem, constant());
+    List<double[][]> found = run(new EagerDiloco(6, 0.4, 0.5, true), problem, constant());
     for (int t = 1; t <= ROUNDS; t++) {
       for (int i = 0; i < 4; i++) {
         assertThat(found.get(t)[i]).containsExactly(exact.get(t - 1)[i], within(FP32));
@@ -248,8 +248,8 @@ class OuterMethodTest {
   @ValueSource(booleans = {false, true})
   void oneReplicaKnowsEverythingOfItself(boolean nesterov) {
     Quadratics problem = Quadratics.of(1, SEED);
-    List<double[][]> blocking = run(new DiLoCo(6, 0.7, 0.9, nesterov), problem, constant());
-    List<double[][]> eager = run(new EagerDiLoCo(6, 0.7, 0.9, nesterov), problem, constant());
+    List<double[][]> blocking = run(new Diloco(6, 0.7, 0.9, nesterov), problem, constant());
+    List<double[][]> eager = run(new EagerDiloco(6, 0.7, 0.9, nesterov), problem, constant());
     List<double[][]> corrected = run(new Corrected(6, 0.7, 0.9, nesterov), problem, constant());
     for (int t = 0; t <= ROUNDS; t++) {
       assertThat(eager.get(t)).isDeepEqualTo(blocking.get(t));
@@ -286,6 +286,52 @@ class OuterMethodTest {
         assertThat(replicas.live(0)[e]).isCloseTo(x[e] - 0.6 * 0.3 * momentum[e], within(FP32));
       }
       assertThat(replicas.live(1)).isEqualTo(replicas.live(0));
+    }
+  }
+
+  /** The mean of |D_i|^2 less |mean D|^2 is how far replicas are from their mean. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whatTravelsBehindTheDisplacementsArrivesWithThem(boolean late) {
+    Quadratics problem = Quadratics.of(2, SEED);
+    OuterMethod method = late ? co2(4, 0.6, 0.3, 1, FirstRound.RESET) : new LocalSgd(4);
+    try (Replicas replicas = new Replicas(method, 2, START)) {
+      problem.round(replicas, LR, 4);
+      double[] a = replicas.live(0);
+      double[] b = replicas.live(1);
+      replicas.tell(6f, 3f, 1f);
+      replicas.boundary(0, FirstRound.RESET);
+      replicas.tell(0f, 0f, 0f);
+      if (late) {
+        replicas.boundary(1, FirstRound.RESET);
+      }
+      double squares = 0;
+      for (int e = 0; e < a.length; e++) {
+        squares += (a[e] - b[e]) * (a[e] - b[e]) / 4;
+      }
+      double norm = replicas.output(1, OuterSentences.MEAN_NORM);
+      double found = replicas.output(1, OuterSentences.MOVED) - norm * norm;
+      assertThat(replicas.output(1, OuterSentences.TOLD)).isEqualTo(6);
+      assertThat(found).isCloseTo(squares, within(FP32 * squares));
+      assertThat(replicas.output(1, OuterSentences.USED_GAIN)).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void replicasThatDifferSettleOnTheirMean() {
+    Quadratics problem = Quadratics.of(3, SEED);
+    try (Replicas replicas = new Replicas(new Corrected(6, 0.7, 0.6, true), 3, START)) {
+      for (int t = 0; t < 4; t++) {
+        problem.round(replicas, LR, 6);
+        replicas.boundary(t, FirstRound.RESET);
+      }
+      replicas.show();
+      replicas.mean();
+      replicas.settle();
+      OuterReference blocking = new OuterReference(problem, 6).diLoCo(START, LR, 4, 0.7, 0.6);
+      assertThat(replicas.live(0)).containsExactly(blocking.starts.get(4), within(FP32));
+      assertThat(replicas.live(2)).isEqualTo(replicas.live(0));
+      assertThat(replicas.read(1, OuterSentences::anchor)).isEqualTo(replicas.live(0));
     }
   }
 }

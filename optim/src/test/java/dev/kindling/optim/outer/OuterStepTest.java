@@ -65,11 +65,11 @@ class OuterStepTest {
         late(1, 0, 1),
         late(1, 0.5, 1),
         late(1, 0.5, 2),
-        new SlowMo(1, 1, 0.5),
-        new DiLoCo(1, 1, 0.9, false),
-        new DiLoCo(1, 1, 0.9, true),
-        new EagerDiLoCo(1, 1, 0.6, false),
-        new EagerDiLoCo(1, 1, 0.6, true),
+        new Slowmo(1, 1, 0.5),
+        new Diloco(1, 1, 0.9, false),
+        new Diloco(1, 1, 0.9, true),
+        new EagerDiloco(1, 1, 0.6, false),
+        new EagerDiloco(1, 1, 0.6, true),
         new Corrected(1, 1, 0.6, false),
         new Corrected(1, 1, 0.9, true));
   }
@@ -77,12 +77,12 @@ class OuterStepTest {
   private static OuterMethod at(OuterMethod method, double alpha) {
     if (method instanceof Co2 m) {
       return late(alpha, m.beta(), m.lambda());
-    } else if (method instanceof SlowMo m) {
-      return new SlowMo(1, alpha, m.beta());
-    } else if (method instanceof DiLoCo m) {
-      return new DiLoCo(1, alpha, m.beta(), m.nesterov());
-    } else if (method instanceof EagerDiLoCo m) {
-      return new EagerDiLoCo(1, alpha, m.beta(), m.nesterov());
+    } else if (method instanceof Slowmo m) {
+      return new Slowmo(1, alpha, m.beta());
+    } else if (method instanceof Diloco m) {
+      return new Diloco(1, alpha, m.beta(), m.nesterov());
+    } else if (method instanceof EagerDiloco m) {
+      return new EagerDiloco(1, alpha, m.beta(), m.nesterov());
     }
     Corrected m = (Corrected) method;
     return new Corrected(1, alpha, m.beta(), m.nesterov());
@@ -118,15 +118,15 @@ class OuterStepTest {
   void boundsOfAHeavyBallAreThoseOfItsPolynomial() {
     for (double beta : new double[] {0, 0.2, 0.5, 0.9}) {
       assertThat(late(1, beta, 3).step().largestRate(4)).isCloseTo(3 * (1 - beta), within(1e-9));
-      assertThat(new SlowMo(1, 1, beta).step().largestRate(4))
+      assertThat(new Slowmo(1, 1, beta).step().largestRate(4))
           .isCloseTo(2 * (1 + beta), within(1e-9));
       assertThat(new Corrected(1, 1, beta, false).step().largestRate(4))
           .isCloseTo(2 * (1 + beta), within(1e-9));
-      assertThat(new DiLoCo(1, 1, beta, true).step().largestRate(4))
+      assertThat(new Diloco(1, 1, beta, true).step().largestRate(4))
           .isCloseTo(2 * (1 + beta) / (1 + 2 * beta), within(1e-9));
       for (int replicas : new int[] {2, 4, 16}) {
         double eager = (1 - beta) / (1 - 1.0 / replicas);
-        assertThat(new EagerDiLoCo(1, 1, beta, false).step().largestRate(replicas))
+        assertThat(new EagerDiloco(1, 1, beta, false).step().largestRate(replicas))
             .isCloseTo(eager, within(1e-9));
       }
     }
@@ -140,27 +140,27 @@ class OuterStepTest {
                 + " replicas (0.7200 leaves a tenth of room), found 1.0: what a round of inner"
                 + " steps exhausts diverges");
     assertThat(late(1, 0.2, 2).warnings(8)).isEmpty();
-    assertThat(new DiLoCo(500, 0.7, 0.9, true).warnings(8)).isEmpty();
-    assertThat(new EagerDiLoCo(500, 0.7, 0.9, true).warnings(8)).hasSize(1);
+    assertThat(new Diloco(500, 0.7, 0.9, true).warnings(8)).isEmpty();
+    assertThat(new EagerDiloco(500, 0.7, 0.9, true).warnings(8)).hasSize(1);
     assertThat(new Corrected(48, 0.7, 0.9, true).warnings(8)).isEmpty();
-    assertThat(new SlowMo(48, 1, 0.5).warnings(8)).isEmpty();
+    assertThat(new Slowmo(48, 1, 0.5).warnings(8)).isEmpty();
     assertThat(new LocalSgd(12).warnings(8)).isEmpty();
   }
 
   @Test
   void wrongNumbersAreRefusedTogether() {
-    assertThatThrownBy(() -> new LocalSgd(0)).hasMessage("steps: expected 1 or more, found 0");
-    assertThatThrownBy(() -> new SlowMo(0, 0, 1))
+    assertThatThrownBy(() -> new LocalSgd(0)).hasMessage("tau: expected 1 or more, found 0");
+    assertThatThrownBy(() -> new Slowmo(0, 0, 1))
         .hasMessage(
-            "steps: expected 1 or more, found 0\nalpha: expected a number above 0, found 0.0\n"
+            "tau: expected 1 or more, found 0\nalpha: expected a number above 0, found 0.0\n"
                 + "beta: expected a number in [0, 1), found 1.0");
-    assertThatThrownBy(() -> new DiLoCo(1, -1, 0, true)).hasMessageContaining("alpha:");
-    assertThatThrownBy(() -> new EagerDiLoCo(1, 1, -0.1, true)).hasMessageContaining("beta:");
-    assertThatThrownBy(() -> new Corrected(-1, 1, 0, true)).hasMessageContaining("steps:");
+    assertThatThrownBy(() -> new Diloco(1, -1, 0, true)).hasMessageContaining("alpha:");
+    assertThatThrownBy(() -> new EagerDiloco(1, 1, -0.1, true)).hasMessageContaining("beta:");
+    assertThatThrownBy(() -> new Corrected(-1, 1, 0, true)).hasMessageContaining("tau:");
     assertThatThrownBy(
             () -> new Co2(0, 1, 0, 2, Penalty.CONSTANT, 0.5, -1, Clip.STORED, FirstRound.SYNC))
         .hasMessage(
-            "steps: expected 1 or more, found 0\ndelay: expected 0 or 1 rounds, found 2\n"
+            "tau: expected 1 or more, found 0\ndelay: expected 0 or 1 rounds, found 2\n"
                 + "lambda: expected a number of 1 or more, found 0.5\n"
                 + "clip: expected a number of 0 or more, found -1.0");
     assertThatThrownBy(
@@ -307,7 +307,7 @@ class OuterStepTest {
 
   static Stream<OuterMethod> late() {
     return Stream.of(
-        late(0.7, 0.2, 1), new EagerDiLoCo(4, 0.7, 0.5, true), new Corrected(4, 0.7, 0.5, true));
+        late(0.7, 0.2, 1), new EagerDiloco(4, 0.7, 0.5, true), new Corrected(4, 0.7, 0.5, true));
   }
 
   @ParameterizedTest
@@ -342,13 +342,12 @@ class OuterStepTest {
 
   @Test
   void defaultsAreThePublishedOnes() {
-    Map<String, Object> nesterov =
-        Map.of("steps", 500, "alpha", 0.7, "beta", 0.9, "nesterov", true);
-    assertThat(LocalSgd.defaults()).isEqualTo(Map.of("steps", 12));
-    assertThat(SlowMo.defaults()).isEqualTo(Map.of("steps", 48, "alpha", 1.0, "beta", 0.5));
-    assertThat(DiLoCo.defaults()).isEqualTo(nesterov);
-    assertThat(EagerDiLoCo.defaults()).isEqualTo(nesterov);
-    assertThat(Corrected.defaults()).containsEntry("steps", 48).containsEntry("beta", 0.9);
+    Map<String, Object> nesterov = Map.of("tau", 500, "alpha", 0.7, "beta", 0.9, "nesterov", true);
+    assertThat(LocalSgd.defaults()).isEqualTo(Map.of("tau", 12));
+    assertThat(Slowmo.defaults()).isEqualTo(Map.of("tau", 48, "alpha", 1.0, "beta", 0.5));
+    assertThat(Diloco.defaults()).isEqualTo(nesterov);
+    assertThat(EagerDiloco.defaults()).isEqualTo(nesterov);
+    assertThat(Corrected.defaults()).containsEntry("tau", 48).containsEntry("beta", 0.9);
     assertThat(Co2.defaults())
         .hasSize(9)
         .containsEntry("alpha", 1.0)
@@ -358,21 +357,25 @@ class OuterStepTest {
         .containsEntry("first", FirstRound.SYNC);
   }
 
-  /** 12 bytes an element; 4 more where replicas differ; a float of a ratio in the payload. */
+  /**
+   * 12 bytes an element; 4 more where replicas differ; a float of a ratio beside and in the
+   * payload.
+   */
   @Test
   void stateIsThreeArraysAndAFourthWhereReplicasDiffer() {
-    assertThat(stateBytes(late(0.7, 0.2, 1))).isEqualTo(12L * Replicas.ELEMENTS);
-    assertThat(stateBytes(new LocalSgd(3))).isEqualTo(12L * Replicas.ELEMENTS);
-    assertThat(stateBytes(new Corrected(4, 1, 0, false))).isEqualTo(16L * Replicas.ELEMENTS);
+    long told = (RoundScalar.values().length + 1) * (long) Float.BYTES;
+    assertThat(stateBytes(late(0.7, 0.2, 1))).isEqualTo(12L * Replicas.ELEMENTS + told);
+    assertThat(stateBytes(new LocalSgd(3))).isEqualTo(12L * Replicas.ELEMENTS + told);
+    assertThat(stateBytes(new Corrected(4, 1, 0, false))).isEqualTo(16L * Replicas.ELEMENTS + told);
     Co2 ratio = new Co2(4, 1, 0, 1, Penalty.RATIO_TENSOR, 1, 0, Clip.STORED, FirstRound.SYNC);
-    assertThat(stateBytes(ratio)).isEqualTo(12L * Replicas.ELEMENTS + 2 * 2 * Float.BYTES);
+    assertThat(stateBytes(ratio)).isEqualTo(12L * Replicas.ELEMENTS + 2 * 2 * Float.BYTES + told);
   }
 
   private static long stateBytes(OuterMethod method) {
     GraphBuilder b = new GraphBuilder();
     new OuterSentences(method.step(), Replicas.PARAMS).depart(b);
     return b.build().variables().stream()
-        .filter(variable -> variable.role() == Role.STATE)
+        .filter(variable -> variable.role() == Role.STATE || variable.role() == Role.PAYLOAD)
         .mapToLong(variable -> variable.type().bytes())
         .sum();
   }

@@ -11,10 +11,13 @@ import dev.kindling.kernels.graph.GraphBuilder;
 import dev.kindling.kernels.graph.Init;
 import dev.kindling.kernels.graph.Param;
 import dev.kindling.kernels.graph.Shape;
+import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.memory.Span;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 
@@ -34,29 +37,42 @@ final class Replicas implements AutoCloseable {
   private final List<Program> departs;
   private final List<Program> arrives;
   private final List<Program> firsts;
+  private final List<Program> shows;
+  private final List<Program> settles;
   private final List<Program> exchanges;
 
   Replicas(OuterMethod method, int count, double[] start) {
     this.method = method;
     OuterSentences sentences = new OuterSentences(method.step(), PARAMS);
-    Graph depart = graph(sentences, OuterSentences::depart);
-    for (int i = 0; i < count; i++) {
-      memories.add(backend.allocate(depart.variables()));
+    List<Graph> graphs = new ArrayList<>();
+    graphs.add(graph(sentences, OuterSentences::depart));
+    graphs.add(graph(sentences, OuterSentences::arrive));
+    graphs.add(graph(sentences, OuterSentences::firstStep));
+    graphs.add(graph(sentences, OuterSentences::show));
+    graphs.add(graph(sentences, OuterSentences::settle));
+    if (method.step().late()) {
+      graphs.add(graph(sentences, OuterSentences::exchange));
     }
-    depart.variables().stream()
-        .map(variable -> variable.name())
+    Set<Variable> variables = new LinkedHashSet<>();
+    graphs.forEach(graph -> variables.addAll(graph.variables()));
+    for (int i = 0; i < count; i++) {
+      memories.add(backend.allocate(List.copyOf(variables)));
+    }
+    variables.stream()
+        .map(Variable::name)
         .filter(name -> name.startsWith(OuterSentences.PAYLOAD))
         .forEach(payloads::add);
-    departs = compile(depart);
-    arrives = compile(graph(sentences, OuterSentences::arrive));
-    firsts = compile(graph(sentences, OuterSentences::firstStep));
-    exchanges =
-        method.step().late() ? compile(graph(sentences, OuterSentences::exchange)) : List.of();
+    departs = compile(graphs.get(0));
+    arrives = compile(graphs.get(1));
+    firsts = compile(graphs.get(2));
+    shows = compile(graphs.get(3));
+    settles = compile(graphs.get(4));
+    exchanges = method.step().late() ? compile(graphs.get(5)) : List.of();
     for (int i = 0; i < count; i++) {
       write(i, Param::name, start);
       write(i, OuterSentences::anchor, start);
     }
-    scalars(1, method.steps());
+    scalars(1, method.tau());
   }
 
   private static Graph graph(
@@ -94,6 +110,24 @@ final class Replicas implements AutoCloseable {
 
   void arrive() {
     arrives.forEach(Program::run);
+  }
+
+  void show() {
+    shows.forEach(Program::run);
+  }
+
+  void settle() {
+    settles.forEach(Program::run);
+  }
+
+  /** What every replica tells the others in the round that ends. */
+  void tell(float... scalars) {
+    memories.forEach(memory -> memory.span(OuterSentences.TELLING).put(scalars));
+  }
+
+  /** First number of an output. */
+  double output(int replica, String name) {
+    return memories.get(replica).span(name).getFloat(0);
   }
 
   void exchange() {

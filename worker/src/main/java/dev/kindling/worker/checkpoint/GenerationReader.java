@@ -207,17 +207,26 @@ final class GenerationReader {
       throws IOException {
     checkTargets(generation, kind, targets);
     Failpoint.RESTORE_READ.before();
-    List<PartDescriptor> parts = generation.manifest().parts(kind);
+    List<PartDescriptor> parts =
+        generation.manifest().parts(kind).stream()
+            .filter(part -> part.tensors().stream().anyMatch(each -> wanted(targets, each)))
+            .toList();
     verifyParts(parts);
     try (TargetFiller filler = new TargetFiller(crew, this::fill)) {
       for (PartDescriptor part : parts) {
         for (StoredTensor tensor : part.tensors()) {
-          filler.add(part, tensor, Objects.requireNonNull(targets.get(tensor.name())));
+          if (wanted(targets, tensor)) {
+            filler.add(part, tensor, Objects.requireNonNull(targets.get(tensor.name())));
+          }
         }
       }
       filler.finish();
     }
     Failpoint.RESTORE_READ.after();
+  }
+
+  private static boolean wanted(Map<String, TensorTarget> targets, StoredTensor tensor) {
+    return Objects.requireNonNull(targets.get(tensor.name())).isWanted();
   }
 
   /** Blocks are checked once more on their way: nothing may slip in since the part verified. */

@@ -16,6 +16,11 @@ public interface TensorTarget {
   /** Memory for all bytes of the tensor; asked for when the tensor is about to be read. */
   Span room();
 
+  /** Whether its content is read at all: what another rank alone reads is only checked by name. */
+  default boolean isWanted() {
+    return true;
+  }
+
   /** The room holds the tensor, verified; whoever gave it takes it back. */
   void filled(Span room);
 

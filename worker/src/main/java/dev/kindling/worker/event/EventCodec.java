@@ -34,6 +34,7 @@ public final class EventCodec {
     kryo.register(StepRecalled.class, id++);
     kryo.register(Heartbeat.class, id++);
     kryo.register(LoggedLines.class, id++);
+    kryo.register(RoundDone.class, id++);
   }
 
   public byte[] encode(WorkerEvent event) {

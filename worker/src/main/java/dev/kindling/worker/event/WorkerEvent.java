@@ -7,6 +7,7 @@ public sealed interface WorkerEvent
     permits PhaseEntered,
         Heartbeat,
         StepDone,
+        RoundDone,
         StepRecalled,
         Validated,
         CheckpointSaved,

@@ -12,8 +12,10 @@ import dev.kindling.worker.plan.TrainPlan;
  *
  * @param own of its steps
  * @param second of the same ranks
+ * @param third of the same ranks, as replicas
  */
-record ThreadConnector(Communicator own, Communicator second) implements Connector {
+record ThreadConnector(Communicator own, Communicator second, Communicator third)
+    implements Connector {
   @Override
   public Communicator connect(
       TrainPlan plan, WorkerAssignment assignment, Rendezvous rendezvous, Backend backend) {
@@ -23,5 +25,17 @@ record ThreadConnector(Communicator own, Communicator second) implements Connect
   @Override
   public Communicator beside(TrainPlan plan, WorkerAssignment assignment, Communicator data) {
     return second;
+  }
+
+  @Override
+  public Communicator replicas(TrainPlan plan, WorkerAssignment assignment, Communicator data) {
+    return third;
+  }
+
+  /** Ends what other ranks wait for. */
+  void abort() {
+    own.close();
+    second.close();
+    third.close();
   }
 }

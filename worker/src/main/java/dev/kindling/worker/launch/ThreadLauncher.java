@@ -33,19 +33,16 @@ public final class ThreadLauncher implements Launcher {
     List<Rendezvous> rendezvous = ThreadRendezvous.create(ranks, MEETING);
     List<Communicator> world = LoopbackCommunicator.create(ranks);
     List<Communicator> second = LoopbackCommunicator.create(ranks);
+    List<Communicator> third = LoopbackCommunicator.create(ranks);
     AtomicReferenceArray<WorkerResult> results = new AtomicReferenceArray<>(ranks);
     AtomicReferenceArray<RankFailure> failures = new AtomicReferenceArray<>(ranks);
     List<Thread> threads = new ArrayList<>();
     List<LogBuffer> logs = IntStream.range(0, ranks).mapToObj(LogBuffer::new).toList();
     for (int index = 0; index < ranks; index++) {
       int rank = index;
-      RankContext context =
-          new RankContext(
-              rendezvous.get(rank),
-              new ThreadConnector(world.get(rank), second.get(rank)),
-              events,
-              stop,
-              ranks);
+      ThreadConnector connector =
+          new ThreadConnector(world.get(rank), second.get(rank), third.get(rank));
+      RankContext context = new RankContext(rendezvous.get(rank), connector, events, stop, ranks);
       Runnable body =
           () -> {
             LogScope.ofThread(logs.get(rank));
@@ -55,7 +52,7 @@ public final class ThreadLauncher implements Launcher {
               LOG.info("rank {} failed", rank, failure);
               failures.set(rank, RankFailure.of(rank, failure));
               // A rank that failed before it connected would leave the others waiting for it.
-              world.get(rank).close();
+              connector.abort();
             }
           };
       threads.add(new Thread(body, "rank-" + rank));

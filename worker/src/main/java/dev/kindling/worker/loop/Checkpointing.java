@@ -16,7 +16,6 @@ import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.shard.Held;
 import dev.kindling.worker.step.StepProgram;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -56,14 +55,12 @@ final class Checkpointing implements AutoCloseable {
     this.events = events;
     this.identity = identity;
     this.program = program;
-    this.foreground = new GenerationWriter(store, data, identity, held(program));
-  }
-
-  private static Map<PartKind, List<Held>> held(StepProgram program) {
-    Map<PartKind, List<Held>> held = new EnumMap<>(PartKind.class);
-    held.put(PartKind.MODEL, program.trainedWeights());
-    held.put(PartKind.OPTIMIZER, program.state());
-    return held;
+    this.foreground =
+        new GenerationWriter(
+            store,
+            data,
+            identity,
+            SavedTensors.of(program, identity.plan().sync(), data.worldSize()));
   }
 
   /**
@@ -74,7 +71,11 @@ final class Checkpointing implements AutoCloseable {
    */
   void saveBeside(Supplier<Communicator> connect) {
     List<String> variables = new ArrayList<>();
-    foreground.held().values().forEach(kind -> kind.forEach(held -> variables.add(held.name())));
+    for (List<Held> kind : foreground.held().values()) {
+      kind.stream()
+          .filter(held -> held.owner() == Held.ANY || held.owner() == data.rank())
+          .forEach(held -> variables.add(held.name()));
+    }
     Snapshot snapshot = null;
     String refusal = "";
     try {
@@ -118,7 +119,9 @@ final class Checkpointing implements AutoCloseable {
     Generation generation = store.generation(chosen);
     for (Map.Entry<PartKind, List<Held>> kind : foreground.held().entrySet()) {
       List<HeldTarget> targets =
-          kind.getValue().stream().map(held -> new HeldTarget(program.memory(), held)).toList();
+          kind.getValue().stream()
+              .map(held -> new HeldTarget(program.memory(), held, data.rank()))
+              .toList();
       store.load(generation, kind.getKey(), targets);
     }
     program.spread();

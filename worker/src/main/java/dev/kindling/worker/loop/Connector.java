@@ -21,4 +21,12 @@ public interface Connector {
    * @param data over which they meet
    */
   Communicator beside(TrainPlan plan, WorkerAssignment assignment, Communicator data);
+
+  /**
+   * Opens the communicator over which ranks that train apart average, for a thread beside that of
+   * the steps. All ranks together.
+   *
+   * @param data over which they meet
+   */
+  Communicator replicas(TrainPlan plan, WorkerAssignment assignment, Communicator data);
 }

@@ -8,10 +8,20 @@ import dev.kindling.worker.checkpoint.TensorTarget;
 import dev.kindling.worker.shard.Held;
 
 /** A tensor that is read whole, of which this rank keeps its run of elements. */
-public record HeldTarget(Memory memory, Held held) implements TensorTarget {
+public record HeldTarget(Memory memory, Held held, int rank) implements TensorTarget {
+  /** Of ranks that hold the same, or pieces of the same. */
+  public HeldTarget(Memory memory, Held held) {
+    this(memory, held, 0);
+  }
+
+  @Override
+  public boolean isWanted() {
+    return held.isReadBy(rank);
+  }
+
   @Override
   public String name() {
-    return held.name();
+    return held.stored();
   }
 
   @Override

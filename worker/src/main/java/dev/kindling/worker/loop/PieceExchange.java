@@ -49,14 +49,16 @@ final class PieceExchange implements AutoCloseable {
     this.contents = contents;
     this.data = data;
     Map<String, Long> bytes = new LinkedHashMap<>();
-    tensors.forEach(held -> bytes.put(held.name(), bytes(held.whole())));
+    tensors.stream()
+        .filter(held -> held.owner() == Held.ANY)
+        .forEach(held -> bytes.put(held.stored(), bytes(held.whole())));
     Map<String, Integer> owners = TensorOwners.of(bytes, data.worldSize());
     for (int rank = 0; rank < data.worldSize(); rank++) {
       int owner = rank;
       List<Held> list =
           tensors.stream()
-              .filter(held -> owners.getOrDefault(held.name(), -1) == owner)
-              .sorted(Comparator.comparing(Held::name))
+              .filter(held -> owners.getOrDefault(held.stored(), held.owner()) == owner)
+              .sorted(Comparator.comparing(Held::stored))
               .toList();
       List<Long> sizes = list.stream().map(held -> bytes(held.whole())).toList();
       written.add(list);
@@ -102,7 +104,7 @@ final class PieceExchange implements AutoCloseable {
 
     @Override
     public String name() {
-      return held.name();
+      return held.stored();
     }
 
     @Override
@@ -124,7 +126,7 @@ final class PieceExchange implements AutoCloseable {
       }
       nextRound();
       if (held.isWhole()) {
-        contents.fetch(name(), from, target);
+        contents.fetch(held.name(), from, target);
       } else {
         target.buffer().put(0, staging.buffer(), 0, piece.bytes());
       }

@@ -3,6 +3,7 @@ package dev.kindling.worker.loop;
 import dev.kindling.comm.rendezvous.TextExchange;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.optim.outer.Sync;
 import dev.kindling.worker.shard.Held;
 import dev.kindling.worker.step.StepProgram;
 import java.nio.charset.StandardCharsets;
@@ -33,16 +34,19 @@ final class ReplicaCheck {
   private final Communicator data;
   private final List<Replica> replicas = new ArrayList<>();
 
-  ReplicaCheck(StepProgram program, Communicator data) {
+  /**
+   * @param sync what ranks hold alike
+   */
+  ReplicaCheck(StepProgram program, Sync sync, Communicator data) {
     this.program = program;
     this.data = data;
     if (data.worldSize() > 1) {
-      program.weights().stream()
-          .filter(Held::isWhole)
-          .forEach(held -> replicas.add(new Replica("weight", held)));
-      program.state().stream()
-          .filter(Held::isWhole)
-          .forEach(held -> replicas.add(new Replica("optimizer", held)));
+      SavedTensors.alike(program, sync)
+          .forEach(
+              (kind, tensors) ->
+                  tensors.stream()
+                      .filter(Held::isWhole)
+                      .forEach(held -> replicas.add(new Replica(kind, held))));
     }
   }
 

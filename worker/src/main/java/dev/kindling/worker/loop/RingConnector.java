@@ -59,6 +59,11 @@ public final class RingConnector implements Connector {
     return RingCommunicator.open(options, new CommunicatorRendezvous(data));
   }
 
+  @Override
+  public Communicator replicas(TrainPlan plan, WorkerAssignment assignment, Communicator data) {
+    return RingCommunicator.open(options(assignment), new CommunicatorRendezvous(data));
+  }
+
   private static RingOptions options(WorkerAssignment assignment) {
     String bind = assignment.bindAddress().isEmpty() ? LOOPBACK : assignment.bindAddress();
     return RingOptions.of(

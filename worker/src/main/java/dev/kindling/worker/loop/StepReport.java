@@ -15,13 +15,16 @@ final class StepReport {
 
   private final TrainPlan plan;
   private final Communicator data;
+  private final Rounds rounds;
   private final EventSink events;
   private final long bytesPeak;
   private long startNanos;
   private long startBytes;
   private long startWait;
 
-  StepReport(TrainPlan plan, StepProgram program, Communicator data, EventSink events) {
+  StepReport(
+      TrainPlan plan, StepProgram program, Rounds rounds, Communicator data, EventSink events) {
+    this.rounds = rounds;
     this.plan = plan;
     this.data = data;
     this.events = events;
@@ -31,41 +34,54 @@ final class StepReport {
   /** Time that does not belong to a step ends here. */
   void begin() {
     startNanos = System.nanoTime();
-    startBytes = data.bytesSent();
-    startWait = data.waitNanos();
+    startBytes = bytesSent();
+    startWait = waitNanos();
   }
 
   void done(Progress progress, StepOutcome outcome) {
     long now = System.nanoTime();
     double millis = (now - startNanos) / NANOS_PER_MILLI;
-    long bytes = data.bytesSent() - startBytes;
-    double wait = (data.waitNanos() - startWait) / NANOS_PER_MILLI;
+    long bytes = bytesSent() - startBytes;
+    double wait = (waitNanos() - startWait) / NANOS_PER_MILLI;
     begin();
     // The device computes the next step while this one is told.
     startNanos = now;
+    if (outcome.skipped() && (data.rank() == 0 || rounds.areApart())) {
+      skipped(progress, outcome);
+    }
     if (data.rank() == 0) {
       emit(progress, outcome, millis, bytes, wait);
     }
   }
 
+  private long bytesSent() {
+    return data.bytesSent() + rounds.bytesSent();
+  }
+
+  private long waitNanos() {
+    return data.waitNanos() + rounds.exposedNanos();
+  }
+
+  private void skipped(Progress progress, StepOutcome outcome) {
+    String text =
+        "step "
+            + progress.step()
+            + (rounds.areApart() ? " skipped on this rank: loss " : " skipped on all ranks: loss ")
+            + outcome.loss()
+            + ", gradient norm "
+            + outcome.gradNorm()
+            + ", batch "
+            + progress.leftOut().batchOf(progress.step() - 1);
+    events.emit(new LogLine(data.rank(), LogLine.Level.WARN, text));
+  }
+
   private void emit(
       Progress progress, StepOutcome outcome, double millis, long bytes, double waitMillis) {
     long step = progress.step();
-    if (outcome.skipped()) {
-      String text =
-          "step "
-              + step
-              + " skipped on all ranks: loss "
-              + outcome.loss()
-              + ", gradient norm "
-              + outcome.gradNorm()
-              + ", batch "
-              + progress.leftOut().batchOf(step - 1);
-      events.emit(new LogLine(0, LogLine.Level.WARN, text));
-    }
     boolean due =
         TrainLoop.due(step, plan.log().everySteps())
-            || TrainLoop.due(step, plan.validation().everySteps());
+            || rounds.due(step, plan.validation().everySteps())
+            || rounds.endedBehind(step).isPresent();
     if (!due && step != plan.steps() && outcome.stopVotes() == 0f) {
       return;
     }
@@ -85,6 +101,7 @@ final class StepReport {
             waitMillis,
             outcome.skipped());
     progress.log().add(done);
+    rounds.endedBehind(step).ifPresent(events::emit);
     events.emit(done);
   }
 

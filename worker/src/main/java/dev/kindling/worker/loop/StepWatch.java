@@ -1,6 +1,7 @@
 package dev.kindling.worker.loop;
 
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.optim.outer.EveryStep;
 import dev.kindling.worker.event.EventSink;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.ledger.LedgerChain;
@@ -20,6 +21,10 @@ final class StepWatch implements AutoCloseable {
   private final StepSlopes slopes;
   private final SpikeGuard spikes;
   private final ReplicaCheck replicas;
+
+  /** Whether losses and gradient norms are those of all ranks. */
+  private final boolean shared;
+
   private long spikeEnd;
   private long checked;
 
@@ -43,7 +48,8 @@ final class StepWatch implements AutoCloseable {
         new StepLedger(
             assignment, trajectory, segment, progress, program.stepsInFlight(), data, events);
     this.slopes = new StepSlopes(plan, assignment, segment, progress, program, data, events);
-    this.replicas = new ReplicaCheck(program, data);
+    this.replicas = new ReplicaCheck(program, plan.sync(), data);
+    this.shared = plan.sync() instanceof EveryStep;
     this.checked = progress.step();
   }
 
@@ -56,7 +62,8 @@ final class StepWatch implements AutoCloseable {
     long step = progress.step();
     ledger.done(step, outcome);
     slopes.done(step, outcome);
-    if (!spiked()
+    if (shared
+        && !spiked()
         && !outcome.skipped()
         && spikes.observe(step, outcome.loss(), outcome.gradNorm())) {
       spikeEnd = step;
@@ -89,13 +96,13 @@ final class StepWatch implements AutoCloseable {
   }
 
   /** Whether steps pause after this one so that replicas are compared. */
-  boolean pausesAfter(long step) {
-    return data.worldSize() > 1 && TrainLoop.due(step, spec.hashEverySteps());
+  boolean pausesAfter(long step, Rounds rounds) {
+    return data.worldSize() > 1 && rounds.due(step, spec.hashEverySteps());
   }
 
   /** Compares replicas if it is time. All ranks together. */
-  void paused(long step) {
-    if (pausesAfter(step)) {
+  void paused(long step, Rounds rounds) {
+    if (pausesAfter(step, rounds)) {
       check(step);
     }
   }
@@ -111,12 +118,13 @@ final class StepWatch implements AutoCloseable {
    * What a checkpoint has to hold beside tensors; it is not to be made of replicas that differ. All
    * ranks together.
    */
-  void saving(Progress progress) {
+  void saving(Progress progress, Rounds rounds) {
     check(progress.step());
     slopes.flush();
     Map<String, String> guards = new TreeMap<>();
     spikes.putInto(guards);
     guards.put(LedgerChain.GUARD, ledger.fold());
+    rounds.settle(progress.step(), guards);
     progress.setGuards(guards);
   }
 

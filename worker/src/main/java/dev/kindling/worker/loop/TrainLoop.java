@@ -21,6 +21,7 @@ final class TrainLoop {
   private final Communicator data;
   private final RankContext context;
   private final Checkpointing checkpoints;
+  private final Rounds rounds;
   private final BatchSlice slice;
   private final StepReport report;
   private final StepWatch watch;
@@ -34,6 +35,7 @@ final class TrainLoop {
       Communicator data,
       RankContext context,
       Checkpointing checkpoints,
+      Rounds rounds,
       StepWatch watch) {
     this.plan = plan;
     this.program = program;
@@ -42,10 +44,11 @@ final class TrainLoop {
     this.data = data;
     this.context = context;
     this.checkpoints = checkpoints;
+    this.rounds = rounds;
     this.slice = WorkerTask.slice(plan, data);
     this.watch = watch;
     this.pulse = context.pulse();
-    this.report = new StepReport(plan, program, data, context.events());
+    this.report = new StepReport(plan, program, rounds, data, context.events());
   }
 
   /**
@@ -63,19 +66,19 @@ final class TrainLoop {
       if (watch.spiked()) {
         return Optional.empty();
       }
-      watch.paused(progress.step());
+      watch.paused(progress.step(), rounds);
       boolean complete = progress.step() == plan.steps();
       stopped &= !complete;
       boolean last = stopped || complete;
       if (validation.isPresent()
           && !stopped
-          && (last || due(progress.step(), plan.validation().everySteps()))) {
+          && (last || rounds.due(progress.step(), plan.validation().everySteps()))) {
         enter(Phase.VALIDATE, progress.step());
         report.validated(progress, validation.get().run());
       }
-      if (last || due(progress.step(), plan.checkpoint().everySteps())) {
+      if (last || rounds.due(progress.step(), plan.checkpoint().everySteps())) {
         enter(Phase.CHECKPOINT, progress.step());
-        watch.saving(progress);
+        watch.saving(progress, rounds);
         checkpoints.save(progress, last);
       }
       if (!last) {
@@ -105,11 +108,12 @@ final class TrainLoop {
       }
       if (pause || submitted - progress.step() == program.stepsInFlight()) {
         StepOutcome outcome = objective.map(ObjectiveSteps::outcome).orElseGet(program::outcome);
-        progress.finished(outcome);
+        progress.finished(outcome.skipped() && !rounds.areApart());
+        rounds.finished(progress.step(), outcome);
         watch.finished(progress, outcome);
         pulse.done(progress.step());
         report.done(progress, outcome);
-        stop |= outcome.stopVotes() > 0f;
+        stop |= rounds.stop();
         pause |= stop || watch.spiked();
       }
     }
@@ -118,9 +122,10 @@ final class TrainLoop {
 
   private boolean pausesAfter(long step) {
     return step == plan.steps()
-        || due(step, plan.validation().everySteps())
-        || due(step, plan.checkpoint().everySteps())
-        || watch.pausesAfter(step);
+        || (rounds.areApart() && rounds.endsBehind(step))
+        || rounds.due(step, plan.validation().everySteps())
+        || rounds.due(step, plan.checkpoint().everySteps())
+        || watch.pausesAfter(step, rounds);
   }
 
   static boolean due(long step, long everySteps) {
@@ -152,6 +157,7 @@ final class TrainLoop {
         if (lastOfShard && shard == shards - 1) {
           boolean vote = context.stop().poll() == StopRequest.CHECKPOINT_AND_STOP;
           program.submit(numberOf(progress, step), factor, vote);
+          rounds.submitted(step);
         } else {
           program.accumulate(numberOf(progress, step), factor);
         }

@@ -1,10 +1,13 @@
 package dev.kindling.worker.loop;
 
+import dev.kindling.comm.loopback.LoopbackCommunicator;
 import dev.kindling.comm.rendezvous.FingerprintCheck;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.MatmulKind;
+import dev.kindling.optim.outer.OuterMethod;
+import dev.kindling.optim.outer.OuterStep;
 import dev.kindling.optim.rule.Mezo;
 import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.worker.checkpoint.CheckpointStore;
@@ -90,16 +93,29 @@ public final class WorkerTask {
       TrainStep graphs = memory.agree(graphs(plan, shards));
       StoredChoices choices =
           new StoredChoices(storage(runDir), new LocalStorage(CacheFolder.of("devices")));
+      Communicator group = plan.sync() instanceof OuterMethod ? alone() : data;
       try (StepProgram program =
-          choices.compile(backend, data, () -> StepProgram.compile(graphs, backend, data))) {
+              choices.compile(backend, data, () -> StepProgram.compile(graphs, backend, group));
+          Rounds rounds =
+              Rounds.open(
+                  plan,
+                  program,
+                  backend,
+                  () -> context.connector().replicas(plan, assignment, data))) {
         memory.report(program);
         FingerprintCheck.check(data, program.fingerprint());
-        return train(program, shards, data);
+        return train(program, rounds, shards, data);
       }
     }
   }
 
-  private WorkerResult train(StepProgram program, TokenShards shards, Communicator data) {
+  /** A rank that trains apart shares its gradients with nobody. */
+  private static Communicator alone() {
+    return LoopbackCommunicator.create(1).get(0);
+  }
+
+  private WorkerResult train(
+      StepProgram program, Rounds rounds, TokenShards shards, Communicator data) {
     enter(Phase.DRY_RUN);
     program.dryRun();
     enter(Phase.RESTORE);
@@ -115,18 +131,24 @@ public final class WorkerTask {
       if (plan.checkpoint().async() && plan.checkpoint().everySteps() > 0) {
         checkpoints.saveBeside(() -> context.connector().beside(plan, assignment, data));
       }
-      return train(program, shards, data, identity, checkpoints);
+      return train(program, rounds, shards, data, identity, checkpoints);
     }
   }
 
   private WorkerResult train(
       StepProgram program,
+      Rounds rounds,
       TokenShards shards,
       Communicator data,
       RunIdentity identity,
       Checkpointing checkpoints) {
     StartPoint start = new StartPoint(identity, program, checkpoints, data, context.events());
     Progress progress = start.begin();
+    rounds.begin(progress);
+    if (rounds.areApart()) {
+      // Replicas that begin apart stay so: nothing compares them every step.
+      new ReplicaCheck(program, plan.sync(), data).check(progress.step());
+    }
     Optional<Validation> validation = Validation.open(plan, shards, questions, program, data);
     Optional<ObjectiveSteps> objective = ObjectiveSteps.open(plan, shards, program, data);
     try {
@@ -140,7 +162,8 @@ public final class WorkerTask {
                 BatchReader.training(
                     shards, slice(plan, data), plan.seed(), progress.step(), progress.leftOut())) {
           TrainLoop loop =
-              new TrainLoop(plan, program, batches, objective, data, context, checkpoints, watch);
+              new TrainLoop(
+                  plan, program, batches, objective, data, context, checkpoints, rounds, watch);
           result = loop.run(progress, validation);
           if (result.isEmpty()) {
             enter(Phase.RESTORE);
@@ -176,13 +199,16 @@ public final class WorkerTask {
     if (plan.optimizer() instanceof Mezo mezo) {
       return new MezoStep(model, projection, mezo, shape, plan.ranks(), plan.seed());
     }
+    Optional<OuterStep> outer =
+        plan.sync() instanceof OuterMethod method ? Optional.of(method.step()) : Optional.empty();
     return new StepGraphs(
         model,
         projection,
         (Optimizer) plan.optimizer(),
         shape,
-        new Sharding(plan.mesh().zero(), plan.ranks()),
-        plan.gradientLife());
+        new Sharding(plan.mesh().zero(), outer.isPresent() ? 1 : plan.ranks()),
+        plan.gradientLife(),
+        outer);
   }
 
   static BatchSlice slice(TrainPlan plan, Communicator data) {

@@ -1,6 +1,9 @@
 package dev.kindling.worker.plan;
 
 import dev.kindling.kernels.graph.Expectation;
+import dev.kindling.optim.outer.EveryStep;
+import dev.kindling.optim.outer.OuterMethod;
+import dev.kindling.optim.outer.Sync;
 import dev.kindling.optim.rule.AdamW;
 import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Mezo;
@@ -9,7 +12,6 @@ import dev.kindling.optim.schedule.Cosine;
 import dev.kindling.optim.schedule.Schedule;
 import dev.kindling.worker.adapt.Adapter;
 import dev.kindling.worker.adapt.Full;
-import dev.kindling.worker.adapt.Paca;
 import dev.kindling.worker.data.Bytes;
 import dev.kindling.worker.data.DataSpec;
 import dev.kindling.worker.data.TokenizerSpec;
@@ -17,6 +19,7 @@ import dev.kindling.worker.model.ModelFamily;
 import dev.kindling.worker.model.ModelSpec;
 import dev.kindling.worker.store.StorageLocation;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -43,7 +46,7 @@ public record TrainPlan(
     Descent optimizer,
     Schedule schedule,
     Adapter adapter,
-    SyncSpec sync,
+    Sync sync,
     MeshSpec mesh,
     MemorySpec memory,
     CheckpointSpec checkpoint,
@@ -98,9 +101,13 @@ public record TrainPlan(
       pieces(errors, mesh, determinism, optimizer);
     }
     if (optimizer instanceof Mezo mezo) {
-      forwardOnly(errors, mezo, adapter, mesh, memory);
+      MezoConditions.check(errors, mezo, adapter, mesh, memory);
     }
     MemorySpec.check(memory, optimizer, errors);
+    if (sync instanceof OuterMethod method) {
+      new SyncConditions(method, determinism, device, optimizer).check(mesh, memory, errors);
+      SyncConditions.check(recovery, ranks, errors);
+    }
     if (recovery != null && counts) {
       recovery.check(ranks, errors);
     }
@@ -134,48 +141,7 @@ public record TrainPlan(
     }
   }
 
-  /** What a step without a backward pass cannot follow. A section is null as above. */
-  private static void forwardOnly(
-      Expectation errors,
-      Mezo mezo,
-      @Nullable Adapter adapter,
-      @Nullable MeshSpec mesh,
-      @Nullable MemorySpec memory) {
-    errors.that(
-        !(adapter instanceof Paca),
-        "adapter.type",
-        "any but paca with optimizer mezo (which moves whole parameters)",
-        "paca");
-    errors.that(
-        adapter == null || adapter.dropout() == 0,
-        "adapter.dropout",
-        "0 with optimizer mezo (a slope compares two passes over the same inputs)",
-        adapter == null ? 0 : adapter.dropout());
-    errors.that(
-        mesh == null || mesh.zero() == 0,
-        "mesh.zero",
-        "0 with optimizer mezo (every rank moves all parameters)",
-        mesh == null ? 0 : mesh.zero());
-    errors.that(
-        mezo.sparsity() == 0 || adapter == null || !adapter.beginsAtZero(),
-        "optimizer.sparsity",
-        "0 with a fresh adapter (half of its factors begin at 0: so would their threshold)",
-        mezo.sparsity());
-    if (memory != null) {
-      errors.that(
-          memory.recompute() == Recomputation.AUTO || memory.recompute() == Recomputation.NONE,
-          "memory.recompute",
-          "auto or none with optimizer mezo (which has no backward pass)",
-          memory.recompute());
-      errors.that(
-          memory.gradients() != GradientStorage.BF16,
-          "memory.gradients",
-          "auto or fp32 with optimizer mezo (which has no gradients)",
-          memory.gradients());
-    }
-  }
-
-  private static boolean keepsMasters(Descent descent) {
+  static boolean keepsMasters(Descent descent) {
     return !(descent instanceof Optimizer optimizer)
         || optimizer.rules().stream()
             .allMatch(rule -> !(rule instanceof AdamW adamW) || adamW.master());
@@ -260,6 +226,11 @@ public record TrainPlan(
   /** Whether questions are asked while it trains. */
   public boolean asksQuestions() {
     return validation.everySteps() > 0 && validation.choices().isPresent();
+  }
+
+  /** What is allowed and may not be meant, a sentence each. */
+  public List<String> warnings() {
+    return SyncConditions.warnings(this);
   }
 
   /** Counts that follow from this plan. */

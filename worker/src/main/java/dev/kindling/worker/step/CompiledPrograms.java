@@ -37,4 +37,14 @@ final class CompiledPrograms {
   static long variableBytes(Memory memory) {
     return Arrays.stream(Role.values()).mapToLong(memory::bytes).sum();
   }
+
+  /** One line for each program, behind its name; only collectives count. */
+  static String fingerprint(Map<String, List<Program>> named) {
+    List<String> lines = new ArrayList<>();
+    named.forEach(
+        (name, programs) ->
+            programs.forEach(
+                each -> lines.add(name + " " + each.graph().fingerprintOfCollectives())));
+    return String.join("\n", lines);
+  }
 }

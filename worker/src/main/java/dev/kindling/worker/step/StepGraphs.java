@@ -19,6 +19,7 @@ import dev.kindling.kernels.graph.op.Scale;
 import dev.kindling.kernels.graph.rewrite.DequantizeAgain;
 import dev.kindling.kernels.graph.rewrite.ReduceEarly;
 import dev.kindling.kernels.random.Int8Grid;
+import dev.kindling.optim.outer.OuterStep;
 import dev.kindling.optim.rule.Descent;
 import dev.kindling.optim.rule.Optimizer;
 import dev.kindling.optim.rule.StateVariable;
@@ -47,6 +48,7 @@ import java.util.function.Predicate;
  * finish       forward, backward, fold all levels, reduce over ranks, norm, clip, update, clear
  * evaluate     forward; loss sum and token count
  * spread       working copies of the weights from the masters of all ranks (sharding only)
+ * boundary     anchors, displacements and outer steps of replicas (local updates only)
  * </pre>
  *
  * <p>A step is {@code accumulate} for every micro-batch but the last and {@code finish} for the
@@ -76,8 +78,20 @@ public record StepGraphs(
     Optimizer rule,
     StepShape shape,
     Sharding sharding,
-    GradientLife life)
+    GradientLife life,
+    Optional<OuterStep> outer)
     implements TrainStep {
+  /** Ranks that agree in every step. */
+  public StepGraphs(
+      ModelFamily model,
+      Projection projection,
+      Optimizer rule,
+      StepShape shape,
+      Sharding sharding,
+      GradientLife life) {
+    this(model, projection, rule, shape, sharding, life, Optional.empty());
+  }
+
   /** Gradients in fp32. */
   public StepGraphs(
       ModelFamily model,
@@ -109,12 +123,12 @@ public record StepGraphs(
   }
 
   private StepGraphs with(Projection other) {
-    return new StepGraphs(model, other, rule, shape, sharding, life);
+    return new StepGraphs(model, other, rule, shape, sharding, life, outer);
   }
 
   @Override
   public StepGraphs with(StepShape other) {
-    return new StepGraphs(model, projection, rule, other, sharding, life);
+    return new StepGraphs(model, projection, rule, other, sharding, life, outer);
   }
 
   /** The same sentences with gradients that a device may store in its narrow precision. */
@@ -124,7 +138,12 @@ public record StepGraphs(
 
   /** The same sentences with gradients that are, and live, so. */
   public StepGraphs with(GradientLife other) {
-    return new StepGraphs(model, projection, rule, shape, sharding, other);
+    return new StepGraphs(model, projection, rule, shape, sharding, other, outer);
+  }
+
+  /** The same sentences for replicas that meet in outer steps. */
+  public StepGraphs with(OuterStep method) {
+    return new StepGraphs(model, projection, rule, shape, sharding, life, Optional.of(method));
   }
 
   @Override
@@ -238,7 +257,7 @@ public record StepGraphs(
   }
 
   /** Writes trained columns into the weight that products read. */
-  private void write(GraphBuilder b, ParameterPlaces places, Param param) {
+  void write(GraphBuilder b, ParameterPlaces places, Param param) {
     projection
         .columns(param)
         .ifPresent(
@@ -304,6 +323,16 @@ public record StepGraphs(
       write(b, places, param);
     }
     return b.build();
+  }
+
+  @Override
+  public List<OuterSentence> sentences() {
+    return outer.map(OuterSentence::of).orElse(List.of());
+  }
+
+  @Override
+  public List<Graph> boundary() {
+    return outer.map(step -> new OuterGraphs(this, step).graphs()).orElse(List.of());
   }
 
   /** Writes the model's sentence and its loss. */

@@ -20,8 +20,10 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,6 +47,7 @@ public final class StepProgram implements AutoCloseable {
   private final Program spread;
   private final Optional<SequenceScore> score;
   private final Optional<SlopeReplay> replay;
+  private final Map<OuterSentence, Program> boundary = new EnumMap<>(OuterSentence.class);
   private final int rank;
   private final List<Program> micro;
   private final List<Program> stash;
@@ -85,7 +88,9 @@ public final class StepProgram implements AutoCloseable {
         graphs.shape().scores()
             ? Optional.of(new SequenceScore(compiled.get(micros + 3 + levels), memory))
             : Optional.empty();
-    List<Program> last = compiled.subList(all.size() - 1 - graphs.points().size(), all.size());
+    int behind = all.size() - graphs.sentences().size();
+    graphs.sentences().forEach(each -> boundary.put(each, compiled.get(behind + boundary.size())));
+    List<Program> last = compiled.subList(behind - 1 - graphs.points().size(), behind);
     PointPass points = new PointPass(last.subList(0, last.size() - 1), memory);
     replay = graphs.replay().map(one -> new SlopeReplay(last.get(last.size() - 1), points));
     long planned = CompiledPrograms.variableBytes(memory) + finish.activationBytes();
@@ -115,8 +120,7 @@ public final class StepProgram implements AutoCloseable {
 
   /** Where the host writes the next micro-batch; waits until the device has left that place. */
   public StepInputs inputs() {
-    memory.await(slot);
-    return inputs.get(slot);
+    return inputs.get(freeSlot());
   }
 
   /** Steps that may be submitted before the outcome of the first is read. */
@@ -168,20 +172,14 @@ public final class StepProgram implements AutoCloseable {
 
   /** Equal on ranks whose collectives match call for call; one line for each program. */
   public String fingerprint() {
-    List<String> lines = new ArrayList<>();
-    addFingerprints(lines, "accumulate", micro);
-    addFingerprints(lines, "finish", List.of(finish));
-    addFingerprints(lines, "stash", stash);
-    addFingerprints(lines, "evaluate", List.of(evaluate));
-    addFingerprints(lines, "spread", List.of(spread));
-    score.ifPresent(one -> addFingerprints(lines, "score", List.of(one.program())));
-    return String.join("\n", lines);
-  }
-
-  private static void addFingerprints(List<String> lines, String name, List<Program> programs) {
-    for (Program program : programs) {
-      lines.add(name + " " + program.graph().fingerprintOfCollectives());
-    }
+    Map<String, List<Program>> named = new LinkedHashMap<>();
+    named.put("accumulate", micro);
+    named.put("finish", List.of(finish));
+    named.put("stash", stash);
+    named.put("evaluate", List.of(evaluate));
+    named.put("spread", List.of(spread));
+    named.put("score", score.stream().map(SequenceScore::program).toList());
+    return CompiledPrograms.fingerprint(named);
   }
 
   /** Random first values of all weights, as {@link #fill(FirstValues)}. */
@@ -219,7 +217,8 @@ public final class StepProgram implements AutoCloseable {
 
   /** Forward and backward of one micro-batch. A zeroth-order step wants its number too. */
   public void accumulate() {
-    nextMicroStep();
+    requireMicroSteps(microSteps + 1 < graphs.shape().microSteps());
+    submit(micro.get(Math.min(microSteps++, micro.size() - 1)));
   }
 
   /**
@@ -233,12 +232,7 @@ public final class StepProgram implements AutoCloseable {
       memory.await(slot);
       stepBlocks.fill(slot, update, lrFactor);
     }
-    nextMicroStep();
-  }
-
-  private void nextMicroStep() {
-    requireMicroSteps(microSteps + 1 < graphs.shape().microSteps());
-    submit(micro.get(Math.min(microSteps++, micro.size() - 1)));
+    accumulate();
   }
 
   /** A step of another length would add to the gradients of the step before, or lose some. */
@@ -251,8 +245,19 @@ public final class StepProgram implements AutoCloseable {
     }
   }
 
+  /** Programs between rounds. */
+  Map<OuterSentence, Program> boundary() {
+    return boundary;
+  }
+
+  /** The slot of the next run, which the device has left. */
+  int freeSlot() {
+    memory.await(slot);
+    return slot;
+  }
+
   /** Begins a run in the current slot and goes on to the next. */
-  private int submit(Program program) {
+  int submit(Program program) {
     int used = slot;
     keepOutcome(used);
     program.submit(used);
@@ -356,9 +361,7 @@ public final class StepProgram implements AutoCloseable {
    * answer shows now, and clears everything again. To be called before the weights are filled.
    */
   public void dryRun() {
-    for (int each = 0; each < inputs.size(); each++) {
-      inputs.get(each).fillForDryRun();
-    }
+    inputs.forEach(StepInputs::fillForDryRun);
     micro.forEach(this::submit);
     stash.forEach(this::submit);
     microSteps = Math.max(0, graphs.shape().microSteps() - 1);
@@ -370,6 +373,7 @@ public final class StepProgram implements AutoCloseable {
       score();
     }
     replay.ifPresent(SlopeReplay::dryRun);
+    boundary.values().forEach(this::submit);
     DRY_RUN_CLEARS.forEach(memory::clear);
   }
 
@@ -383,7 +387,7 @@ public final class StepProgram implements AutoCloseable {
 
   @Override
   public void close() {
-    List<AutoCloseable> parts = new ArrayList<>();
+    List<AutoCloseable> parts = new ArrayList<>(boundary.values());
     replay.ifPresent(parts::add);
     score.ifPresent(one -> parts.add(one.program()));
     parts.addAll(List.of(spread, evaluate));

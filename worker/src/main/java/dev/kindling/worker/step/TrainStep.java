@@ -74,6 +74,16 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
     return Optional.empty();
   }
 
+  /** What is said between rounds; of local updates only. */
+  default List<OuterSentence> sentences() {
+    return List.of();
+  }
+
+  /** One program for each of {@link #sentences}. */
+  default List<Graph> boundary() {
+    return List.of();
+  }
+
   /** Lets a program read copies of the weights that lie in memory of the host, if some do. */
   default void host(GraphBuilder builder) {}
 
@@ -100,7 +110,8 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
 
   /**
    * All programs: those of {@link #microSteps}, finish, stash 0 to levels - 1, evaluate, spread,
-   * {@link SequenceScore} where questions are asked, {@link #points}, and {@link #replay}.
+   * {@link SequenceScore} where questions are asked, {@link #points}, {@link #replay} and {@link
+   * #boundary}.
    */
   default List<Graph> programs() {
     List<Graph> programs = new ArrayList<>(microSteps());
@@ -115,6 +126,7 @@ public sealed interface TrainStep permits StepGraphs, MezoStep {
     }
     programs.addAll(points());
     replay().ifPresent(programs::add);
+    programs.addAll(boundary());
     return programs;
   }
 

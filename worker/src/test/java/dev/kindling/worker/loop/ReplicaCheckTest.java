@@ -10,6 +10,7 @@ import dev.kindling.kernels.backend.CpuOptions;
 import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.MatmulKind;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.optim.outer.EveryStep;
 import dev.kindling.worker.shard.Held;
 import dev.kindling.worker.step.StepProgram;
 import java.nio.file.Path;
@@ -45,7 +46,7 @@ class ReplicaCheckTest {
       Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
       StepProgram program =
           StepProgram.compile(WorkerTask.graphs(run.plan(), run.shards()), backend, data);
-      return new Rank(backend, program, new ReplicaCheck(program, data));
+      return new Rank(backend, program, new ReplicaCheck(program, new EveryStep(), data));
     }
 
     List<Held> replicas() {

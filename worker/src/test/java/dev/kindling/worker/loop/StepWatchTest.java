@@ -39,7 +39,8 @@ class StepWatchTest {
   private final ExecutorService threads = Executors.newFixedThreadPool(2);
   private final List<Rank> ranks = new ArrayList<>();
 
-  private record Rank(Backend backend, StepProgram program, StepWatch watch, Progress progress) {
+  private record Rank(
+      Backend backend, StepProgram program, StepWatch watch, Rounds rounds, Progress progress) {
     static Rank of(SmallRun run, WorkerAssignment assignment, Communicator data) {
       Backend backend = Backend.cpu(new CpuOptions(1, MatmulKind.JAVA));
       StepProgram program =
@@ -49,6 +50,7 @@ class StepWatchTest {
           backend,
           program,
           new StepWatch(run.plan(), assignment, 0, progress, program, data, event -> {}),
+          Rounds.open(run.plan(), program, backend, () -> data),
           progress);
     }
 
@@ -100,24 +102,25 @@ class StepWatchTest {
   @Test
   void aFlippedBitEndsEveryRankAtTheNextComparisonAndNotBefore() throws Exception {
     flipOneBit();
-    assertThat(each(rank -> rank.watch.paused(99))).containsOnly(Optional.empty());
-    for (Optional<Throwable> thrown : each(rank -> rank.watch.paused(100))) {
+    assertThat(each(rank -> rank.watch.paused(99, rank.rounds))).containsOnly(Optional.empty());
+    for (Optional<Throwable> thrown : each(rank -> rank.watch.paused(100, rank.rounds))) {
       assertThat(thrown.orElseThrow())
           .isInstanceOf(DeviceException.class)
           .hasMessageContaining("replicas differ in weight tensor ")
           .hasMessageContaining("rank 1: hash ");
     }
-    assertThat(ranks.get(0).watch.pausesAfter(200)).isTrue();
-    assertThat(ranks.get(0).watch.pausesAfter(150)).isFalse();
+    assertThat(ranks.get(0).watch.pausesAfter(200, ranks.get(0).rounds)).isTrue();
+    assertThat(ranks.get(0).watch.pausesAfter(150, ranks.get(0).rounds)).isFalse();
   }
 
   @Test
   void noCheckpointIsMadeOfReplicasThatDiffer() throws Exception {
     ranks.forEach(rank -> rank.step(3f, 1f, 1f));
-    assertThat(each(rank -> rank.watch.saving(rank.progress))).containsOnly(Optional.empty());
+    assertThat(each(rank -> rank.watch.saving(rank.progress, rank.rounds)))
+        .containsOnly(Optional.empty());
     flipOneBit();
     ranks.forEach(rank -> rank.step(3f, 1f, 1f));
-    for (Optional<Throwable> thrown : each(rank -> rank.watch.saving(rank.progress))) {
+    for (Optional<Throwable> thrown : each(rank -> rank.watch.saving(rank.progress, rank.rounds))) {
       assertThat(thrown.orElseThrow()).isInstanceOf(DeviceException.class);
     }
   }
@@ -135,7 +138,8 @@ class StepWatchTest {
     assertThat(ranks).allMatch(rank -> rank.watch.spiked());
     assertThat(ranks).allMatch(rank -> rank.watch.spikeStart() == 21);
     assertThat(ranks).allMatch(rank -> rank.watch.spikeEnd() == 23);
-    assertThat(each(rank -> rank.watch.saving(rank.progress))).containsOnly(Optional.empty());
+    assertThat(each(rank -> rank.watch.saving(rank.progress, rank.rounds)))
+        .containsOnly(Optional.empty());
     assertThat(ranks.get(0).progress.guards()).isEqualTo(ranks.get(1).progress.guards());
   }
 }

@@ -3,6 +3,7 @@ package dev.kindling.kernels.backend.cpu;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CpuOptions;
+import dev.kindling.kernels.backend.Flight;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.backend.cpu.blas.Matmul;
@@ -10,6 +11,7 @@ import dev.kindling.kernels.backend.cpu.row.RowKernels;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.GraphCheck;
 import dev.kindling.kernels.memory.MemoryPlan;
@@ -68,6 +70,11 @@ public final class CpuBackend implements Backend {
     MemoryPlan plan = MemoryPlan.of(graph);
     Map<Axis, Communicator> axes = Map.copyOf(communicators);
     return new CpuProgram(graph, new Engine(cpuMemory, plan, workers, rows, matmul, axes));
+  }
+
+  @Override
+  public Flight flight(Memory memory, Role role, Communicator communicator) {
+    return new CpuFlight(memory.arena(role), communicator);
   }
 
   @Override

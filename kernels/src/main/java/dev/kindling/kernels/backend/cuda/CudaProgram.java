@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 final class CudaProgram implements Program {
   /** Roles whose content outlives a step. */
   private static final Set<Role> STATE =
-      Set.of(Role.PARAMETER, Role.SHARD, Role.STATE, Role.NARROW_STATE);
+      Set.of(Role.PARAMETER, Role.SHARD, Role.STATE, Role.NARROW_STATE, Role.PAYLOAD);
 
   private final Graph graph;
   private final Layout layout;

@@ -6,20 +6,20 @@ import java.util.Map;
 /**
  * DiLoCo a round late, with what a replica knows of itself at once: of M replicas, i steps along
  * D_i,t / M + (D_t-1 - D_i,t-1 / M). Replicas differ by what is still in flight. After Kale et al.
- * 2025 (2502.12996); defaults of {@link DiLoCo}. With one replica it is DiLoCo.
+ * 2025 (2502.12996); defaults of {@link Diloco}. With one replica it is DiLoCo.
  */
-public record EagerDiLoCo(int steps, double alpha, double beta, boolean nesterov)
+public record EagerDiloco(int tau, double alpha, double beta, boolean nesterov)
     implements OuterMethod {
-  public EagerDiLoCo {
+  public EagerDiloco {
     new Expectation()
-        .atLeast("steps", steps, 1)
+        .atLeast("tau", tau, 1)
         .positive("alpha", alpha)
         .fraction("beta", beta)
         .orThrow();
   }
 
   public static Map<String, Object> defaults() {
-    return DiLoCo.defaults();
+    return Diloco.defaults();
   }
 
   @Override

@@ -8,17 +8,17 @@ import java.util.Map;
  * Blocking. With one replica and a beta of 0 it is Lookahead. After Wang et al. 2020 (1910.00643),
  * algorithm 1; defaults of FairScale's implementation.
  */
-public record SlowMo(int steps, double alpha, double beta) implements OuterMethod {
-  public SlowMo {
+public record Slowmo(int tau, double alpha, double beta) implements OuterMethod {
+  public Slowmo {
     new Expectation()
-        .atLeast("steps", steps, 1)
+        .atLeast("tau", tau, 1)
         .positive("alpha", alpha)
         .fraction("beta", beta)
         .orThrow();
   }
 
   public static Map<String, Object> defaults() {
-    return Map.of("steps", 48, "alpha", 1.0, "beta", 0.5);
+    return Map.of("tau", 48, "alpha", 1.0, "beta", 0.5);
   }
 
   @Override

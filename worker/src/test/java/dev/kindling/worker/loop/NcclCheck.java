@@ -23,6 +23,7 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.AllReduce;
+import dev.kindling.kernels.testing.FlightRun;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -38,8 +39,9 @@ import java.util.Map;
  * Collectives on as many GPUs as ranks, one process each. Modes: {@code values} compares every
  * collective with the CPU, in fp32 and bf16, captured and not; {@code kill} ends one process in mid
  * collective; {@code hang} lets one rank stay away; {@code late} lets one come late to every run
- * and looks who says that it waited; {@code speed} times all-reduces inside a captured program.
- * Prints RESULT lines; exit code 0 if all held.
+ * and looks who says that it waited; {@code speed} times all-reduces inside a captured program;
+ * {@code flight} averages beside programs, between the devices and through the hosts. Prints RESULT
+ * lines; exit code 0 if all held.
  *
  * <p>Usage: {@code NcclCheck MODE [RANKS]}.
  */
@@ -119,7 +121,9 @@ public final class NcclCheck {
       case "hang" -> hang();
       case "late" -> late();
       case "speed" -> speed();
-      default -> throw new IllegalArgumentException("mode: values, kill, hang, late or speed");
+      case "flight" -> flight();
+      default ->
+          throw new IllegalArgumentException("mode: values, kill, hang, late, speed or flight");
     };
   }
 
@@ -127,13 +131,16 @@ public final class NcclCheck {
     return Backend.cuda(new CudaOptions(rendezvous.rank(), precision, captured, false));
   }
 
+  private RingOptions options() {
+    return RingOptions.of(
+        JobSecret.of("only for this check of ours".getBytes(StandardCharsets.UTF_8)),
+        folder.toString(),
+        1,
+        "127.0.0.1");
+  }
+
   private NcclCommunicator connect(Backend backend, Duration run) {
-    RingOptions options =
-        RingOptions.of(
-            JobSecret.of("only for this check of ours".getBytes(StandardCharsets.UTF_8)),
-            folder.toString(),
-            1,
-            "127.0.0.1");
+    RingOptions options = options();
     RingCommunicator ring = RingCommunicator.open(options, rendezvous);
     PeerWatch peers = PeerWatch.open(options, new CommunicatorRendezvous(ring));
     backend.makeCurrent();
@@ -339,5 +346,34 @@ public final class NcclCheck {
       }
     }
     return true;
+  }
+
+  /** Averages beside programs, between the devices and through the hosts at the same time. */
+  private boolean flight() {
+    int floats = 20_000_003;
+    try (Backend backend = backend(Precision.BF16, true)) {
+      NcclCommunicator data = connect(backend, RUN);
+      RingCommunicator hosts = RingCommunicator.open(options(), new CommunicatorRendezvous(data));
+      FlightRun among = new FlightRun(backend, data, floats);
+      FlightRun through = new FlightRun(backend, hosts, floats);
+      try {
+        for (int round = 0; round < RUNS; round++) {
+          among.depart();
+          through.depart();
+          among.arrive();
+          through.arrive();
+        }
+        among.check();
+        through.check();
+        result("flight_among_exposed", among.flight().exposedNanos() / 1e6, "ms");
+        result("flight_through_exposed", through.flight().exposedNanos() / 1e6, "ms");
+        return true;
+      } finally {
+        hosts.close();
+        data.close();
+        among.close();
+        through.close();
+      }
+    }
   }
 }

@@ -113,6 +113,11 @@ final class CudaMemory implements Memory, Addresses {
     return faults.word(what, numbers, rows);
   }
 
+  /** Of the first variable of a role. */
+  long address(Role role) {
+    return arena(role, arenas);
+  }
+
   @Override
   public long address(Variable variable) {
     return arena(variable.role(), arenas) + declared.offset(variable);

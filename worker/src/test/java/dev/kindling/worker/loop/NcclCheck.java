@@ -12,6 +12,7 @@ import dev.kindling.comm.ring.RingOptions;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.CudaOptions;
+import dev.kindling.kernels.backend.Flight;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
@@ -23,7 +24,6 @@ import dev.kindling.kernels.graph.Value;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.op.AllReduce;
-import dev.kindling.kernels.testing.FlightRun;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -348,32 +348,33 @@ public final class NcclCheck {
     return true;
   }
 
-  /** Averages beside programs, between the devices and through the hosts at the same time. */
+  /** Averages between the devices and through the hosts at the same time, rounded once. */
   private boolean flight() {
-    int floats = 20_000_003;
+    List<Variable> payload = List.of(FlightContent.PAYLOAD);
+    boolean held = true;
     try (Backend backend = backend(Precision.BF16, true)) {
       NcclCommunicator data = connect(backend, RUN);
       RingCommunicator hosts = RingCommunicator.open(options(), new CommunicatorRendezvous(data));
-      FlightRun among = new FlightRun(backend, data, floats);
-      FlightRun through = new FlightRun(backend, hosts, floats);
-      try {
+      try (Memory among = backend.allocate(payload);
+          Memory through = backend.allocate(payload);
+          Flight first = backend.flight(among, Role.PAYLOAD, data);
+          Flight second = backend.flight(through, Role.PAYLOAD, hosts)) {
         for (int round = 0; round < RUNS; round++) {
-          among.depart();
-          through.depart();
-          among.arrive();
-          through.arrive();
+          FlightContent.put(among, data, round);
+          FlightContent.put(through, data, round + 1);
+          first.begin();
+          second.begin();
+          first.await();
+          second.await();
+          held &= FlightContent.averaged(among, ranks, round);
+          held &= FlightContent.averaged(through, ranks, round + 1);
         }
-        among.check();
-        through.check();
-        result("flight_among_exposed", among.flight().exposedNanos() / 1e6, "ms");
-        result("flight_through_exposed", through.flight().exposedNanos() / 1e6, "ms");
-        return true;
-      } finally {
+        result("flight_among_exposed", first.exposedNanos() / 1e6, "ms");
+        result("flight_through_exposed", second.exposedNanos() / 1e6, "ms");
         hosts.close();
         data.close();
-        among.close();
-        through.close();
       }
     }
+    return held;
   }
 }

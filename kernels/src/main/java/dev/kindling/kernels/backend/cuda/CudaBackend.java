@@ -125,8 +125,8 @@ public final class CudaBackend implements Backend {
       return new LoneFlight();
     }
     return communicator instanceof DeviceCommunicator among
-        ? new DeviceFlight(engine, own.address(role), own.bytes(role), among)
-        : new HostFlight(engine, own.address(role), own.bytes(role), communicator);
+        ? new DeviceFlight(engine, own.arenaAddress(role), own.bytes(role), among)
+        : new HostFlight(engine, own.arenaAddress(role), own.bytes(role), communicator);
   }
 
   @Override

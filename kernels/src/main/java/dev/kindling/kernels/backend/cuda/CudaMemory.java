@@ -113,8 +113,7 @@ final class CudaMemory implements Memory, Addresses {
     return faults.word(what, numbers, rows);
   }
 
-  /** Of the first variable of a role. */
-  long address(Role role) {
+  long arenaAddress(Role role) {
     return arena(role, arenas);
   }
 

@@ -2,24 +2,17 @@ package dev.kindling.kernels.backend.cuda;
 
 import static dev.kindling.kernels.backend.cuda.Cuda.check;
 
-import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.Communicator;
-import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Flight;
+import dev.kindling.kernels.backend.FlightThread;
 import dev.kindling.kernels.backend.Reduction;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.memory.Closing;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A flight whose ranks meet through their hosts: a copy engine brings pieces of the payload to
@@ -27,8 +20,6 @@ import org.jspecify.annotations.Nullable;
  * them back. No multiprocessor waits for the network.
  */
 final class HostFlight implements Flight {
-  private static final long LAST_WAIT_SECONDS = 10;
-
   /** While one is on the network the next one comes from the device. */
   private static final int BUFFERS = 2;
 
@@ -43,8 +34,7 @@ final class HostFlight implements Flight {
   private final Command mean;
   private final List<PinnedArena> buffers = new ArrayList<>();
   private final List<CUevent> fetched = new ArrayList<>();
-  private final ExecutorService thread;
-  private @Nullable Future<?> underWay;
+  private final FlightThread thread;
   private long bytesSent;
 
   /**
@@ -63,24 +53,17 @@ final class HostFlight implements Flight {
       buffers.add(new PinnedArena(device, Math.min(bytes, PIECE_BYTES)));
       fetched.add(CopyLane.event(device, CUevent_flags.CU_EVENT_BLOCKING_SYNC));
     }
-    String name = "flight-rank-" + communicator.rank();
-    thread =
-        Executors.newSingleThreadExecutor(
-            task -> {
-              Thread made = new Thread(task, name);
-              made.setDaemon(true);
-              return made;
-            });
+    thread = new FlightThread(communicator.rank());
   }
 
   @Override
   public void begin() {
-    if (underWay != null) {
+    if (thread.isUnderWay()) {
       throw new IllegalStateException("a flight: expected none under way, found one");
     }
     device.makeCurrent();
     stream.depart();
-    underWay = thread.submit(this::travel);
+    thread.begin(this::travel);
   }
 
   private void travel() {
@@ -123,36 +106,19 @@ final class HostFlight implements Flight {
 
   @Override
   public void await() {
-    Future<?> running = underWay;
-    if (running == null) {
+    if (!thread.isUnderWay()) {
       return;
     }
     device.makeCurrent();
     stream.want();
-    try {
-      running.get();
-    } catch (ExecutionException failed) {
-      throw failure(failed.getCause());
-    } catch (InterruptedException stopped) {
-      Thread.currentThread().interrupt();
-      throw new CollectiveException("interrupted while replicas average", stopped);
-    }
+    thread.await();
     stream.join();
-    underWay = null;
     bytesSent = communicator.bytesSent();
-  }
-
-  /** Who waits throws it, with its own trace below that of the thread. */
-  private static RuntimeException failure(@Nullable Throwable cause) {
-    if (cause instanceof CollectiveException lost) {
-      return new CollectiveException(String.valueOf(lost.getMessage()), lost);
-    }
-    return new DeviceException("replicas cannot average: " + cause, cause);
   }
 
   @Override
   public boolean isUnderWay() {
-    return underWay != null;
+    return thread.isUnderWay();
   }
 
   @Override
@@ -167,18 +133,7 @@ final class HostFlight implements Flight {
 
   @Override
   public void close() {
-    thread.shutdownNow();
-    try {
-      if (!thread.awaitTermination(LAST_WAIT_SECONDS, TimeUnit.SECONDS)) {
-        throw new CollectiveException(
-            "a flight did not end within "
-                + LAST_WAIT_SECONDS
-                + " s of the end of its communicator");
-      }
-    } catch (InterruptedException stopped) {
-      Thread.currentThread().interrupt();
-      return;
-    }
+    thread.close();
     if (device.peers().givenUp()) {
       return;
     }

@@ -365,7 +365,7 @@ for stage in $stages; do
       fi
       ;;
     collectives)
-      for mode in values kill hang late speed; do
+      for mode in values kill hang late speed flight; do
         java "collectives-$mode" dev.kindling.worker.loop.NcclCheck "$mode" 2
       done
       ;;

@@ -160,3 +160,12 @@ extern "C" __global__ void staleness_gap(
   double lambda = reach > 0 ? __dadd_rn(1.0, moved / __dadd_rn(reach, 1e-12)) : 1.0;
   gain[0] = (float)(1.0 / lambda);
 }
+
+/** Sums over ranks become means, in place; a quotient is rounded once, whatever the number of ranks. */
+extern "C" __global__ void __launch_bounds__(256)
+    payload_mean(float* sums, long long count, float ranks) {
+  long long threads = (long long)gridDim.x * blockDim.x;
+  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += threads) {
+    sums[i] = __fdiv_rn(sums[i], ranks);
+  }
+}

@@ -58,10 +58,10 @@ final class NativeNccl implements Nccl {
   }
 
   @Override
-  public NcclHandle connect(int worldSize, byte[] id, int rank) {
+  public NcclHandle connect(int worldSize, byte[] id, int rank, int maxBlocks) {
     ncclComm communicator = new ncclComm();
     try (ncclUniqueId given = new ncclUniqueId();
-        ncclConfig_t config = config()) {
+        ncclConfig_t config = config(maxBlocks)) {
       for (int i = 0; i < id.length; i++) {
         given.internal(i, id[i]);
       }
@@ -74,7 +74,7 @@ final class NativeNccl implements Nccl {
     return new NativeHandle(communicator);
   }
 
-  private static ncclConfig_t config() {
+  private static ncclConfig_t config(int maxBlocks) {
     return new ncclConfig_t()
         .size(CONFIG_BYTES)
         .magic(nccl.NCCL_API_MAGIC)
@@ -82,7 +82,7 @@ final class NativeNccl implements Nccl {
         .blocking(0)
         .cgaClusterSize(UNDEFINED)
         .minCTAs(UNDEFINED)
-        .maxCTAs(UNDEFINED)
+        .maxCTAs(maxBlocks == 0 ? UNDEFINED : maxBlocks)
         .netName((BytePointer) null)
         .splitShare(UNDEFINED)
         .trafficClass(UNDEFINED);

@@ -18,8 +18,10 @@ interface Nccl {
   /**
    * Begins to connect, for the current device of this thread; the handle's {@link
    * NcclHandle#asyncError} tells when it has ended.
+   *
+   * @param maxBlocks of a collective, 0 for as many as the library likes
    */
-  NcclHandle connect(int worldSize, byte[] id, int rank);
+  NcclHandle connect(int worldSize, byte[] id, int rank, int maxBlocks);
 
   /** What NCCL calls this code. */
   String text(int code);

@@ -66,7 +66,7 @@ final class NcclOpening {
       throw reason == null ? new DeviceException("nccl: no library") : reason;
     }
     byte[] id = agreed(all);
-    NcclHandle handle = nccl.connect(host.worldSize(), id, host.rank());
+    NcclHandle handle = nccl.connect(host.worldSize(), id, host.rank(), options.maxBlocks());
     await(nccl, handle);
     return handle;
   }

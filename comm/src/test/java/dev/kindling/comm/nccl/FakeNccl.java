@@ -41,8 +41,9 @@ final class FakeNccl implements Nccl, NcclHandle {
   }
 
   @Override
-  public NcclHandle connect(int worldSize, byte[] id, int rank) {
-    log.add("connect " + rank + " of " + worldSize + " at " + id[1] + " " + id[127]);
+  public NcclHandle connect(int worldSize, byte[] id, int rank, int maxBlocks) {
+    String most = maxBlocks == 0 ? "" : ", at most " + maxBlocks + " blocks";
+    log.add("connect " + rank + " of " + worldSize + " at " + id[1] + " " + id[127] + most);
     return this;
   }
 

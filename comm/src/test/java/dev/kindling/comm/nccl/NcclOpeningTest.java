@@ -29,6 +29,8 @@ class NcclOpeningTest {
     }
   }
 
+  private int maxBlocks;
+
   private static Nccl loaded(@Nullable FakeNccl library) {
     if (library == null) {
       throw new DeviceException("nccl: no library here");
@@ -39,7 +41,8 @@ class NcclOpeningTest {
   private NcclCommunicator open(Communicator host) {
     return NcclCommunicator.open(
         NcclOptions.of(Axis.DATA)
-            .withTimeouts(patience, Duration.ofMinutes(1), Duration.ofMinutes(1)),
+            .withTimeouts(patience, Duration.ofMinutes(1), Duration.ofMinutes(1))
+            .withMaxBlocks(maxBlocks),
         host,
         () -> {},
         () -> lost,
@@ -71,6 +74,13 @@ class NcclOpeningTest {
           .contains("connect " + rank + " of 3 at 7 " + (byte) (127 * 7));
       assertThat(libraries.get(rank).log.contains("uniqueId")).isEqualTo(rank == 0);
     }
+  }
+
+  @Test
+  void theLibraryIsToldHowManyBlocksItMayHold() {
+    maxBlocks = 4;
+    assertThat(open()).containsOnlyNulls();
+    assertThat(libraries.get(1).log).anyMatch(line -> line.endsWith(", at most 4 blocks"));
   }
 
   @Test

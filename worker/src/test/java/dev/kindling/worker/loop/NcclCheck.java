@@ -12,6 +12,7 @@ import dev.kindling.comm.ring.RingOptions;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.CudaOptions;
+import dev.kindling.kernels.backend.Flight;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.backend.cuda.layout.Precision;
@@ -38,8 +39,9 @@ import java.util.Map;
  * Collectives on as many GPUs as ranks, one process each. Modes: {@code values} compares every
  * collective with the CPU, in fp32 and bf16, captured and not; {@code kill} ends one process in mid
  * collective; {@code hang} lets one rank stay away; {@code late} lets one come late to every run
- * and looks who says that it waited; {@code speed} times all-reduces inside a captured program.
- * Prints RESULT lines; exit code 0 if all held.
+ * and looks who says that it waited; {@code speed} times all-reduces inside a captured program;
+ * {@code flight} averages beside programs, between the devices and through the hosts. Prints RESULT
+ * lines; exit code 0 if all held.
  *
  * <p>Usage: {@code NcclCheck MODE [RANKS]}.
  */
@@ -119,7 +121,9 @@ public final class NcclCheck {
       case "hang" -> hang();
       case "late" -> late();
       case "speed" -> speed();
-      default -> throw new IllegalArgumentException("mode: values, kill, hang, late or speed");
+      case "flight" -> flight();
+      default ->
+          throw new IllegalArgumentException("mode: values, kill, hang, late, speed or flight");
     };
   }
 
@@ -127,13 +131,16 @@ public final class NcclCheck {
     return Backend.cuda(new CudaOptions(rendezvous.rank(), precision, captured, false));
   }
 
+  private RingOptions options() {
+    return RingOptions.of(
+        JobSecret.of("only for this check of ours".getBytes(StandardCharsets.UTF_8)),
+        folder.toString(),
+        1,
+        "127.0.0.1");
+  }
+
   private NcclCommunicator connect(Backend backend, Duration run) {
-    RingOptions options =
-        RingOptions.of(
-            JobSecret.of("only for this check of ours".getBytes(StandardCharsets.UTF_8)),
-            folder.toString(),
-            1,
-            "127.0.0.1");
+    RingOptions options = options();
     RingCommunicator ring = RingCommunicator.open(options, rendezvous);
     PeerWatch peers = PeerWatch.open(options, new CommunicatorRendezvous(ring));
     backend.makeCurrent();
@@ -339,5 +346,35 @@ public final class NcclCheck {
       }
     }
     return true;
+  }
+
+  /** Averages between the devices and through the hosts at the same time, rounded once. */
+  private boolean flight() {
+    List<Variable> payload = List.of(FlightContent.PAYLOAD);
+    boolean held = true;
+    try (Backend backend = backend(Precision.BF16, true)) {
+      NcclCommunicator data = connect(backend, RUN);
+      RingCommunicator hosts = RingCommunicator.open(options(), new CommunicatorRendezvous(data));
+      try (Memory among = backend.allocate(payload);
+          Memory through = backend.allocate(payload);
+          Flight first = backend.flight(among, Role.PAYLOAD, data);
+          Flight second = backend.flight(through, Role.PAYLOAD, hosts)) {
+        for (int round = 0; round < RUNS; round++) {
+          FlightContent.put(among, data, round);
+          FlightContent.put(through, data, round + 1);
+          first.begin();
+          second.begin();
+          first.await();
+          second.await();
+          held &= FlightContent.averaged(among, ranks, round);
+          held &= FlightContent.averaged(through, ranks, round + 1);
+        }
+        result("flight_among_exposed", first.exposedNanos() / 1e6, "ms");
+        result("flight_through_exposed", second.exposedNanos() / 1e6, "ms");
+        hosts.close();
+        data.close();
+      }
+    }
+    return held;
   }
 }

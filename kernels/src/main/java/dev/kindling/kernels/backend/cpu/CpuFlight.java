@@ -1,50 +1,30 @@
 package dev.kindling.kernels.backend.cpu;
 
-import dev.kindling.kernels.backend.CollectiveException;
 import dev.kindling.kernels.backend.Communicator;
-import dev.kindling.kernels.backend.DeviceException;
 import dev.kindling.kernels.backend.Flight;
+import dev.kindling.kernels.backend.FlightThread;
 import dev.kindling.kernels.backend.Reduction;
 import dev.kindling.kernels.graph.DType;
 import dev.kindling.kernels.memory.Span;
 import java.nio.ByteBuffer;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /** One all-reduce of an arena on a thread of its own, which divides the sum too. */
 final class CpuFlight implements Flight {
-  private static final long LAST_WAIT_SECONDS = 10;
-
   private final Span payload;
   private final Communicator communicator;
-  private final ExecutorService thread;
-  private @Nullable Future<?> underWay;
+  private final FlightThread thread;
   private long bytesSent;
   private long exposedNanos;
 
   CpuFlight(Span payload, Communicator communicator) {
     this.payload = payload;
     this.communicator = communicator;
-    String name = "flight-rank-" + communicator.rank();
-    thread =
-        Executors.newSingleThreadExecutor(
-            task -> {
-              Thread made = new Thread(task, name);
-              made.setDaemon(true);
-              return made;
-            });
+    thread = new FlightThread(communicator.rank());
   }
 
   @Override
   public void begin() {
-    if (underWay != null) {
-      throw new IllegalStateException("a flight: expected none under way, found one");
-    }
-    underWay = thread.submit(this::average);
+    thread.begin(this::average);
   }
 
   private void average() {
@@ -62,36 +42,18 @@ final class CpuFlight implements Flight {
 
   @Override
   public void await() {
-    Future<?> running = underWay;
-    if (running == null) {
+    if (!thread.isUnderWay()) {
       return;
     }
     long start = System.nanoTime();
-    try {
-      running.get();
-    } catch (ExecutionException failed) {
-      Throwable cause = failed.getCause();
-      throw failure(cause == null ? failed : cause);
-    } catch (InterruptedException stopped) {
-      Thread.currentThread().interrupt();
-      throw new CollectiveException("interrupted while replicas average", stopped);
-    }
-    underWay = null;
+    thread.await();
     bytesSent = communicator.bytesSent();
     exposedNanos += System.nanoTime() - start;
   }
 
-  /** Who waits throws it, with its own trace below that of the thread. */
-  private static RuntimeException failure(Throwable cause) {
-    if (cause instanceof CollectiveException lost) {
-      return new CollectiveException(String.valueOf(lost.getMessage()), lost);
-    }
-    return new DeviceException("replicas cannot average: " + cause, cause);
-  }
-
   @Override
   public boolean isUnderWay() {
-    return underWay != null;
+    return thread.isUnderWay();
   }
 
   @Override
@@ -106,16 +68,6 @@ final class CpuFlight implements Flight {
 
   @Override
   public void close() {
-    thread.shutdownNow();
-    try {
-      if (!thread.awaitTermination(LAST_WAIT_SECONDS, TimeUnit.SECONDS)) {
-        throw new CollectiveException(
-            "a flight did not end within "
-                + LAST_WAIT_SECONDS
-                + " s of the end of its communicator");
-      }
-    } catch (InterruptedException stopped) {
-      Thread.currentThread().interrupt();
-    }
+    thread.close();
   }
 }

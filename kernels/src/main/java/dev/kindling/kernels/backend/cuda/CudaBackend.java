@@ -4,7 +4,9 @@ import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.BusyDeviceException;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.backend.CudaOptions;
+import dev.kindling.kernels.backend.DeviceCommunicator;
 import dev.kindling.kernels.backend.DeviceException;
+import dev.kindling.kernels.backend.Flight;
 import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.backend.Program;
 import dev.kindling.kernels.backend.cuda.layout.GroupRules;
@@ -13,6 +15,7 @@ import dev.kindling.kernels.backend.cuda.layout.Precision;
 import dev.kindling.kernels.graph.Axis;
 import dev.kindling.kernels.graph.Graph;
 import dev.kindling.kernels.graph.PlanException;
+import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.Variable;
 import dev.kindling.kernels.graph.rewrite.GraphCheck;
 import dev.kindling.kernels.memory.Closing;
@@ -110,6 +113,20 @@ public final class CudaBackend implements Backend {
     device.makeCurrent();
     Layout layout = Layout.of(graph, options.precision(), GroupRules.ALL);
     return new CudaProgram(graph, layout, engine, own, communicators, options.captured());
+  }
+
+  /** Through the host where the communicator is the host's. */
+  @Override
+  public Flight flight(Memory memory, Role role, Communicator communicator) {
+    if (!(memory instanceof CudaMemory own)) {
+      throw new PlanException("memory of another backend: " + memory);
+    }
+    if (communicator.worldSize() == 1) {
+      return new LoneFlight();
+    }
+    return communicator instanceof DeviceCommunicator among
+        ? new DeviceFlight(engine, own.arenaAddress(role), own.bytes(role), among)
+        : new HostFlight(engine, own.arenaAddress(role), own.bytes(role), communicator);
   }
 
   @Override

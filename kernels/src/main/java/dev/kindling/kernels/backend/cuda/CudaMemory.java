@@ -113,6 +113,10 @@ final class CudaMemory implements Memory, Addresses {
     return faults.word(what, numbers, rows);
   }
 
+  long arenaAddress(Role role) {
+    return arena(role, arenas);
+  }
+
   @Override
   public long address(Variable variable) {
     return arena(variable.role(), arenas) + declared.offset(variable);

@@ -61,6 +61,7 @@ final class SelfTest {
       }
       standStill(engine, launched);
       ContentHash.selfTest(engine, launched);
+      FlightStream.selfTest(engine, launched);
     }
     return launched;
   }

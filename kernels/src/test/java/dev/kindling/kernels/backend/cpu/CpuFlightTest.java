@@ -13,6 +13,7 @@ import dev.kindling.kernels.backend.Memory;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.ValueType;
 import dev.kindling.kernels.graph.Variable;
+import dev.kindling.kernels.testing.FlightRun;
 import dev.kindling.kernels.testing.ThreadCommunicator;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
@@ -69,6 +70,19 @@ class CpuFlightTest {
       assertThat(flights.get(rank).isUnderWay()).isFalse();
     }
     assertThat(memories.get(1).span("state").getFloat(0)).isEqualTo(2f);
+  }
+
+  @Test
+  void averagesWhatLayThereWhenItBegan() {
+    List<ThreadCommunicator> others = ThreadCommunicator.create(RANKS);
+    List<FlightRun> runs = others.stream().map(each -> new FlightRun(backend, each, 1003)).toList();
+    for (int round = 0; round < 3; round++) {
+      runs.forEach(FlightRun::depart);
+      runs.forEach(FlightRun::arrive);
+    }
+    runs.forEach(FlightRun::check);
+    others.forEach(ThreadCommunicator::close);
+    runs.forEach(FlightRun::close);
   }
 
   @Test

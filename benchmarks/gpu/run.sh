@@ -13,6 +13,8 @@
 #           mezo (zeroth-order steps of a 30B model with its weights on the GPU and on the host) needs no prepared data
 #   MEZO    of the stage mezo, as SPARSITY:WEIGHTS; default 0:device 0:host 0.8:device 0.8:host
 #   TC      of the stage mezo-link: the command tc, as root; README of the kit's maker says where it comes from
+#   SYNC    of the stage sync (ways to agree on two GPUs over a shaped link, gpt2-124m-2gpu), as RATE:TAU:SYNC, RATE none or one of tc's, SYNC the keys of
+#           sync without braces; STEPS of each, default four rounds and ten steps. TC as below; every rank alone is the row alone:1:
 #   LINKS   of the stage mezo-link, ranks of each run: 1 has no link; default 1,2
 #   MODELS  of the stages step and peers, as MODEL:MICRO:SEQ; default the table of the project's targets
 #   LOSSES  of the stage losses, as MODEL:MICRO:SEQ; it needs python3 with torch
@@ -178,6 +180,52 @@ corpus() { # corpus: the pinned corpus and the recipes where experiments run
 small_files() { # small_files NAME: tables, pictures, metrics, settings and short logs of all runs
   find runs -path '*prepared*' -prune -o \( -name 'table.*' -o -name 'costs.*' -o -name '*.svg' -o -name metrics.jsonl -o -name config.yaml \
     -o -name 'eval-*.json' -o -path '*/logs/*' -size -100k -type f \) -print | tar cJf "$out/$1.tar.xz" -T -
+}
+
+synchronised() { # synchronised RATE TAU SYNC: one way to agree over one link, from line to line of its metrics
+  local rate=$1 tau=$2 sync=$3 name work=/dev/shm/kindling-sync ranks=2 steps
+  name=$rate-$(sed 's/[^a-z0-9_]\{1,\}/-/g' <<<"$sync" | cut -c1-60)
+  steps=${STEPS:-$((4 * tau + 10))}
+  [ "$rate" != alone ] || ranks=1
+  mkdir -p "$work" && [ -d "$work/prepared" ] || cp -r "$kit/prepared" "$work/"
+  rm -rf "${work:?}/run"
+  chmod +x "$kit/kindling/bin/kindling"
+  case $rate in
+    alone | none) ;;
+    # The loopback's packets have up to 64 KiB, and the bucket is filled a few hundred times a second.
+    *) ${TC:?stage sync wants TC} qdisc replace dev lo root tbf rate "$rate" burst 4mb latency 50ms || return 1 ;;
+  esac
+  (
+    # Not over NVLink or shared memory: what ranks say goes over the link.
+    [ "$rate" = none ] || export NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_SOCKET_IFNAME=lo KINDLING_SHM_DISABLE=1
+    JAVA_HOME=$jre attempt "sync-$name" "$kit/kindling/bin/kindling" train "$kit/recipes/gpt2-124m-2gpu.yaml" --set log.every_steps=1 \
+      --set launcher=processes --set validation.every_steps=0 --set checkpoint.every_steps=0 --set "steps=$steps" --set "ranks=$ranks" \
+      --set "global_batch=$((32768 * ranks))" ${sync:+--set "sync={$sync}"} ${SETTINGS:-} --run-dir "$work/run" --progress plain
+  )
+  case $rate in alone | none) ;; *) $TC qdisc del dev lo root ;; esac
+  cp "$work/run/metrics.jsonl" "$out/sync-$name.jsonl" 2>/dev/null || { failed=$((failed + 1)); return 1; }
+  python3 - "sync.$name" "$out/sync-$name.jsonl" "$tau" "$ranks" <<'PYTHON' | tee -a "$out/results.txt"
+import json, statistics, sys
+name, file, tau, ranks = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+lines = {line["step"]: line for line in map(json.loads, open(file))}
+# Whole rounds behind the first, boundary to boundary.
+begin = tau * max(1, -(-10 // tau))
+rounds = (max(lines) - 1 - begin) // tau
+end = begin + rounds * tau
+seconds = (lines[end]["unix_ms"] - lines[begin]["unix_ms"]) / 1e3
+measured = [line for step, line in lines.items() if begin < step <= end]
+print(f"RESULT {name}.tokens {32768 * ranks * rounds * tau / seconds:.0f} tokens/s")
+print(f"RESULT {name}.step {1e3 * seconds / (rounds * tau):.3f} ms")
+print(f"RESULT {name}.step_median {statistics.median(line['step_ms'] for line in measured):.3f} ms")
+print(f"RESULT {name}.exposed {sum(line['comm_exposed_ms'] for line in measured) / len(measured):.4f} ms/step")
+print(f"RESULT {name}.bytes {sum(line['comm_bytes'] for line in measured) / len(measured):.0f} B/step")
+waits = [line["sync_exposed_ms"] for line in measured if isinstance(line.get("sync_exposed_ms"), (int, float))]
+if waits:
+    print(f"RESULT {name}.wait_of_a_round {statistics.median(waits):.3f} ms")
+print(f"RESULT {name}.rounds {rounds} count")
+print(f"RESULT {name}.loss.last {lines[max(lines)]['loss']:.4f} nats")
+PYTHON
+  rm -rf "${work:?}/run"
 }
 
 experiment() { # experiment FILE: a whole experiment, its tables, pictures and metrics
@@ -363,6 +411,12 @@ for stage in $stages; do
       else
         failed=$((failed + 1))
       fi
+      ;;
+    sync)
+      for row in ${SYNC:-alone:1: none:1:type:every_step 10gbit:1:type:every_step}; do
+        IFS=: read -r rate tau sync <<<"$row"
+        synchronised "$rate" "$tau" "${sync//:/: }"
+      done
       ;;
     collectives)
       for mode in values kill hang late speed flight; do

@@ -49,6 +49,11 @@ public record Tuning(
     return sharedBytes == 0 ? windowBytes : Math.min(windowBytes, sharedBytes);
   }
 
+  /** The same with sockets between ranks of a host too. */
+  public Tuning withoutSharedMemory() {
+    return new Tuning(directBytes, windowBytes, stepBytes, socketBytes, 0, spin);
+  }
+
   /** The measured defaults. */
   public static Tuning defaults() {
     return new Tuning(64 << 10, 512 << 10, 512 << 10, 0, 512 << 10, Duration.ofNanos(50_000));

@@ -9,6 +9,7 @@ import dev.kindling.comm.ring.PeerWatch;
 import dev.kindling.comm.ring.ReductionOrder;
 import dev.kindling.comm.ring.RingCommunicator;
 import dev.kindling.comm.ring.RingOptions;
+import dev.kindling.comm.ring.Tuning;
 import dev.kindling.kernels.backend.Backend;
 import dev.kindling.kernels.backend.Communicator;
 import dev.kindling.kernels.graph.Axis;
@@ -16,6 +17,7 @@ import dev.kindling.worker.plan.Determinism;
 import dev.kindling.worker.plan.Device;
 import dev.kindling.worker.plan.TrainPlan;
 import java.time.Duration;
+import java.util.Map;
 
 /**
  * Ranks in different JVMs and hosts: an authenticated TCP ring on the assignment's interface. With
@@ -68,7 +70,17 @@ public final class RingConnector implements Connector {
     String bind = assignment.bindAddress().isEmpty() ? LOOPBACK : assignment.bindAddress();
     return RingOptions.of(
             JobSecret.of(assignment.secret()), assignment.runDir(), assignment.epoch(), bind)
-        .withTimeouts(OPEN_TIMEOUT, COLLECTIVE_TIMEOUT);
+        .withTimeouts(OPEN_TIMEOUT, COLLECTIVE_TIMEOUT)
+        .withTuning(tuning(System.getenv()));
+  }
+
+  /**
+   * {@code KINDLING_SHM_DISABLE=1}: ranks of one host talk over its network, as NCCL can be told.
+   */
+  static Tuning tuning(Map<String, String> environment) {
+    Tuning tuning = Tuning.defaults();
+    boolean apart = "1".equals(environment.get("KINDLING_SHM_DISABLE"));
+    return apart ? tuning.withoutSharedMemory() : tuning;
   }
 
   private static Communicator betweenDevices(

@@ -1,5 +1,6 @@
 package dev.kindling.driver.launch;
 
+import dev.kindling.worker.event.RoundDone;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.StepRecalled;
 import dev.kindling.worker.event.Validated;
@@ -58,7 +59,9 @@ final class EventFiles implements RunObserver, AutoCloseable {
 
   @Override
   public synchronized void emit(WorkerEvent event) {
-    if (event instanceof StepDone step && step.rank() == 0) {
+    if (event instanceof RoundDone round && round.rank() == 0) {
+      write(round.step(), round.step(), scalars(round));
+    } else if (event instanceof StepDone step && step.rank() == 0) {
       write(step.step(), step.step(), scalars(step));
     } else if (event instanceof Validated validated && validated.rank() == 0) {
       // Where no step of this attempt comes first it belongs to a step of an older file, which
@@ -102,6 +105,17 @@ final class EventFiles implements RunObserver, AutoCloseable {
     values.put("device_bytes_peak", (double) step.deviceBytesPeak());
     values.put("comm_bytes", (double) step.commBytes());
     values.put("comm_exposed_ms", step.commExposedMillis());
+    return values;
+  }
+
+  private static Map<String, Double> scalars(RoundDone round) {
+    Map<String, Double> values = new LinkedHashMap<>();
+    values.put("outer_step", (double) round.outerStep());
+    values.put("sync_exposed_ms", round.exposedMillis());
+    values.put("round_loss", (double) round.loss());
+    values.put("replica_drift", round.drift());
+    values.put("staleness_gap", round.stalenessGap());
+    values.values().removeIf(value -> value.isNaN());
     return values;
   }
 

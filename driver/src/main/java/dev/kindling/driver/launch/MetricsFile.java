@@ -2,6 +2,7 @@ package dev.kindling.driver.launch;
 
 import dev.kindling.kernels.fault.Failpoint;
 import dev.kindling.worker.event.CheckpointSaved;
+import dev.kindling.worker.event.RoundDone;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.StepRecalled;
 import dev.kindling.worker.event.Validated;
@@ -42,6 +43,9 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
   private @Nullable StepDone pending;
 
   private @Nullable StepDone latest;
+
+  /** Told right before the step behind which it ended. */
+  private @Nullable RoundDone round;
 
   /** When the latest step was told; 0 for a step that is told again, whose time nobody kept. */
   private long latestUnixMillis;
@@ -125,7 +129,10 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
 
   @Override
   public synchronized void emit(WorkerEvent event) {
-    if (event instanceof StepDone step && step.rank() == 0) {
+    if (event instanceof RoundDone ended && ended.rank() == 0) {
+      flushPending();
+      round = ended;
+    } else if (event instanceof StepDone step && step.rank() == 0) {
       flushPending();
       latest = step;
       latestUnixMillis = System.currentTimeMillis();
@@ -169,6 +176,22 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
     }
   }
 
+  /** The keys of a round that ended behind the step. */
+  private static String keys(long step, @Nullable RoundDone round) {
+    if (round == null || round.step() != step) {
+      return "";
+    }
+    return ",\"outer_step\":"
+        + round.outerStep()
+        + ",\"sync_exposed_ms\":"
+        + number(round.exposedMillis())
+        + (Float.isNaN(round.loss()) ? "" : ",\"round_loss\":" + number(round.loss()))
+        + (Double.isNaN(round.drift()) ? "" : ",\"replica_drift\":" + number(round.drift()))
+        + (Double.isNaN(round.stalenessGap())
+            ? ""
+            : ",\"staleness_gap\":" + number(round.stalenessGap()));
+  }
+
   private static String keys(Validated validated) {
     return keys(validated.hasLoss(), validated.loss(), validated.accuracy());
   }
@@ -206,6 +229,7 @@ public final class MetricsFile implements RunObserver, AutoCloseable {
             .append(number(step.commExposedMillis()))
             .append(",\"attempt\":")
             .append(attempt)
+            .append(keys(step.step(), round))
             .append(validation);
     if (step.skipped()) {
       text.append(",\"skipped\":true");

@@ -3,6 +3,7 @@ package dev.kindling.driver.launch;
 import dev.kindling.worker.event.CheckpointSaved;
 import dev.kindling.worker.event.LogLine;
 import dev.kindling.worker.event.PhaseEntered;
+import dev.kindling.worker.event.RoundDone;
 import dev.kindling.worker.event.Sample;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.Validated;
@@ -24,6 +25,10 @@ public final class Progress implements RunObserver {
   private boolean lineOpen;
   private long shownNanos;
   private String validation = "";
+
+  /** Outer steps so far; empty where ranks agree in every step. */
+  private String round = "";
+
   private String phase = "";
 
   /** How much is shown, and how. */
@@ -80,7 +85,9 @@ public final class Progress implements RunObserver {
 
   @Override
   public synchronized void emit(WorkerEvent event) {
-    if (event instanceof StepDone step && step.rank() == 0) {
+    if (event instanceof RoundDone ended && ended.rank() == 0) {
+      round = "  round " + ended.outerStep();
+    } else if (event instanceof StepDone step && step.rank() == 0) {
       step(step);
     } else if (event instanceof Validated validated && validated.rank() == 0) {
       validation = figures(validated);
@@ -120,9 +127,10 @@ public final class Progress implements RunObserver {
     String text =
         String.format(
             Locale.ROOT,
-            "step %d/%d  loss %.4f%s  lr %.2e  %,d tokens/s  %.0f ms%s",
+            "step %d/%d%s  loss %.4f%s  lr %.2e  %,d tokens/s  %.0f ms%s",
             step.step(),
             steps,
+            round,
             step.loss(),
             validation,
             step.lr(),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.kindling.worker.event.CheckpointSaved;
+import dev.kindling.worker.event.RoundDone;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.StepRecalled;
 import dev.kindling.worker.event.Validated;
@@ -76,6 +77,33 @@ class MetricsFileTest {
         .extracting(line -> line.get("step").asInt() + " of " + line.get("attempt").asInt())
         .containsExactly("1 of 1", "2 of 1", "3 of 2", "4 of 2", "5 of 2");
     assertThat(lines().get(3).get("val_loss").doubleValue()).isEqualTo(0.75);
+  }
+
+  @Test
+  void aRoundStandsInTheLineOfTheStepBehindWhichItEnded() throws IOException {
+    try (MetricsFile file = MetricsFile.open(folder.resolve("metrics.jsonl"))) {
+      file.attemptStarts(1);
+      file.emit(step(3, 2f));
+      file.emit(new RoundDone(0, 4, 1, 0.5, Float.NaN, Double.NaN, Double.NaN));
+      file.emit(step(4, 2f));
+      file.emit(step(5, 2f));
+      file.emit(new RoundDone(0, 8, 2, 0.25, 1.75f, 0.125, 1.5));
+      file.emit(step(8, 2f));
+      file.emit(new Validated(0, 8, 1.5f, 640));
+    }
+    List<JsonNode> lines = lines();
+    assertThat(lines).hasSize(4);
+    assertThat(lines.get(0).has("outer_step")).isFalse();
+    assertThat(lines.get(1).get("outer_step").asInt()).isEqualTo(1);
+    assertThat(lines.get(1).has("round_loss")).isFalse();
+    assertThat(lines.get(1).has("staleness_gap")).isFalse();
+    assertThat(lines.get(2).has("outer_step")).isFalse();
+    JsonNode last = lines.get(3);
+    assertThat(last.get("sync_exposed_ms").doubleValue()).isEqualTo(0.25);
+    assertThat(last.get("round_loss").doubleValue()).isEqualTo(1.75);
+    assertThat(last.get("replica_drift").doubleValue()).isEqualTo(0.125);
+    assertThat(last.get("staleness_gap").doubleValue()).isEqualTo(1.5);
+    assertThat(last.get("val_loss").doubleValue()).isEqualTo(1.5);
   }
 
   @Test

@@ -15,12 +15,16 @@ import java.util.Map;
  * By those, directions that the inner steps exhaust within a round diverge, and {@link #warnings}
  * says so.
  *
+ * @param tau inner steps of a round
+ * @param alpha outer learning rate
+ * @param beta outer momentum
  * @param delay rounds, 0 or 1; with 0, a penalty of 1 and no clip it is what the published code
  *     does
  * @param penalty what divides D
  * @param lambda the number of {@link Penalty#CONSTANT}, 1 or more; 1 for the others
  * @param clip bound on each element of the momentum, 0 for none
  * @param clipped where it is clipped; the ratios read the stored momentum, which then must be
+ * @param first what the first boundary applies, when nothing has arrived
  */
 public record Co2(
     int tau,

@@ -10,6 +10,11 @@ import java.util.Map;
  * D_t-s), so evaluation needs a mean. With an alpha of 1 and a beta of 0 it is CoCoD-SGD (Shen et
  * al. 2019, 1906.12043); the outer momentum is ours, so are the defaults, {@link Diloco}'s numbers
  * over 48 steps.
+ *
+ * @param tau inner steps of a round
+ * @param alpha outer learning rate
+ * @param beta outer momentum
+ * @param nesterov whether the step looks ahead, with a momentum of Nesterov's form
  */
 public record Corrected(int tau, double alpha, double beta, boolean nesterov)
     implements OuterMethod {

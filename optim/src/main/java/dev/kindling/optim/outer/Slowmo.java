@@ -7,6 +7,10 @@ import java.util.Map;
  * Slow momentum, in units of the inner learning rate: u = beta u + D / lr; x = x - alpha lr u.
  * Blocking. With one replica and a beta of 0 it is Lookahead. After Wang et al. 2020 (1910.00643),
  * algorithm 1; defaults of FairScale's implementation.
+ *
+ * @param tau inner steps of a round
+ * @param alpha outer learning rate
+ * @param beta outer momentum
  */
 public record Slowmo(int tau, double alpha, double beta) implements OuterMethod {
   public Slowmo {

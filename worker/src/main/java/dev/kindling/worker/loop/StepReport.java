@@ -22,6 +22,10 @@ final class StepReport {
   private long startBytes;
   private long startWait;
 
+  /** Of rounds, which a checkpoint between steps may have waited for: the next step tells them. */
+  private long toldBytes;
+
+
   StepReport(
       TrainPlan plan, StepProgram program, Rounds rounds, Communicator data, EventSink events) {
     this.rounds = rounds;
@@ -34,14 +38,15 @@ final class StepReport {
   /** Time that does not belong to a step ends here. */
   void begin() {
     startNanos = System.nanoTime();
-    startBytes = bytesSent();
+    startBytes = data.bytesSent();
     startWait = waitNanos();
   }
 
   void done(Progress progress, StepOutcome outcome) {
     long now = System.nanoTime();
     double millis = (now - startNanos) / NANOS_PER_MILLI;
-    long bytes = bytesSent() - startBytes;
+    long bytes = data.bytesSent() - startBytes + rounds.bytesSent() - toldBytes;
+    toldBytes = rounds.bytesSent();
     double wait = (waitNanos() - startWait) / NANOS_PER_MILLI;
     begin();
     // The device computes the next step while this one is told.
@@ -52,10 +57,6 @@ final class StepReport {
     if (data.rank() == 0) {
       emit(progress, outcome, millis, bytes, wait);
     }
-  }
-
-  private long bytesSent() {
-    return data.bytesSent() + rounds.bytesSent();
   }
 
   private long waitNanos() {

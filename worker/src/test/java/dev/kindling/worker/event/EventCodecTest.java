@@ -19,6 +19,7 @@ class EventCodecTest {
           new CheckpointSaved(0, 7, "e1-s7", 12, 1.0, 0.5, ""),
           new Sample(0, 7, "public ", "class \u00e4"),
           new LogLine(1, LogLine.Level.WARN, "slow"),
+          new RoundDone(0, 8, 2, 1.5, 0.25f, 0.125, Double.NaN),
           new Heartbeat(1, Phase.TRAIN, 7, 99),
           new LoggedLines(1, 12, "1700000000000 WARN Ring: slow"));
 

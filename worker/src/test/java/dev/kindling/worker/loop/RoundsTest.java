@@ -3,6 +3,7 @@ package dev.kindling.worker.loop;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kindling.worker.checkpoint.Generation;
+import dev.kindling.worker.checkpoint.PartKind;
 import dev.kindling.worker.event.RoundDone;
 import dev.kindling.worker.event.StepDone;
 import dev.kindling.worker.event.WorkerEvent;
@@ -96,19 +97,60 @@ class RoundsTest {
     assertThat(events.stream().filter(StepDone.class::isInstance)).hasSize(64);
   }
 
-  @Test
-  void bytesOfARunAreOnePayloadARound() throws Exception {
-    SmallRun run = run("run", 8, "{type: co2, tau: 4, first: reset}", "validation.every_steps=0");
+  private List<Long> bytes(String name, int steps, String... sets) throws Exception {
+    SmallRun run = run(name, steps, "{type: co2, tau: 4, first: reset}", sets);
     List<WorkerEvent> events = Collections.synchronizedList(new ArrayList<>());
     run.run(new ThreadLauncher(), StopSignal.NEVER, events::add);
-    List<Long> bytes =
-        events.stream()
-            .filter(StepDone.class::isInstance)
-            .map(event -> ((StepDone) event).commBytes())
-            .toList();
+    return events.stream()
+        .filter(StepDone.class::isInstance)
+        .map(event -> ((StepDone) event).commBytes())
+        .toList();
+  }
+
+  @Test
+  void bytesOfARunAreOnePayloadARound() throws Exception {
+    String rare = "checkpoint.every_steps=100";
+    long one = bytes("one", 4, rare).get(3);
+    List<Long> three = bytes("three", 12, rare);
+    assertThat(one).isGreaterThan(4 * 20_000L);
     // The flight of a round is waited for at the next boundary, the last one when it is drained.
-    assertThat(bytes.subList(0, 7)).containsOnly(0L);
-    assertThat(bytes.get(7)).isPositive();
+    assertThat(three.subList(0, 7)).containsOnly(0L);
+    assertThat(three.get(7)).isEqualTo(one);
+    assertThat(three.subList(8, 11)).containsOnly(0L);
+    assertThat(three.get(11)).isEqualTo(2 * one);
+    // A checkpoint waits for it earlier; the step after it tells.
+    List<Long> saved = bytes("saved", 12, "checkpoint.every_steps=4");
+    assertThat(saved.stream().mapToLong(Long::longValue).sum()).isEqualTo(3 * one);
+  }
+
+  @Test
+  void fourRanksThatCheckEveryBoundaryAgree() throws Exception {
+    for (String sync : List.of(CO2, "{type: eager_diloco, tau: 4, alpha: 0.4, beta: 0.5}")) {
+      SmallRun run = run("four" + sync.length(), 18, sync, "ranks=4", "guard.hash_every_steps=1");
+      SmallRun.Outcome outcome = run.run(new ThreadLauncher(), StopSignal.NEVER);
+      assertThat(outcome.results()).hasSize(4).allMatch(result -> result.lastStep() == 18);
+      assertThat(outcome.lossBits()).hasSize(18);
+      assertThat(outcome.validationBits()).containsOnlyKeys(4L, 8L, 12L, 16L, 18L);
+    }
+  }
+
+  @Test
+  void replicasThatDifferAreSavedEachForItself() throws Exception {
+    SmallRun run = run("run", 8, "{type: corrected, tau: 4}", "checkpoint.keep=9");
+    run.run(new ThreadLauncher(), StopSignal.NEVER);
+    Generation middle = run.store().generation(run.store().commits().get(1));
+    assertThat(middle.state().step()).isEqualTo(4);
+    String gain = "model.norm.weight";
+    assertThat(middle.tensors(PartKind.MODEL)).containsKey(gain);
+    assertThat(middle.tensors(PartKind.OPTIMIZER))
+        .containsKeys(
+            "replica/1/" + gain,
+            "replica/0/outer/kept/" + gain,
+            "replica/1/outer/momentum/" + gain,
+            "outer/payload/param/" + gain)
+        .doesNotContainKeys("replica/0/" + gain, "outer/momentum/" + gain);
+    assertThat(middle.tensors(PartKind.OPTIMIZER).get("replica/1/" + gain).sha256())
+        .isNotEqualTo(middle.tensors(PartKind.MODEL).get(gain).sha256());
   }
 
   @Test

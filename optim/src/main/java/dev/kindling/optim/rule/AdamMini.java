@@ -21,9 +21,9 @@ import java.util.Optional;
  *
  * <p>A block is a row of a matrix: the weights of one output, or of one token in tables and heads;
  * with {@code head_dim}, so many rows of query and key projections: a head; a vector is one block.
- * (GPT-2's transposed matrices have the weights of one input in a row.) State: {@code m} in fp32, 4
- * bytes per trained element, and {@code v}, 4 bytes per block. After Zhang et al. 2024
- * (2406.16793), algorithms 1 and 3.
+ * (GPT-2's transposed matrices have the weights of one input in a row.) Sharded ranks keep whole
+ * blocks. State: {@code m} in fp32, 4 bytes per trained element, and {@code v}, 4 bytes per block.
+ * After Zhang et al. 2024 (2406.16793), algorithms 1 and 3.
  *
  * @param headDim width of an attention head; empty: query and key projections row by row
  */
@@ -54,27 +54,34 @@ public record AdamMini(
     return Map.of("beta1", 0.9, "beta2", 0.95, "eps", 1e-8, "weightDecay", 0.1, "clipNorm", 1.0);
   }
 
-  @Override
-  public Optional<String> obstacleToPieces() {
-    return Optional.of("adam-mini (its moments are those of whole rows and heads)");
-  }
-
-  /** Elements that share a second moment. */
+  /**
+   * Elements that share a second moment.
+   *
+   * @param gradient of the parameter, of some of its columns, or of the run that a rank keeps
+   */
   private int block(Param p, Shape gradient) {
-    if (gradient.rank() != 2) {
+    if (p.shape().rank() != 2) {
       return Math.toIntExact(gradient.elements());
     }
     int rows = HEADS.matches(p.name()) ? headDim.orElse(1) : 1;
-    if (gradient.dim(0) % rows != 0) {
-      throw new PlanException(
-          "optimizer.head_dim: expected a divisor of the "
-              + gradient.dim(0)
-              + " rows of "
-              + p.name()
-              + ", found "
-              + rows);
+    expect(
+        p.shape().dim(0) % rows == 0,
+        "optimizer.head_dim: expected a divisor of the " + p.shape().dim(0) + " rows of ",
+        p,
+        rows);
+    int block = rows * (gradient.rank() == 2 ? gradient.dim(1) : p.shape().dim(1));
+    expect(
+        gradient.elements() % block == 0,
+        "mesh.zero: expected pieces of whole blocks (" + rows + " rows, with adam_mini) of ",
+        p,
+        p.shape() + " in pieces of " + gradient.elements() + " elements");
+    return block;
+  }
+
+  private static void expect(boolean holds, String expected, Param p, Object found) {
+    if (!holds) {
+      throw new PlanException(expected + p.name() + ", found " + found);
     }
-    return rows * gradient.dim(1);
   }
 
   @Override

@@ -119,6 +119,7 @@ public record TrainPlan(
       }
     }
     errors.orThrow();
+    RuleFit.check(model, adapter, optimizer);
   }
 
   /** What ranks that spread state must not be asked. */

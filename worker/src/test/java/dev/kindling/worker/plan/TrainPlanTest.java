@@ -207,6 +207,30 @@ class TrainPlanTest {
         .contains("optimizer.groups.0.rule.type: missing required key");
   }
 
+  /** Before there are data or ranks, so with the line. */
+  @Test
+  void aRuleMustFitWhatIsTrained() {
+    assertThat(refused(SMALLEST, "optimizer={type: apollo, lr: 1, rank: 4096}"))
+        .startsWith("--set:1:39 optimizer.rank: expected at most 64, the shorter side of ")
+        .endsWith(", found 4096");
+    assertThat(refused(SMALLEST, "optimizer={type: adam_mini, lr: 1, head_dim: 5}"))
+        .containsPattern("^--set:1:\\d+ optimizer.head_dim: expected a divisor of the ")
+        .endsWith(" rows of model.layers.0.self_attn.q_proj.weight, found 5");
+    String groups =
+        "optimizer={type: groups, rest: {type: sgd, lr: 1}, groups: [{match: '*q_porj*', rule:"
+            + " {type: sgd, lr: 1}}]}";
+    assertThat(refused(SMALLEST, groups))
+        .containsPattern(
+            "^--set:1:\\d+ optimizer.groups.0.match: expected a pattern of trained parameters")
+        .contains("\"*q_porj*\" matches none");
+    String lora = "adapter={type: lora, rank: 2, targets: [q_proj]}";
+    String apollo = "optimizer={type: apollo, lr: 1, rank: 2}";
+    assertThat(refused(SMALLEST, lora, apollo))
+        .containsPattern("^--set:2:\\d+ optimizer.type: expected a rule for what is trained");
+    assertThat(plan(SMALLEST, lora, groups.replace("q_porj", "lora_B")).adapter())
+        .isEqualTo(plan(SMALLEST, lora).adapter());
+  }
+
   @Test
   void rulesThatWantWholeMatricesRefusePieces() {
     String two = "mesh.zero=1";
@@ -218,12 +242,12 @@ class TrainPlanTest {
         .contains("expected 0 with adafactor (its moments are those of whole rows and columns)");
     assertThat(refused(SMALLEST, "ranks=2", two, "optimizer.state=int8"))
         .contains("expected 0 with adamw's state in int8 (its blocks follow whole matrices)");
-    assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: adam_mini, lr: 1e-3}"))
-        .contains("expected 0 with adam-mini (its moments are those of whole rows and heads)");
     assertThat(refused(SMALLEST, "ranks=2", two, "optimizer={type: apollo, lr: 1, weights: int8}"))
         .contains("expected 0 with apollo's weights in int8 (their groups follow whole matrices)");
-    assertThat(plan(SMALLEST, "ranks=2", two, "optimizer={type: lion, lr: 1e-3}").mesh().zero())
-        .isEqualTo(1);
+    for (String type : List.of("lion", "adam_mini", "apollo_mini")) {
+      String rule = "optimizer={type: " + type + ", lr: 1e-3}";
+      assertThat(plan(SMALLEST, "ranks=2", two, rule).mesh().zero()).isEqualTo(1);
+    }
   }
 
   @Test

@@ -6,10 +6,14 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.kindling.comm.loopback.LoopbackCommunicator;
 import dev.kindling.kernels.backend.Communicator;
+import dev.kindling.kernels.graph.PlanException;
 import dev.kindling.kernels.graph.Role;
 import dev.kindling.kernels.graph.rewrite.Recompute;
 import dev.kindling.kernels.memory.Span;
+import dev.kindling.optim.rule.AdamMini;
 import dev.kindling.optim.rule.AdamW;
+import dev.kindling.optim.rule.Group;
+import dev.kindling.optim.rule.Groups;
 import dev.kindling.optim.rule.Sgd;
 import dev.kindling.optim.rule.UpdateRule;
 import dev.kindling.worker.shard.Held;
@@ -17,6 +21,7 @@ import dev.kindling.worker.shard.Sharding;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -153,6 +158,41 @@ class ShardedStepTest {
     }
     float fall = whole.outcomes().get(0).loss() - whole.outcomes().get(STEPS - 1).loss();
     assertThat(fall).isGreaterThan(0.1f);
+  }
+
+  /** Of rows, and of four rows of queries and keys. */
+  @ParameterizedTest
+  @CsvSource({"1, 2", "2, 2", "3, 2", "1, 4", "3, 4"})
+  void adamMiniKeepsItsBlocksInPieces(int stage, int ranks) throws Exception {
+    Optional<Integer> head = ranks == 2 ? Optional.of(4) : Optional.empty();
+    AdamMini mini = new AdamMini(0.01, 0.9, 0.95, 1e-8, head, 0.1, 1.0);
+    // The table of 23 rows is no matter of whole rows.
+    Groups rule = new Groups(ADAMW, List.of(new Group("*layers*", mini)));
+    Run whole = run(StepRank.graphs(LAYERS, rule, 2, 2, new Sharding(0, ranks)), STEPS, 2);
+    Run sharded = run(StepRank.graphs(LAYERS, rule, 2, 2, new Sharding(stage, ranks)), STEPS, 2);
+    for (int step = 0; step < STEPS; step++) {
+      float expected = whole.outcomes().get(step).loss();
+      assertThat(sharded.outcomes().get(step).loss())
+          .as("step %d, seed %d", step, StepRank.SEED)
+          .isCloseTo(expected, within(2e-5f * expected));
+    }
+    assertThat(sharded.state().keySet()).isEqualTo(whole.state().keySet());
+    whole
+        .state()
+        .forEach((name, values) -> assertThat(sharded.state().get(name)).hasSameSizeAs(values));
+    float fall = whole.outcomes().get(0).loss() - whole.outcomes().get(STEPS - 1).loss();
+    assertThat(fall).isGreaterThan(0.1f);
+  }
+
+  @Test
+  void aBlockThatRanksWouldCutIsRefused() {
+    AdamMini heads = new AdamMini(0.01, 0.9, 0.95, 1e-8, Optional.of(8), 0.1, 1.0);
+    Groups rule = new Groups(ADAMW, List.of(new Group("*layers*", heads)));
+    StepGraphs graphs = StepRank.graphs(1, rule, 2, 1, new Sharding(1, 2));
+    assertThatThrownBy(graphs::finish)
+        .isInstanceOf(PlanException.class)
+        .hasMessageContaining("mesh.zero: expected pieces of whole blocks (8 rows")
+        .hasMessageContaining("self_attn.k_proj.weight, found [8, 16] in pieces of 64 elements");
   }
 
   @ParameterizedTest

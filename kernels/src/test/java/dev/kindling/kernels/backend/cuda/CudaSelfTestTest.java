@@ -28,7 +28,7 @@ class CudaSelfTestTest {
       Set.of("bias_add_bf16", "bias_add_f32", "random_normal_bf16");
 
   /** Launched beside the graph. */
-  private static final Set<String> BESIDE = 
+  private static final Set<String> BESIDE =
       Set.of("exposed_begin", "exposed_end", "hash_words", "payload_mean");
 
   private static final Pattern KERNEL =

@@ -8,8 +8,8 @@ import java.util.Map;
  * along D_i,t + (D_t-1 - D_i,t-1). For given displacements the mean over replicas follows the
  * blocking method exactly; a replica is off it by alpha times the sum over s of beta^s (D_i,t-s -
  * D_t-s), so evaluation needs a mean. With an alpha of 1 and a beta of 0 it is CoCoD-SGD (Shen et
- * al. 2019, 1906.12043); the outer momentum is ours, so are the defaults, {@link Diloco}'s numbers
- * over 48 steps.
+ * al. 2019, 1906.12043); the outer momentum is ours. Defaults are {@link Diloco}'s momentum over 48
+ * steps and a rate that its replicas bear: beyond (1 + beta) / (1 + 2 beta) they drift apart.
  *
  * @param tau inner steps of a round
  * @param alpha outer learning rate
@@ -27,7 +27,7 @@ public record Corrected(int tau, double alpha, double beta, boolean nesterov)
   }
 
   public static Map<String, Object> defaults() {
-    return Map.of("tau", 48, "alpha", 0.7, "beta", 0.9, "nesterov", true);
+    return Map.of("tau", 48, "alpha", 0.6, "beta", 0.9, "nesterov", true);
   }
 
   @Override

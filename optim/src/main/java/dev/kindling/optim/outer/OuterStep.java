@@ -100,7 +100,11 @@ public record OuterStep(
   /** Rates from which on a direction that the inner steps exhaust in a round diverges. */
   double largestRate(int replicas) {
     double share = late ? own.of(replicas) : 1;
-    return lambda * Stability.largestRate(momentum, nesterov, share);
+    double ofMean = Stability.largestRate(momentum, nesterov, share);
+    boolean drift = late && own == OwnShare.ALL && replicas > 1;
+    double ofDifferences =
+        drift ? Stability.largestRateOfDifferences(momentum, nesterov) : Double.POSITIVE_INFINITY;
+    return lambda * Math.min(ofMean, ofDifferences);
   }
 
   List<String> warnings(int replicas) {

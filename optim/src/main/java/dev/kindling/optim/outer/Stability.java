@@ -43,6 +43,15 @@ final class Stability {
     return unstable;
   }
 
+  /**
+   * The least unstable rate of differences between replicas that apply all of their own
+   * displacement at once, for a = 1: these follow z^2 + (rate a (1 + beta) - beta) z - rate a beta,
+   * a heavy ball's z = beta - rate a, so half of what their mean bears.
+   */
+  static double largestRateOfDifferences(double beta, boolean nesterov) {
+    return nesterov ? (1 + beta) / (1 + 2 * beta) : 1 + beta;
+  }
+
   /** Jury's criterion for z^3 + p z^2 + q z + r. */
   private static boolean isStable(double rate, double beta, boolean nesterov, double share) {
     double lead = nesterov ? 1 + beta : 1;

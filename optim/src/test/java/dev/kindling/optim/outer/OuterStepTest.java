@@ -88,13 +88,14 @@ class OuterStepTest {
     return new Corrected(1, alpha, m.beta(), m.nesterov());
   }
 
-  /** Rounds that exhaust their direction: a = 1. */
+  /** Rounds that exhaust their direction: a = 1; replicas end the first one a hundredth apart. */
   private static double left(OuterMethod method, int rounds) {
     try (Replicas replicas = new Replicas(method, 3, START)) {
-      double[] nothing = new double[Replicas.ELEMENTS];
       for (int t = 0; t < rounds; t++) {
         for (int i = 0; i < 3; i++) {
-          replicas.write(i, p -> p.name(), nothing);
+          double apart = t == 0 ? 0.01 * i : 0;
+          replicas.write(
+              i, p -> p.name(), Arrays.stream(START).map(start -> apart * start).toArray());
         }
         replicas.boundary(t, FirstRound.RESET);
       }
@@ -121,6 +122,10 @@ class OuterStepTest {
       assertThat(new Slowmo(1, 1, beta).step().largestRate(4))
           .isCloseTo(2 * (1 + beta), within(1e-9));
       assertThat(new Corrected(1, 1, beta, false).step().largestRate(4))
+          .isCloseTo(1 + beta, within(1e-9));
+      assertThat(new Corrected(1, 1, beta, true).step().largestRate(4))
+          .isCloseTo((1 + beta) / (1 + 2 * beta), within(1e-9));
+      assertThat(new Corrected(1, 1, beta, false).step().largestRate(1))
           .isCloseTo(2 * (1 + beta), within(1e-9));
       assertThat(new Diloco(1, 1, beta, true).step().largestRate(4))
           .isCloseTo(2 * (1 + beta) / (1 + 2 * beta), within(1e-9));
@@ -142,7 +147,8 @@ class OuterStepTest {
     assertThat(late(1, 0.2, 2).warnings(8)).isEmpty();
     assertThat(new Diloco(500, 0.7, 0.9, true).warnings(8)).isEmpty();
     assertThat(new EagerDiloco(500, 0.7, 0.9, true).warnings(8)).hasSize(1);
-    assertThat(new Corrected(48, 0.7, 0.9, true).warnings(8)).isEmpty();
+    assertThat(new Corrected(48, 0.7, 0.9, true).warnings(8)).hasSize(1);
+    assertThat(new Corrected(48, 0.6, 0.9, true).warnings(8)).isEmpty();
     assertThat(new Slowmo(48, 1, 0.5).warnings(8)).isEmpty();
     assertThat(new LocalSgd(12).warnings(8)).isEmpty();
   }
@@ -347,7 +353,7 @@ class OuterStepTest {
     assertThat(Slowmo.defaults()).isEqualTo(Map.of("tau", 48, "alpha", 1.0, "beta", 0.5));
     assertThat(Diloco.defaults()).isEqualTo(nesterov);
     assertThat(EagerDiloco.defaults()).isEqualTo(nesterov);
-    assertThat(Corrected.defaults()).containsEntry("tau", 48).containsEntry("beta", 0.9);
+    assertThat(Corrected.defaults()).containsEntry("alpha", 0.6).containsEntry("beta", 0.9);
     assertThat(Co2.defaults())
         .hasSize(9)
         .containsEntry("alpha", 1.0)

@@ -25,7 +25,6 @@ final class StepReport {
   /** Of rounds, which a checkpoint between steps may have waited for: the next step tells them. */
   private long toldBytes;
 
-
   StepReport(
       TrainPlan plan, StepProgram program, Rounds rounds, Communicator data, EventSink events) {
     this.rounds = rounds;

@@ -123,10 +123,13 @@ final class MemoryTable {
     add("mezo", () -> mezo(adapter));
   }
 
-  /** Over the configured optimizer where it has gradients, else over AdamW. */
+  /** Over the configured optimizer where it has gradients and trains factors, else over AdamW. */
   private void adapters() {
     Descent own = plan.optimizer();
-    Optimizer rule = own instanceof Optimizer optimizer ? optimizer : adamW(AdamState.FP32);
+    boolean forMatrices =
+        own instanceof Apollo || own instanceof ApolloMini || own instanceof Galore;
+    Optimizer rule =
+        own instanceof Optimizer optimizer && !forMatrices ? optimizer : adamW(AdamState.FP32);
     List<String> all = List.of("all-linear");
     List<String> none = List.of();
     Lora lora = new Lora(8, 8, false, 0, all, none, Map.of(), Map.of(), none, Optional.empty());

@@ -42,7 +42,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** The weights of a zeroth-order run, made again on the CPU. */
 final class WeightReplay {
@@ -72,10 +74,11 @@ final class WeightReplay {
         instanceof MezoStep step)) {
       throw new PlanException(place + ": expected optimizer mezo, found " + plan.optimizer());
     }
-    if (!(plan.adapter() instanceof Full)) {
-      // A checkpoint of an adapter holds no base, and an export wants it merged.
+    if (target.isPresent() && !(plan.adapter() instanceof Full)) {
       throw new PlanException(
-          place + ": expected a run with adapter full, found " + plan.adapter());
+          "--to: expected a run that trains whole models, found an adapter of "
+              + place
+              + "; kindling export writes it");
     }
     int cores = Runtime.getRuntime().availableProcessors();
     try (Backend backend = Backend.cpu(new CpuOptions(cores, MatmulKind.JAVA));
@@ -162,7 +165,9 @@ final class WeightReplay {
     SlopeHeader then = log.upTo(first.step()).header();
     expectSameRule(PlanReader.fromYaml(then.config()), PlanReader.fromYaml(first.facts().config()));
     CheckpointStore store = store(base);
-    load(store, first, PartKind.MODEL, replay, replay.weights());
+    Set<String> moved = moved(replay).stream().map(Param::name).collect(Collectors.toSet());
+    List<Held> stored = replay.weights().stream().filter(w -> moved.contains(w.name())).toList();
+    load(store, first, PartKind.MODEL, replay, stored);
     load(store, first, PartKind.OPTIMIZER, replay, replay.state());
     replay.beginAfter(first.step());
   }
@@ -188,7 +193,7 @@ final class WeightReplay {
   private void expectSameRule(TrainPlan own, TrainPlan found) {
     for (Function<TrainPlan, Object> part :
         List.<Function<TrainPlan, Object>>of(
-            TrainPlan::model, TrainPlan::optimizer, TrainPlan::seed)) {
+            TrainPlan::model, TrainPlan::adapter, TrainPlan::optimizer, TrainPlan::seed)) {
       if (!part.apply(own).equals(part.apply(found))) {
         throw new PlanException(
             "BASE: "
@@ -199,6 +204,11 @@ final class WeightReplay {
                 + part.apply(found));
       }
     }
+  }
+
+  /** What the checkpoints of a run hold: beside an adapter the model stays as it was. */
+  private static List<Param> moved(Replay replay) {
+    return replay.params().stream().filter(Mezo::moves).toList();
   }
 
   private static void load(
@@ -235,7 +245,7 @@ final class WeightReplay {
               + replay.lastStep());
     }
     Map<String, StoredTensor> tensors = expected.tensors(PartKind.MODEL);
-    for (Param param : replay.params()) {
+    for (Param param : moved(replay)) {
       StoredTensor stored = tensors.get(param.name());
       String hash = hash(replay, param);
       if (stored == null || !stored.sha256().equals(hash)) {

@@ -173,6 +173,16 @@ class MemoryTableTest {
   }
 
   @Test
+  void adaptersOfARuleForMatricesAreThoseOfAdamW() {
+    for (String rule : List.of("apollo, rank: 8", "apollo_mini", "galore, rank: 8")) {
+      Map<String, MemoryRow> other = rows("optimizer={type: " + rule + ", lr: 1e-3}");
+      for (String adapter : List.of("adapter lora, rank 8", "adapter paca, rank 16")) {
+        assertThat(row(other, adapter).parts()).isEqualTo(row(rows(), adapter).parts());
+      }
+    }
+  }
+
+  @Test
   void otherStepsAndAdaptersHaveTheSameAlternatives() {
     assertThat(rows("optimizer={type: mezo, lr: 1e-6}"))
         .containsKeys("as configured", "adamw", "mezo", "adapter lora, rank 8")

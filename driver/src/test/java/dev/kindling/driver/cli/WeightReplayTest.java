@@ -14,6 +14,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,6 +65,30 @@ class WeightReplayTest {
     assertThat(out.toString()).contains("differs from the checkpoint of step 8: ");
     assertThat(kindling("replay", run, other)).isEqualTo(2);
     assertThat(err.toString()).contains("BASE: " + other + " is of another run than the log");
+  }
+
+  /** Factors move, the model beside them does not, and checkpoints do not hold it. */
+  @Test
+  void theFactorsOfAnAdapterComeBackToo() throws Exception {
+    String[] lora = {
+      "optimizer.type=mezo",
+      "optimizer.lr=0.01",
+      "optimizer.eps=0.01",
+      "adapter={type: lora, rank: 4}"
+    };
+    String run = run("lora", lora).toString();
+    String other = run("other", lora[0], lora[1], lora[2], lora[3], "seed=3").toString();
+    for (String base : List.of("seed", run)) {
+      assertThat(kindling("replay", run, base, "--check", run)).as("%s%s", out, err).isZero();
+      assertThat(out.toString()).contains("equal to the checkpoint of step 8, every bit");
+    }
+    assertThat(kindling("replay", run, "seed", "--check", other)).isEqualTo(7);
+    assertThat(out.toString())
+        .contains("differs from the checkpoint of step 8: ")
+        .contains("lora_");
+    assertThat(kindling("replay", run, "seed", "--to", folder.resolve("no").toString()))
+        .isEqualTo(2);
+    assertThat(err.toString()).contains("--to: expected a run that trains whole models");
   }
 
   /** The wrong base would give weights that nobody trained, without a word. */

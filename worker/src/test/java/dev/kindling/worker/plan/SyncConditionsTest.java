@@ -60,7 +60,7 @@ class SyncConditionsTest {
             "{type: eager_diloco, alpha: 0.4}",
             new EagerDiloco(500, 0.4, 0.9, true),
             "{type: corrected, nesterov: false}",
-            new Corrected(48, 0.7, 0.9, false),
+            new Corrected(48, 0.6, 0.9, false),
             "{type: co2, tau: 12, penalty: ratio_norm, clip: 0.5, first: reset}",
             new Co2(12, 1, 0.2, 1, Penalty.RATIO_NORM, 1, 0.5, Clip.STORED, FirstRound.RESET));
     words.forEach(
